@@ -1,0 +1,33 @@
+"""Exceptions and warnings: what was wrong, what it must be, the usual cure."""
+
+
+class InvalidInput(ValueError):
+    """A caller's argument cannot be used.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument (or of the array in a file).
+    was : object
+        What was given, as a short phrase or value.
+    must_be : str
+        What is accepted.
+    cure : str, optional
+        The usual way to put it right.
+    """
+
+    def __init__(self, argument: str, was: object, must_be: str, cure: str = "") -> None:
+        self.argument = argument
+        self.was = was
+        self.must_be = must_be
+        self.cure = cure
+        text = f"{argument} was {was}; it must be {must_be}."
+        super().__init__(text if not cure else f"{text} {cure}")
+
+    def __reduce__(self):
+        """Rebuild from the four fields, so that the error survives a process boundary."""
+        return type(self), (self.argument, self.was, self.must_be, self.cure)
+
+
+class InputWarning(UserWarning):
+    """The input is usable, but not for all that it says (an asymmetric sensing matrix, say)."""

@@ -1,0 +1,64 @@
+"""Public entry points compute in float64, whatever JAX's global flag says.
+
+JAX's 64-bit switch is a thread-local context.  Inside it arrays are float64; after it the next
+operation on such an array would silently drop to float32, so what leaves the context is NumPy.
+Inside a caller's own ``jit`` or ``vmap`` (any argument is a tracer) nothing is switched: the
+caller's precision holds and traced values are returned.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def traced(*values: Any) -> bool:
+    """Whether any leaf of ``values`` is being traced by a caller's transformation."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
+
+
+def to_numpy(tree: Any) -> Any:
+    """Every array leaf as a NumPy array (scalars as NumPy scalars)."""
+    return jax.tree.map(lambda x: np.asarray(x)[()] if isinstance(x, jax.Array) else x, tree)
+
+
+def double(function: F) -> F:
+    """Run ``function`` eagerly inside the float64 context and hand back NumPy values."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with jax.enable_x64(True):
+            return to_numpy(function(*args, **kwargs))
+
+    return wrapper  # pyright: ignore[reportReturnType]
+
+
+def entry(function: F) -> F:
+    """Make ``function`` of arrays a public entry point: compiled, float64 in, NumPy out.
+
+    Arguments must be arrays, floats or modules.  When one of them is a tracer the plain function
+    runs, so the same method serves inside compiled loops.
+    """
+    compiled = jax.jit(function)
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if traced(args, kwargs):
+            return function(*args, **kwargs)
+        with jax.enable_x64(True):
+            return to_numpy(compiled(*args, **kwargs))
+
+    return wrapper  # pyright: ignore[reportReturnType]
+
+
+def on_device(tree: Any) -> Any:
+    """Array leaves moved to the device once, so that repeated calls do not copy them.
+
+    Only for use inside the float64 context: what this returns must not leave it.
+    """
+    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, tree)

@@ -1,0 +1,306 @@
+"""The one compiled loop that runs every local method, over one start or many."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from liftless._checks import positive_int, real_array, real_number
+from liftless._errors import InvalidInput
+from liftless._precision import double, on_device, to_numpy
+from liftless._types import AnyArray
+from liftless.descent.base import Method, Point
+from liftless.descent.lbfgs import LBFGS
+from liftless.problem import Problem
+
+#: Why a run ended: message for each status.
+STATUS = {
+    0: "The iteration limit was reached before either tolerance; raise Stop.max_iterations.",
+    1: "The objective reached its tolerance: the data are fitted.",
+    2: "The gradient reached its tolerance: a stationary point.",
+    3: "The iterates left the finite numbers; use a smaller step (below 2 over the largest "
+    "Hessian eigenvalue).",
+    4: "No step changes the iterate any more: round-off is reached.",
+}
+RUNNING, FITTED, STATIONARY, DIVERGED, STALLED = 0, 1, 2, 3, 4
+
+#: Iterations a compiled call runs when a history is kept without a callback.
+CHUNK = 256
+
+
+class Stop(eqx.Module):
+    """When a run ends.  All tolerances are relative, hence free of the problem's scale.
+
+    Parameters
+    ----------
+    objective : float
+        Ends when h − (least conceivable h) is at most this fraction of its value at X = 0.
+    gradient : float
+        Ends when ‖∇h‖·max(‖X‖, size) is at most this fraction of h: no step as long as X could
+        gain more than that, to first order.
+    max_iterations : int
+        Longest run.
+    size : float
+        A lower bound on the size of X for the gradient rule; 0 for none.
+    """
+
+    objective: Float[AnyArray, ""]
+    gradient: Float[AnyArray, ""]
+    max_iterations: Float[AnyArray, ""]
+    size: Float[AnyArray, ""]
+
+    def __init__(
+        self,
+        objective: float | None = None,
+        gradient: float = 1e-9,
+        max_iterations: int = 2000,
+        size: float = 0.0,
+    ) -> None:
+        # NaN stands for "round-off of the loss", which only the problem knows.
+        level = np.nan if objective is None else real_number("objective", objective, least=0.0)
+        self.objective = np.asarray(level)
+        self.gradient = np.asarray(real_number("gradient", gradient, least=0.0))
+        limit = positive_int("max_iterations", max_iterations, least=0)
+        self.max_iterations = np.asarray(float(limit))
+        self.size = np.asarray(real_number("size", size, least=0.0))
+
+    def status(self, problem: Problem, point: Point, moved: AnyArray) -> AnyArray:
+        """Status code at ``point``; ``moved`` says whether the last step changed it."""
+        level = jnp.where(jnp.isnan(self.objective), problem.loss.roundoff, self.objective)
+        zero = jnp.zeros((problem.m,), jnp.result_type(point.X))
+        full = jnp.sum(problem.omega * problem.loss.excess(zero, problem.b))
+        length = jnp.maximum(jnp.linalg.norm(point.X), self.size)
+        slope = jnp.linalg.norm(point.gradient) * length
+        finite = jnp.isfinite(point.excess) & jnp.isfinite(slope)
+        code = jnp.where(moved, RUNNING, STALLED)
+        code = jnp.where(slope <= self.gradient * point.excess, STATIONARY, code)
+        code = jnp.where(point.excess <= level * full, FITTED, code)
+        return jnp.where(finite, code, DIVERGED)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Result of :func:`descend`; with k starts every array has a leading axis of length k.
+
+    Attributes
+    ----------
+    X : array of shape (n, r)
+    objective, gradient_norm : float
+        h(X) and ‖∇h(X)‖_F.
+    iterations, status : int
+        Steps taken and code of the reason, see ``message``.
+    applications : int
+        Applications of A or A* to one matrix.
+    message : str
+        The reason in words; for several starts that of the worst.
+    history : dict of arrays
+        Per iteration, if asked for: ``objective``, ``gradient_norm`` and, on demand, ``X``; entry
+        0 is the start.
+    """
+
+    X: Float[np.ndarray, "..."]
+    objective: Any
+    gradient_norm: Any
+    iterations: Any
+    status: Any
+    applications: Any
+    message: str
+    history: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def success(self) -> Any:
+        """Whether the run ended at one of its tolerances."""
+        return (np.asarray(self.status) == FITTED) | (np.asarray(self.status) == STATIONARY)
+
+
+class _Carry(eqx.Module):
+    point: Point
+    state: Any
+    iteration: Float[AnyArray, ""]
+    status: AnyArray
+
+
+def _begin(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> _Carry:
+    point = Point.at(problem, X)
+    status = stop.status(problem, point, jnp.asarray(True))
+    return _Carry(point, method.init(problem, point), jnp.zeros((), X.dtype), status)
+
+
+def _advance(problem: Problem, method: Method, stop: Stop, carry: _Carry) -> _Carry:
+    point, state = method.step(problem, carry.point, carry.state)
+    moved = jnp.any(point.X != carry.point.X)
+    status = stop.status(problem, point, moved)
+    return _Carry(point, state, carry.iteration + 1, status)
+
+
+def _running(stop: Stop, carry: _Carry, end: AnyArray) -> AnyArray:
+    return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
+
+
+@jax.jit
+def _solve(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> _Carry:
+    """Run from every start of ``X`` of shape (k, n, r) to its end."""
+
+    def one(x: AnyArray) -> _Carry:
+        return jax.lax.while_loop(
+            lambda c: _running(stop, c, jnp.asarray(jnp.inf)),
+            lambda c: _advance(problem, method, stop, c),
+            _begin(problem, method, stop, x),
+        )
+
+    # A single start is spared the batching, under which a loop's branches cost twice.
+    if X.shape[0] == 1:
+        return jax.tree.map(lambda leaf: leaf[None], one(X[0]))
+    return jax.vmap(one)(X)
+
+
+_start = jax.jit(
+    lambda problem, method, stop, X: jax.vmap(lambda x: _begin(problem, method, stop, x))(X)
+)
+
+
+@eqx.filter_jit
+def _record(problem: Problem, method: Method, stop: Stop, carry: _Carry, length: int) -> tuple:
+    """Run ``length`` iterations, keeping every point; finished runs stand still."""
+
+    def one(c: _Carry) -> tuple[_Carry, tuple]:
+        def body(c: _Carry, _: None) -> tuple[_Carry, tuple]:
+            go = _running(stop, c, jnp.asarray(jnp.inf))
+            stepped = _advance(problem, method, stop, c)
+            c = jax.tree.map(lambda new, old: jnp.where(go, new, old), stepped, c)
+            return c, _row(problem, c.point)
+
+        return jax.lax.scan(body, c, None, length=length)
+
+    return jax.vmap(one)(carry)
+
+
+def _row(problem: Problem, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:
+    value = problem.value_at(point.y, point.X)
+    return value, jnp.linalg.norm(point.gradient), point.X
+
+
+_rows = jax.jit(lambda problem, points: jax.vmap(lambda p: _row(problem, p))(points))
+
+
+@double
+def descend(
+    problem: Problem,
+    X0: Any,
+    method: Method | None = None,
+    stop: Stop | None = None,
+    *,
+    history: str = "none",
+    callback: Callable[[dict], None] | None = None,
+) -> Descent:
+    """Descend from one start or from many at once.
+
+    Parameters
+    ----------
+    problem : Problem
+    X0 : array of shape (n, r) or (k, n, r)
+        One start, or k of them run as one batch with the answers of a loop.  The width r need not
+        be ``problem.rank``; zero columns stay zero.
+    method : Method, optional
+        :class:`LBFGS` by default.
+    stop : Stop, optional
+    history : {"none", "values", "iterates"}
+        What to keep per iteration: nothing, h and ‖∇h‖, or X as well.
+    callback : callable, optional
+        Called after every iteration with a dictionary of ``iteration``, ``X``, ``objective`` and
+        ``gradient_norm``; raising ``StopIteration`` ends the run.
+
+    Returns
+    -------
+    Descent
+
+    Raises
+    ------
+    InvalidInput
+        A start of the wrong shape or not finite, or an unknown ``history``.
+    """
+    X = real_array("X0", X0, 3 if np.ndim(X0) == 3 else 2)
+    single = X.ndim == 2
+    X = X[None] if single else X
+    if X.shape[1] != problem.n or X.shape[0] < 1 or X.shape[2] < 1:
+        must = f"of shape ({problem.n}, r) or (k, {problem.n}, r)"
+        raise InvalidInput("X0", f"an array of shape {np.shape(X0)}", must)
+    if history not in ("none", "values", "iterates"):
+        raise InvalidInput("history", repr(history), "'none', 'values' or 'iterates'")
+    method = LBFGS() if method is None else method
+    stop = Stop() if stop is None else stop
+    problem = on_device(problem)
+    X = jnp.asarray(X)
+    if history == "none" and callback is None:
+        carry, rows = _solve(problem, method, stop, X), {}
+    else:
+        carry, rows = _recorded(problem, method, stop, X, callback, history == "iterates")
+    return _result(problem, carry, rows if history != "none" else {}, single)
+
+
+def _recorded(
+    problem: Problem,
+    method: Method,
+    stop: Stop,
+    X: AnyArray,
+    callback: Callable[[dict], None] | None,
+    iterates: bool,
+) -> tuple[_Carry, dict[str, np.ndarray]]:
+    """Run in chunks (of one when there is a callback), collecting rows on the host."""
+    carry = _start(problem, method, stop, X)
+    kept = [tuple(np.asarray(a)[:, None] for a in _rows(problem, carry.point))]
+    length = 1 if callback is not None else CHUNK
+    while bool(jnp.any(_running(stop, carry, jnp.asarray(jnp.inf)))):
+        carry, rows = _record(problem, method, stop, carry, length)
+        values, norms, points = (np.asarray(a) for a in rows)
+        kept.append((values, norms, points if iterates else points[:, :0]))
+        if callback is not None and _interrupted(callback, carry, values, norms):
+            break
+    last = int(jnp.max(carry.iteration)) + 1
+    names = ("objective", "gradient_norm", "X") if iterates else ("objective", "gradient_norm")
+    columns = zip(names, zip(*kept, strict=True), strict=False)
+    return carry, {k: np.concatenate(v, axis=1)[:, :last] for k, v in columns}
+
+
+def _interrupted(
+    callback: Callable[[dict], None], carry: _Carry, values: np.ndarray, norms: np.ndarray
+) -> bool:
+    single = values.shape[0] == 1
+    pick = (lambda a: a[0]) if single else (lambda a: a)
+    try:
+        callback(
+            {
+                "iteration": pick(np.asarray(carry.iteration).astype(int)),
+                "X": pick(np.asarray(carry.point.X)),
+                "objective": pick(values[:, -1]),
+                "gradient_norm": pick(norms[:, -1]),
+            }
+        )
+    except StopIteration:
+        return True
+    return False
+
+
+def _result(
+    problem: Problem, carry: _Carry, rows: dict[str, np.ndarray], single: bool
+) -> Descent:
+    values, norms, X = to_numpy(_rows(problem, carry.point))
+    status = np.asarray(carry.status).astype(int)
+    numbers = {
+        "objective": values,
+        "gradient_norm": norms,
+        "iterations": np.asarray(carry.iteration).astype(int),
+        "status": status,
+        "applications": np.asarray(carry.point.applications).astype(int),
+    }
+    worst = [3, 0, 4, 2, 1]
+    message = STATUS[min((int(s) for s in status), key=worst.index)]
+    if single:
+        scalars = {k: v[0].item() for k, v in numbers.items()}
+        return Descent(X=X[0], message=message, history={k: v[0] for k, v in rows.items()}, **scalars)
+    return Descent(X=X, message=message, history=rows, **numbers)

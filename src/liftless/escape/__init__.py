@@ -1,0 +1,43 @@
+"""Deterministic escapes from spurious points, with the directions a lifted problem would show."""
+
+from liftless.escape.base import Candidate, Escape
+from liftless.escape.ladder import Ladder, MultiStepEscape, OracleJump, pataki_width
+from liftless.escape.multi_step import Interval, MultiStep
+from liftless.escape.oracle import Oracle, oracle
+from liftless.escape.scale import best_scale, line_minimisers
+from liftless.escape.single_step import (
+    ExactScore,
+    PaperScore,
+    SingleStep,
+    exact_score,
+    paper_score,
+)
+
+#: Escapes by the name the command line uses.
+ESCAPES: dict[str, type[Escape]] = {
+    "ladder": Ladder,
+    "single": SingleStep,
+    "multi": MultiStepEscape,
+    "jump": OracleJump,
+}
+
+__all__ = [
+    "ESCAPES",
+    "Candidate",
+    "Escape",
+    "ExactScore",
+    "Interval",
+    "Ladder",
+    "MultiStep",
+    "MultiStepEscape",
+    "Oracle",
+    "OracleJump",
+    "PaperScore",
+    "SingleStep",
+    "best_scale",
+    "exact_score",
+    "line_minimisers",
+    "oracle",
+    "paper_score",
+    "pataki_width",
+]

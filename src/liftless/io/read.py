@@ -1,0 +1,173 @@
+"""Named arrays out of ``.npz``, ``.mat`` and ``.csv`` files, nothing unpickled."""
+
+import csv
+import math
+import os
+import zipfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from liftless._checks import describe
+from liftless._errors import InvalidInput
+
+#: Columns of a table of entries; the last may be left out.
+CSV_COLUMNS = ("row", "col", "value", "weight")
+
+Arrays = dict[str, np.ndarray]
+
+
+def read_arrays(path: str | os.PathLike, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
+    """Read the ``wanted`` arrays of a file.
+
+    Parameters
+    ----------
+    path : path
+        The suffix decides the format.
+    wanted : collection of str
+        Names to load; others are left alone.
+
+    Returns
+    -------
+    arrays : dict
+        Those of ``wanted`` that the file has.
+    names : list of str
+        Everything that the file has.
+
+    Raises
+    ------
+    InvalidInput
+        The file is missing, empty, damaged, or not what its suffix says.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        must = f"a file in {' or '.join(_READERS)}"
+        raise InvalidInput(str(path), f"of unknown format {path.suffix!r}", must)
+    if path.is_dir():
+        raise InvalidInput(str(path), "a directory", "a file")
+    if not path.exists():
+        raise InvalidInput(str(path), "missing", "an existing file", "Check its name.")
+    try:
+        if path.stat().st_size == 0:
+            raise InvalidInput(str(path), "empty", f"a {path.suffix} file with arrays")
+        arrays, names = reader(path, wanted)
+    except InvalidInput:
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        _damaged(path, error)
+    for name, array in arrays.items():
+        if array.dtype.kind in "OV":
+            _refuse_objects(name)
+    return arrays, names
+
+
+def _damaged(path: Path, error: Exception) -> NoReturn:
+    text = " ".join(str(error).split()) or type(error).__name__
+    was = f"not readable ({text if len(text) <= 100 else text[:97] + '...'})"
+    cure = "It may be truncated or damaged, or another format under that name."
+    raise InvalidInput(str(path), was, f"a whole {path.suffix} file", cure) from error
+
+
+def _refuse_objects(name: str) -> NoReturn:
+    cure = "Object arrays are not loaded, since unpickling can run code; store float64."
+    raise InvalidInput(name, "an array of objects", "an array of real numbers", cure)
+
+
+def _read_npz(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("not a zip archive")
+    arrays = {}
+    with np.load(path, allow_pickle=False) as data:
+        names = list(data.files)
+        for name in wanted:
+            if name not in names:
+                continue
+            try:
+                arrays[name] = np.asarray(data[name])
+            except ValueError as error:
+                if "allow_pickle" in str(error):
+                    _refuse_objects(name)
+                raise
+    return arrays, names
+
+
+def _read_mat(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
+    with path.open("rb") as handle:
+        head = handle.read(128)
+    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        cure = "In MATLAB, save it with -v7: save('problem.mat', '-v7', ...)."
+        raise InvalidInput(str(path), "a MATLAB v7.3 (HDF5) file", "a file of version 7", cure)
+    from scipy.io import loadmat, whosmat
+
+    names = [name for name, *_ in whosmat(path, appendmat=False)]
+    present = [name for name in wanted if name in names]
+    data = loadmat(path, appendmat=False, variable_names=present) if present else {}
+    return {name: _dense(data[name]) for name in present if name in data}, names
+
+
+def _dense(value: object) -> np.ndarray:
+    """Return a MATLAB variable as an array; sparse matrices are filled."""
+    fill: Callable[[], np.ndarray] | None = getattr(value, "toarray", None)
+    return np.asarray(value if fill is None else fill())
+
+
+def _read_csv(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
+    del wanted
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        lines = csv.reader(handle)
+        columns = _csv_header(path, next(lines, []))
+        table = [
+            _csv_row(path, lines.line_num, line, columns)
+            for line in lines
+            if any(cell.strip() for cell in line)
+        ]
+    if not table:
+        must = f"a table with a line for each entry: {', '.join(columns)}"
+        raise InvalidInput(str(path), "without entries", must)
+    values = np.array(table)
+    rows, cols = values[:, columns.index("row")], values[:, columns.index("col")]
+    n = int(max(rows.max(), cols.max())) + 1
+    arrays = {"rows": rows, "cols": cols, "values": values[:, columns.index("value")]}
+    arrays["shape"] = np.array([n, n])
+    if "weight" in columns:
+        arrays["weights"] = values[:, columns.index("weight")]
+    return arrays, list(arrays)
+
+
+def _csv_header(path: Path, header: list[str]) -> list[str]:
+    columns = [cell.strip().lower() for cell in header]
+    known = len(set(columns)) == len(columns) and set(columns) <= set(CSV_COLUMNS)
+    if not known or not set(CSV_COLUMNS[:3]) <= set(columns):
+        was = f"a table headed {','.join(header)[:60]!r}"
+        must = "headed row,col,value or row,col,value,weight"
+        raise InvalidInput(str(path), was, must, "Add that line; positions count from zero.")
+    return columns
+
+
+def _csv_row(path: Path, number: int, line: list[str], columns: list[str]) -> list[float]:
+    where = f"{path}, line {number}"
+    if len(line) != len(columns):
+        raise InvalidInput(where, f"{len(line)} cells long", f"{len(columns)} cells long")
+    row = []
+    for name, cell in zip(columns, line, strict=True):
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InvalidInput(f"{where}, {name}", describe(cell), "a finite number")
+        row.append(value)
+    return row
+
+
+_READERS: dict[str, Callable[[Path, Collection[str]], tuple[Arrays, list[str]]]] = {
+    ".npz": _read_npz,
+    ".mat": _read_mat,
+    ".csv": _read_csv,
+}
+
+#: Formats of problems that can be read.
+PROBLEM_SUFFIXES = tuple(_READERS)

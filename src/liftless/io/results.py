@@ -1,0 +1,120 @@
+"""What a recovery found: one flat record, for JSON and for files."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless._version import __version__
+from liftless.io.write import write_arrays
+from liftless.linalg import matrix_distance
+from liftless.problem import Problem
+from liftless.recovery import Recovery
+
+#: What a recovery took over from its certificate.
+_FROM_CERTIFICATE = (
+    "kind",
+    "objective",
+    "relative_objective",
+    "lower_bound",
+    "upper_bound",
+    "assumption",
+    "gradient_norm",
+    "relative_gradient",
+    "lambda_n",
+    "hessian_least",
+    "noise_level",
+)
+
+
+def result_fields(
+    problem: Problem, recovery: Recovery, truth: Float[np.ndarray, "n s"] | None = None
+) -> dict[str, Any]:
+    """Describe a recovery by scalars, and its escapes by a list of such descriptions.
+
+    Parameters
+    ----------
+    problem : Problem
+    recovery : Recovery
+    truth : array of shape (n, s), optional
+        Adds ``distance`` ‖X Xᵀ − Z Zᵀ‖_F and ``relative_distance``, the same over ‖Z Zᵀ‖_F.
+
+    Returns
+    -------
+    dict
+    """
+    certificate = recovery.certificate
+    fields = {name: getattr(certificate, name) for name in _FROM_CERTIFICATE}
+    fields |= {
+        "n": problem.n,
+        "m": problem.m,
+        "rank": problem.rank,
+        "applications": recovery.nfev,
+        "iterations": recovery.nit,
+        "rounds": recovery.rounds,
+        "seconds": recovery.seconds,
+        "seed": recovery.seed,
+        "status": recovery.status,
+        "success": recovery.success,
+        "message": recovery.message,
+        "escapes": [candidate.summary() for candidate in recovery.escapes],
+        "version": __version__,
+    }
+    return fields | distances(recovery.x, truth)
+
+
+def distances(
+    X: Float[np.ndarray, "n r"], truth: Float[np.ndarray, "n s"] | None
+) -> dict[str, float]:
+    """Distance of X Xᵀ from the truth, absolute and relative; empty without a truth."""
+    if truth is None:
+        return {}
+    distance = matrix_distance(X, truth)
+    size = float(np.linalg.norm(truth.T @ truth))
+    return {
+        "distance": distance,
+        "relative_distance": distance / size if size > 0 else math.nan,
+    }
+
+
+def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str, Any]) -> None:
+    """Write the factor and the fields of :func:`result_fields` to ``.npz`` or ``.mat``.
+
+    Parameters
+    ----------
+    path : path
+        Written whole or not at all.
+    recovery : Recovery
+    fields : dict
+        Text becomes an array of no dimensions, a list its JSON text, None NaN.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be written.
+    """
+    arrays = {name: _array(value) for name, value in fields.items()}
+    write_arrays(path, {"factor": np.asarray(recovery.x)} | arrays)
+
+
+def _array(value: Any) -> np.ndarray:
+    if isinstance(value, (list, tuple, dict)):
+        value = json.dumps(plain(value), allow_nan=False)
+    return np.asarray(math.nan if value is None else value)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` in the types of JSON; NaN and infinities become None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,99 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from liftless._errors import InvalidInput
+
+#: Formats of problems and results that can be written.
+ARRAY_SUFFIXES = (".npz", ".mat")
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; what was written there becomes ``path`` at the end.
+
+    Parameters
+    ----------
+    path : path
+        The file wanted.  A link is followed, an existing file replaced.
+
+    Yields
+    ------
+    Path
+        A name in the same directory with the same suffix.  Nothing is left of it when the body
+        raises, ``KeyboardInterrupt`` included, and ``path`` is then as it was.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".liftless-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_target(argument: str, path: str | os.PathLike, suffixes: Sequence[str]) -> Path:
+    """Check that ``path`` can be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument, for the message.
+    path : path
+    suffixes : sequence of str
+        Accepted endings.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InvalidInput
+        A wrong suffix, a directory that is missing or closed, or a directory of that name.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise InvalidInput(argument, repr(str(path)), f"a file name in {' or '.join(suffixes)}")
+    if path.is_dir():
+        raise InvalidInput(argument, f"{str(path)!r}, a directory", "a file name")
+    folder = path.parent
+    if not folder.is_dir():
+        was, cure = f"{str(path)!r}, in no directory that exists", f"Create {str(folder)!r} first."
+        raise InvalidInput(argument, was, "in an existing directory", cure)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInput(argument, f"{str(path)!r}", "in a directory you may write to")
+    return path
+
+
+def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to ``.npz`` or ``.mat``, atomically."""
+    path = check_target("path", path, ARRAY_SUFFIXES)
+    with atomic_write(path) as temporary, _written(path):
+        if path.suffix.lower() == ".mat":
+            from scipy.io import savemat
+
+            savemat(temporary, dict(arrays), appendmat=False, oned_as="column", do_compression=True)
+        else:
+            # A handle, since np.savez would append to a suffix in capitals.
+            with temporary.open("wb") as handle:
+                np.savez(handle, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn a full disk, and a matrix too large for MATLAB 5 files, into one clear message."""
+    try:
+        yield
+    except (OSError, ValueError, OverflowError) as error:
+        raise InvalidInput(
+            str(path), f"not written ({error})", "a file that fits its disk and its format"
+        ) from error

@@ -1,0 +1,104 @@
+"""Extreme eigenpairs, dense and matrix-free, and distances between factors."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+#: Up to this order an eigenproblem is solved densely; above it, matrix-free by Lanczos.
+DENSE_LIMIT = 500
+
+
+def fix_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+    """Flip columns so that the entry of largest magnitude of each is positive."""
+    rows = np.argmax(np.abs(vectors), axis=0)
+    signs = np.sign(vectors[rows, np.arange(vectors.shape[1])])
+    return vectors * np.where(signs == 0, 1.0, signs)
+
+
+def start_vector(n: int) -> Float[np.ndarray, " n"]:
+    """Return the fixed start of every Lanczos run, so that results do not depend on chance."""
+    return np.random.default_rng(0).standard_normal(n)
+
+
+def extreme_eigenpairs(
+    product: Callable[[np.ndarray], np.ndarray],
+    n: int,
+    k: int,
+    which: str = "lowest",
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"]]:
+    """Lowest or highest eigenpairs of a symmetric operator given by its action on columns.
+
+    Parameters
+    ----------
+    product : callable
+        Maps an array of shape (n, c) to one of the same shape.
+    n, k : int
+        Order of the operator and number of eigenpairs; ``k`` is cut to ``n``.
+    which : {"lowest", "highest"}
+        Which end of the spectrum; the eigenvalues are returned from that end inwards.
+
+    Returns
+    -------
+    values : array of shape (k,)
+    vectors : array of shape (n, k)
+        Orthonormal, the entry of largest magnitude of each positive.
+
+    Notes
+    -----
+    Dense (LAPACK) while ``n <= DENSE_LIMIT``; above it ARPACK's implicitly restarted Lanczos with
+    a fixed start vector, to machine precision.
+    """
+    k = min(k, n)
+    if n <= DENSE_LIMIT:
+        matrix = product(np.eye(n))
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    else:
+        values, vectors = _lanczos(product, n, k, which)
+    order = np.argsort(values, kind="stable")
+    order = order[:k] if which == "lowest" else order[::-1][:k]
+    return values[order], fix_signs(vectors[:, order])
+
+
+def _lanczos(product: Callable, n: int, k: int, which: str) -> tuple[np.ndarray, np.ndarray]:
+    # SciPy is imported where it is used: the command line starts faster without it.
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    operator = LinearOperator(
+        (n, n), matvec=lambda w: product(w.reshape(n, 1)).ravel(), dtype=np.float64
+    )
+    end = "SA" if which == "lowest" else "LA"
+    subspace = min(n - 1, max(4 * k + 1, 40))
+    return eigsh(operator, k=k, which=end, v0=start_vector(n), ncv=subspace, maxiter=100 * n)
+
+
+def truncate(X: Float[np.ndarray, "n p"], r: int) -> Float[np.ndarray, "n r"]:
+    """Best rank-``r`` approximation of X Xᵀ as a factor with orthogonal columns.
+
+    Column c carries the c-th singular value; signs follow the rule of :func:`fix_signs`.
+    """
+    U, s, _ = np.linalg.svd(X, full_matrices=False)
+    k = min(r, s.size)
+    out = np.zeros((X.shape[0], r))
+    out[:, :k] = fix_signs(U[:, :k]) * s[:k]
+    return out
+
+
+def procrustes_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) -> float:
+    """Distance min over orthogonal Q of ‖X − Z Q‖_F; the narrower factor is padded with zeros."""
+    width = max(X.shape[1], Z.shape[1])
+    X = np.pad(X, ((0, 0), (0, width - X.shape[1])))
+    Z = np.pad(Z, ((0, 0), (0, width - Z.shape[1])))
+    U, _, Vt = np.linalg.svd(Z.T @ X)
+    # The difference is formed explicitly: the trace formula cancels near zero.
+    return float(np.linalg.norm(X - Z @ (U @ Vt)))
+
+
+def matrix_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) -> float:
+    """‖X Xᵀ − Z Zᵀ‖_F without forming an n × n matrix, from [X Z] = Q R.
+
+    The columns of Q are orthonormal, so the norm is that of the small core R diag(±1) Rᵀ.
+    """
+    R = np.linalg.qr(np.concatenate([X, Z], axis=1), mode="r")
+    signs = np.r_[np.ones(X.shape[1]), -np.ones(Z.shape[1])]
+    return float(np.linalg.norm((R * signs) @ R.T))

@@ -1,0 +1,148 @@
+"""Losses, convex in the measurement: value, derivatives, convex conjugate.
+
+Scaling, stated once: the squared loss is ½(y − b)², so that h(X) = ½‖A(XXᵀ) − b‖².
+"""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from liftless._errors import InvalidInput
+from liftless._types import AnyArray
+
+Vector = Float[AnyArray, " m"]
+
+
+class Loss(eqx.Module):
+    """A loss ℓ(y, b), elementwise, convex in y.
+
+    ``excess`` is ℓ(y, b) − min over y of ℓ(y, b), free of cancellation: it is what descent
+    watches, since a value of round-off size in it means a perfect fit for every loss.
+    """
+
+    name: eqx.AbstractClassVar[str]
+    #: Whether ℓ is quadratic in y, so that h along a line is an exact quartic.
+    quadratic: eqx.AbstractClassVar[bool]
+    #: ``excess`` below this fraction of its value at X = 0 is round-off.
+    roundoff: eqx.AbstractClassVar[float]
+
+    @abc.abstractmethod
+    def value(self, y: Vector, b: Vector) -> Vector:
+        """ℓ(y, b)."""
+
+    @abc.abstractmethod
+    def excess(self, y: Vector, b: Vector) -> Vector:
+        """ℓ(y, b) − min over y."""
+
+    @abc.abstractmethod
+    def derivative(self, y: Vector, b: Vector) -> Vector:
+        """First derivative in y."""
+
+    @abc.abstractmethod
+    def second(self, y: Vector, b: Vector) -> Vector:
+        """Second derivative in y."""
+
+    @abc.abstractmethod
+    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Convex conjugate sup_y (v y − ℓ(y, b)), +inf outside its domain."""
+
+    @abc.abstractmethod
+    def check(self, b: np.ndarray) -> None:
+        """Raise :class:`InvalidInput` if ``b`` is not data for this loss."""
+
+
+class Squared(Loss):
+    """ℓ(y, b) = ½(y − b)²."""
+
+    name = "squared"
+    quadratic = True
+    # The measured round-off of h is below 1e-26 of h(0); 1e-20 leaves room for ill-conditioning.
+    roundoff = 1e-20
+
+    def value(self, y: Vector, b: Vector) -> Vector:
+        """½(y − b)²."""
+        return (jnp.asarray(y) - b) ** 2 / 2
+
+    def excess(self, y: Vector, b: Vector) -> Vector:
+        """½(y − b)², whose least value is 0."""
+        return self.value(y, b)
+
+    def derivative(self, y: Vector, b: Vector) -> Vector:
+        """The residual y − b."""
+        return jnp.asarray(y) - b
+
+    def second(self, y: Vector, b: Vector) -> Vector:
+        """Return 1."""
+        del b
+        return jnp.ones_like(jnp.asarray(y))
+
+    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """½v² + b v."""
+        return v * v / 2 + b * v
+
+    def check(self, b: np.ndarray) -> None:
+        """Any real data will do."""
+
+
+class Logistic(Loss):
+    """ℓ(y, b) = log(1 + eʸ) − b y for a frequency 0 <= b <= 1: one-bit measurements.
+
+    The negative log-likelihood of ``b`` as the fraction of ones among Bernoulli draws with mean
+    1/(1 + e⁻ʸ) (Davenport et al. 2014; section 7 of the IPGD paper).
+    """
+
+    name = "logistic"
+    quadratic = False
+    # A relative entropy loses the last half of the digits: its round-off is that of its terms.
+    roundoff = 1e-15
+
+    def value(self, y: Vector, b: Vector) -> Vector:
+        """log(1 + eʸ) − b y."""
+        y = jnp.asarray(y)
+        return jax.nn.softplus(y) - b * y
+
+    def excess(self, y: Vector, b: Vector) -> Vector:
+        """Relative entropy of b against the predicted mean."""
+        y = jnp.asarray(y)
+        b = jnp.asarray(b)
+        log_b = jnp.log(jnp.where(b > 0, b, 1.0))
+        log_1b = jnp.log(jnp.where(b < 1, 1 - b, 1.0))
+        gap = b * (log_b - jax.nn.log_sigmoid(y)) + (1 - b) * (log_1b - jax.nn.log_sigmoid(-y))
+        return jnp.maximum(gap, 0.0)
+
+    def derivative(self, y: Vector, b: Vector) -> Vector:
+        """Predicted mean minus b."""
+        return jax.nn.sigmoid(jnp.asarray(y)) - b
+
+    def second(self, y: Vector, b: Vector) -> Vector:
+        """Variance of the prediction."""
+        del b
+        y = jnp.asarray(y)
+        return jax.nn.sigmoid(y) * jax.nn.sigmoid(-y)
+
+    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Negative entropy of p = v + b on [0, 1]."""
+        p = v + b
+        inside = (p >= 0) & (p <= 1)
+        p = np.clip(p, 0.0, 1.0)
+        log_p = np.log(np.where(p > 0, p, 1.0))
+        log_q = np.log(np.where(p < 1, 1 - p, 1.0))
+        return np.where(inside, p * log_p + (1 - p) * log_q, np.inf)
+
+    def check(self, b: np.ndarray) -> None:
+        """Frequencies only."""
+        if b.min() < 0 or b.max() > 1:
+            raise InvalidInput(
+                "b",
+                f"outside [0, 1] (from {b.min():g} to {b.max():g})",
+                "a frequency between 0 and 1 for the logistic loss",
+                "Map signs -1, 1 to 0, 1.",
+            )
+
+
+#: By the name that files and the command line use.
+LOSSES: dict[str, Loss] = {"squared": Squared(), "logistic": Logistic()}

@@ -1,0 +1,23 @@
+"""Sensing operators: the one bilinear map each problem is made of."""
+
+from liftless.operators.base import SensingOperator, backproject, matrix, measure
+from liftless.operators.check import DotTest, RipEstimate, dot_test, rip_estimate
+from liftless.operators.dense import DenseOperator
+from liftless.operators.diagonal import DiagonalOperator
+from liftless.operators.entries import EntriesOperator
+from liftless.operators.rank_one import RankOneOperator
+
+__all__ = [
+    "DenseOperator",
+    "DiagonalOperator",
+    "DotTest",
+    "EntriesOperator",
+    "RankOneOperator",
+    "RipEstimate",
+    "SensingOperator",
+    "backproject",
+    "dot_test",
+    "matrix",
+    "measure",
+    "rip_estimate",
+]

@@ -1,0 +1,84 @@
+"""Observed entries of the matrix: completion, and weighted (perturbed) completion."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from liftless._checks import describe, positive_int, real_array
+from liftless._errors import InvalidInput
+from liftless._types import AnyArray
+from liftless.operators.base import SensingOperator
+
+
+class EntriesOperator(SensingOperator):
+    """A(M)_k = weights_k · M[rows_k, cols_k]: O(|Ω| r) work, never an n × n array.
+
+    Parameters
+    ----------
+    rows, cols : integer arrays of shape (m,)
+        Zero-based positions; (i, j) and (j, i) name the same entry of the symmetric matrix.
+    n : int
+        Order of the matrix.
+    weights : array of shape (m,), optional
+        Factor of each entry; 1 if left out.
+
+    Raises
+    ------
+    InvalidInput
+        Positions out of range or not whole numbers, wrong shapes, or no entry.
+    """
+
+    rows: Int[AnyArray, " m"]
+    cols: Int[AnyArray, " m"]
+    weights: Float[AnyArray, " m"]
+    n: int = eqx.field(static=True)
+
+    def __init__(self, rows: Any, cols: Any, n: int, weights: Any = None) -> None:
+        self.n = positive_int("n", n)
+        self.rows = _positions("rows", rows, n)
+        self.cols = _positions("cols", cols, n)
+        if self.cols.shape != self.rows.shape:
+            raise InvalidInput("cols", describe(self.cols), f"as long as rows ({self.rows.size})")
+        if weights is None:
+            weights = np.ones(self.rows.shape)
+        self.weights = real_array("weights", weights, 1)
+        if self.weights.shape != self.rows.shape:
+            must = f"as long as rows ({self.rows.size})"
+            raise InvalidInput("weights", describe(self.weights), must)
+
+    @property
+    def m(self) -> int:
+        """Number of observed entries."""
+        return self.rows.shape[0]
+
+    def measure(
+        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.measure`."""
+        U, V = jnp.asarray(U), jnp.asarray(V)
+        i, j = jnp.asarray(self.rows), jnp.asarray(self.cols)
+        return self.weights * jnp.sum(U[i] * V[j] + U[j] * V[i], axis=1) / 2
+
+    def positive_combination(self) -> Float[np.ndarray, " m"] | None:
+        """Return the diagonal entries' indicator, when all of them are observed."""
+        rows, cols = np.asarray(self.rows), np.asarray(self.cols)
+        weights = np.asarray(self.weights)
+        w = np.where((rows == cols) & (weights != 0), np.sign(weights), 0.0)
+        seen = np.bincount(rows[w != 0], minlength=self.n)
+        return w if np.all(seen > 0) else None
+
+
+def _positions(argument: str, value: Any, n: int) -> Int[np.ndarray, " m"]:
+    array = np.asarray(value)
+    if array.ndim != 1 or array.size < 1:
+        raise InvalidInput(argument, describe(array), "a list of at least one position")
+    if array.dtype.kind not in "iuf" or not np.all(array % 1 == 0):
+        raise InvalidInput(argument, describe(array), "a list of whole numbers")
+    if array.min() < 0 or array.max() >= n:
+        cure = "Positions count from zero; subtract 1 from one-based data."
+        out = int(array.max() if array.min() >= 0 else array.min())
+        raise InvalidInput(argument, f"out of range ({out})", f"from 0 to {n - 1}", cure)
+    return np.ascontiguousarray(array, np.int32)

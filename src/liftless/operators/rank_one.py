@@ -1,0 +1,55 @@
+"""Rank-one sensing matrices a_i a_iᵀ: phase retrieval and quadratic sensing."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from liftless._checks import describe, real_array
+from liftless._errors import InvalidInput
+from liftless._types import AnyArray
+from liftless.operators.base import SensingOperator
+
+
+class RankOneOperator(SensingOperator):
+    """A(M)_i = a_iᵀ M a_i, in O(m n r).
+
+    Parameters
+    ----------
+    a : array of shape (m, n)
+        One sensing vector a row.
+
+    Raises
+    ------
+    InvalidInput
+        Not a real, finite array of shape (m, n) with m, n >= 1.
+    """
+
+    a: Float[AnyArray, "m n"]
+
+    def __init__(self, a: Any) -> None:
+        self.a = real_array("a", a, 2)
+        if min(self.a.shape) < 1:
+            raise InvalidInput("a", describe(self.a), "of shape (m, n) with m, n >= 1")
+
+    @property
+    def m(self) -> int:
+        """Number of sensing vectors."""
+        return self.a.shape[0]
+
+    @property
+    def n(self) -> int:
+        """Length of a sensing vector."""
+        return self.a.shape[1]
+
+    def measure(
+        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.measure`."""
+        return jnp.sum((self.a @ jnp.asarray(U)) * (self.a @ jnp.asarray(V)), axis=1)
+
+    def positive_combination(self) -> Float[np.ndarray, " m"] | None:
+        """Return w = 1: Σ a_i a_iᵀ ≻ 0 when the vectors span the space."""
+        full = np.linalg.matrix_rank(np.asarray(self.a)) == self.n
+        return np.ones(self.m) if full else None

@@ -1,0 +1,195 @@
+"""Exact minimisation of a quartic c0 + c1 s + c2 s² + c3 s³ + c4 s⁴ along a line."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from liftless._types import AnyArray
+
+Values = Float[AnyArray, "..."] | float
+
+#: Round-off of one operation.
+EPS = float(np.finfo(np.float64).eps)
+
+
+def evaluate(c: Float[AnyArray, " 5"], s: Values) -> Values:
+    """Value at ``s`` by Horner's rule (NumPy or JAX)."""
+    return (((c[4] * s + c[3]) * s + c[2]) * s + c[1]) * s + c[0]
+
+
+def slope(c: Float[AnyArray, " 5"], s: Values) -> Values:
+    """Derivative at ``s``."""
+    return ((4 * c[4] * s + 3 * c[3]) * s + 2 * c[2]) * s + c[1]
+
+
+def _curvature(c: AnyArray, s: AnyArray) -> AnyArray:
+    return (12 * c[4] * s + 6 * c[3]) * s + 2 * c[2]
+
+
+def stationary_points(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
+    """All real stationary points, ascending.
+
+    Between two critical points of the slope the slope is monotone, so that a change of its sign
+    brackets exactly one root, and bisection over the floating-point numbers finds it to the last
+    digit.  No leading or trailing coefficient is ever divided by: roots of any size are found
+    side by side, such as one that is round-off of zero next to one of size one.
+
+    Parameters
+    ----------
+    c : array of shape (5,)
+        Coefficients, constant term first.  Any of them may vanish.
+
+    Returns
+    -------
+    array of shape (k,), k <= 3
+        Empty for a constant or for a polynomial without a stationary point.  A point where the
+        slope touches zero within round-off counts, once.
+    """
+    return _roots_of_slope(np.asarray(c, np.float64))[0]
+
+
+def _roots_of_slope(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roots of the slope, ascending, and whether it changes from negative to positive there."""
+    d = np.array([c[1], 2 * c[2], 3 * c[3], 4 * c[4]])
+    knots = _critical_points(d)
+    with np.errstate(over="ignore"):
+        values = slope(c, knots)
+        sizes = slope(np.abs(c), np.abs(knots))
+    signs = np.where(np.abs(values) < 4 * EPS * sizes, 0.0, np.sign(values))
+    degree = int(np.flatnonzero(d)[-1]) if np.any(d) else 0
+    if degree == 0:
+        return np.empty(0), np.empty(0, bool)
+    top = np.sign(d[degree])
+    most = np.finfo(np.float64).max
+    knots = np.concatenate([[-most], knots, [most]])
+    signs = np.concatenate([[top * (-1) ** degree], signs, [top]])
+    roots, upward = [], []
+    for k in range(knots.size - 1):
+        if signs[k] * signs[k + 1] < 0:
+            root = _bisect(c, knots[k], knots[k + 1], signs[k])
+            if np.abs(root) < most:
+                roots.append(root)
+                upward.append(signs[k] < 0)
+        if signs[k + 1] == 0:
+            after = signs[k + 2 :][signs[k + 2 :] != 0][0]
+            before = signs[: k + 1][signs[: k + 1] != 0][-1]
+            if signs[k] != 0 or knots[k + 1] - knots[k] > 1e-6 * np.abs(knots[k + 1]):
+                roots.append(knots[k + 1])
+                upward.append(before < 0 < after)
+    return np.array(roots), np.array(upward, bool)
+
+
+def _critical_points(d: np.ndarray) -> np.ndarray:
+    """Real roots, ascending, of the derivative d1 + 2 d2 s + 3 d3 s² of the slope."""
+    e0, e1, e2 = d[1], d[2], 3 * d[3]  # e0 + 2 e1 s + e2 s²
+    size = max(abs(e1), float(np.sqrt(abs(e0)) * np.sqrt(abs(e2))))
+    if size == 0.0:
+        return np.zeros(1) if e2 != 0 else np.empty(0)
+    # e1² − e0 e2 in units of size², so that nothing overflows.
+    gap = (e1 / size) ** 2 - (e0 / size) * (e2 / size)
+    if gap < 0:
+        # A double root that round-off hides is kept: it may be where the slope touches zero.
+        return np.array([-e1 / e2]) if gap > -8 * EPS else np.empty(0)
+    far = -(e1 + np.copysign(np.sqrt(gap) * size, e1))
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        points = np.array([far / e2, e0 / far])
+    return np.unique(points[np.isfinite(points)])
+
+
+def _bisect(c: np.ndarray, low: float, high: float, sign: float) -> float:
+    """Root of the slope between two numbers, to the last digit.
+
+    Positive floats are ordered like their bits read as integers, so halving the integers halves
+    the number of floats in between: 64 steps at any scale.
+    """
+    ends = [_rank(low), _rank(high)]
+    with np.errstate(over="ignore"):
+        while ends[1] - ends[0] > 1:
+            middle = (ends[0] + ends[1]) // 2
+            ends[0 if slope(c, _unrank(middle)) * sign > 0 else 1] = middle
+        pair = np.array([_unrank(end) for end in ends])
+        return float(pair[np.argmin(np.abs(slope(c, pair)))])
+
+
+def _rank(x: float) -> int:
+    bits = int(np.float64(abs(x)).view(np.int64))
+    return bits if x >= 0 else -bits
+
+
+def _unrank(k: int) -> float:
+    return float(np.copysign(np.int64(abs(k)).view(np.float64), k))
+
+
+def minimisers(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
+    """Local minimisers, best first; of two equal values the positive one, then the nearer.
+
+    One so far out that its value is nothing but round-off, larger than c[0], is left out.
+    """
+    c = np.asarray(c, np.float64)
+    s, upward = _roots_of_slope(c)
+    s = s[upward]
+    bare = np.concatenate([[0.0], c[1:]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        gain = evaluate(bare, s)
+        noise = 16 * EPS * evaluate(np.abs(bare), np.abs(s))
+        lost = (np.abs(gain) <= noise) & (noise > np.abs(c[0])) & (c[0] != 0)
+    keep = np.isfinite(gain) & ~lost
+    s, gain = s[keep], gain[keep]
+    # Ties are decided on values rounded relative to the largest, so that round-off cannot.
+    unit = np.abs(gain).max(initial=0.0) * 1e-12
+    rounded = np.round(gain / unit) if unit > 0 else gain
+    return s[np.lexsort((np.abs(s), s < 0, rounded))]
+
+
+def first_downhill(c: Float[AnyArray, " 5"]) -> Float[AnyArray, ""]:
+    """Smallest positive stationary point of a quartic that starts downhill; traceable.
+
+    The least s > 0 with h'(s) = 0 is 1/t for the largest root t of the reversed cubic
+    t³ + (d1/d0) t² + (d2/d0) t + d3/d0, whose leading coefficient never vanishes when d0 < 0:
+    degenerate quartics (cubic, quadratic) are ordinary cases.  Closed form, then Newton.
+
+    Parameters
+    ----------
+    c : array of shape (5,)
+        With c[1] < 0 and bounded below.
+
+    Returns
+    -------
+    scalar
+        0 where the input has no downhill direction or no minimiser.
+    """
+    d0, d1, d2, d3 = c[1], 2 * c[2], 3 * c[3], 4 * c[4]
+    downhill = d0 < 0
+    safe = jnp.where(downhill, d0, -1.0)
+    a, b, e = d1 / safe, d2 / safe, d3 / safe
+    size = jnp.maximum(jnp.abs(a), jnp.maximum(jnp.sqrt(jnp.abs(b)), jnp.cbrt(jnp.abs(e))))
+    size = jnp.where(size > 0, size, 1.0)
+    t = _largest_root(a / size, b / size**2, e / size**3) * size
+    s = jnp.where(t > 0, 1.0 / jnp.where(t > 0, t, 1.0), 0.0)
+    for _ in range(2):
+        bend = _curvature(c, s)
+        trial = s - slope(c, s) / jnp.where(bend > 0, bend, 1.0)
+        better = (bend > 0) & (trial > 0) & (jnp.abs(slope(c, trial)) < jnp.abs(slope(c, s)))
+        s = jnp.where(better, trial, s)
+    return jnp.where(downhill & jnp.isfinite(s), s, 0.0)
+
+
+def _largest_root(a: AnyArray, b: AnyArray, e: AnyArray) -> AnyArray:
+    """Largest real root of t³ + a t² + b t + e with coefficients of size at most one."""
+    p = b - a * a / 3
+    q = 2 * a**3 / 27 - a * b / 3 + e
+    gap = q * q / 4 + p**3 / 27
+    # One real root: Cardano, adding what does not cancel.
+    u = jnp.cbrt(-q / 2 - jnp.where(q >= 0, 1.0, -1.0) * jnp.sqrt(jnp.maximum(gap, 0.0)))
+    single = u - p / (3 * jnp.where(u == 0, 1.0, u))
+    # Three real roots: the cosine form; its k = 0 branch is the largest.
+    radius = jnp.sqrt(jnp.maximum(-p / 3, 0.0))
+    cube = radius**3
+    cosine = jnp.clip(-q / 2 / jnp.where(cube == 0, 1.0, cube), -1.0, 1.0)
+    triple = 2 * radius * jnp.cos(jnp.arccos(cosine) / 3)
+    root = jnp.where(gap > 0, single, triple) - a / 3
+    for _ in range(2):
+        value = ((root + a) * root + b) * root + e
+        grad = (3 * root + 2 * a) * root + b
+        root = jnp.where(grad > 0, root - value / jnp.where(grad > 0, grad, 1.0), root)
+    return root

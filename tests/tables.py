@@ -1,0 +1,223 @@
+"""Tables of cases.  A new operator, loss or regulariser is one row here; every test runs it.
+
+A row carries its own reference, written without the library, and the tolerance it must meet.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from liftless.losses import Logistic, Loss, Squared
+from liftless.operators import (
+    DenseOperator,
+    DiagonalOperator,
+    EntriesOperator,
+    RankOneOperator,
+    SensingOperator,
+)
+from liftless.problem import Problem
+from liftless.regularisers import Balance, Regulariser, Ridge
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+# One shape for most tests: compiling costs more than computing.
+N, M, R = 4, 7, 2
+
+
+def load_example(name):
+    """The module ``examples/<name>.py``."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# -- operators: build(n, m, rng) -> the operator, and its A_i as an array (m, n, n) ----------------
+
+
+def symmetric(n, m, rng):
+    """Random symmetric matrices."""
+    A = rng.standard_normal((m, n, n))
+    return (A + A.transpose(0, 2, 1)) / 2
+
+
+def dense(n, m, rng):
+    A = symmetric(n, m, rng)
+    return DenseOperator.from_matrices(A), A
+
+
+def dense_single(n, m, rng):
+    A = symmetric(n, m, rng)
+    return DenseOperator.from_matrices(A, np.float32), A
+
+
+def entry_matrices(rows, cols, n, weights):
+    """Weight k at the symmetrised position k."""
+    A = np.zeros((rows.size, n, n))
+    A[np.arange(rows.size), rows, cols] += weights / 2
+    A[np.arange(rows.size), cols, rows] += weights / 2
+    return A
+
+
+def entries(n, m, rng):
+    rows, cols = rng.integers(0, n, (2, m))
+    return EntriesOperator(rows, cols, n), entry_matrices(rows, cols, n, np.ones(m))
+
+
+def weighted_entries(n, m, rng):
+    rows, cols = rng.integers(0, n, (2, m))
+    weights = rng.standard_normal(m)
+    return EntriesOperator(rows, cols, n, weights), entry_matrices(rows, cols, n, weights)
+
+
+def rank_one(n, m, rng):
+    a = rng.standard_normal((m, n))
+    return RankOneOperator(a), np.einsum("mi,mj->mij", a, a)
+
+
+def diagonal(n, m, rng):
+    d = rng.standard_normal((m, n))
+    return DiagonalOperator(d), np.einsum("mi,ij->mij", d, np.eye(n))
+
+
+def own(n, m, rng):
+    shifts = np.stack([np.roll(np.eye(n), k, axis=1) for k in range(m)])
+    operator = load_example("own_operator").LagOperator(n=n, m=m)
+    return operator, (shifts + shifts.transpose(0, 2, 1)) / 2
+
+
+class OperatorCase(NamedTuple):
+    name: str
+    build: Callable[..., tuple[SensingOperator, np.ndarray]]
+    tolerance: float = 1e-12
+
+    def __call__(self, n=N, m=M, seed=0):
+        return self.build(n, m, np.random.default_rng(seed))
+
+
+OPERATORS = [
+    OperatorCase("dense", dense),
+    OperatorCase("dense float32", dense_single, 1e-5),
+    OperatorCase("entries", entries),
+    OperatorCase("weighted entries", weighted_entries),
+    OperatorCase("rank one", rank_one),
+    OperatorCase("diagonal", diagonal),
+    OperatorCase("user's own", own),
+]
+
+
+# -- losses: the reference value, and random data --------------------------------------------------
+
+
+class LossCase(NamedTuple):
+    name: str
+    loss: Loss
+    reference: Callable  # (y, b) -> loss, elementwise, in jnp
+    data: Callable  # (m, rng) -> b
+
+
+LOSSES = [
+    LossCase(
+        "squared",
+        Squared(),
+        lambda y, b: (y - b) ** 2 / 2,
+        lambda m, rng: rng.standard_normal(m),
+    ),
+    LossCase(
+        "logistic",
+        Logistic(),
+        lambda y, b: jnp.logaddexp(0.0, y) - b * y,
+        lambda m, rng: rng.uniform(0, 1, m),
+    ),
+]
+
+
+# -- regularisers: build(n, r, rng) -> the regulariser, its reference value in jnp, its trace weight
+
+
+def no_regulariser(n, r, rng):
+    return (), lambda X: 0.0, 0.0
+
+
+def ridge(n, r, rng):
+    return (Ridge(0.3),), lambda X: 0.15 * jnp.trace(X @ X.T), 0.3
+
+
+def ridge_by_column(n, r, rng):
+    w = rng.uniform(0.1, 1, r)
+    return (Ridge(w),), lambda X: jnp.einsum("r,nr,nr->", w, X, X) / 2, w.min()
+
+
+def ridge_by_entry(n, r, rng):
+    w = rng.uniform(0.1, 1, (n, r))
+    return (Ridge(w),), lambda X: jnp.vdot(w, X**2) / 2, w.min()
+
+
+def balance(n, r, rng):
+    def reference(X):
+        U, V = X[:1], X[1:]
+        return 0.7 * jnp.linalg.norm(U.T @ U - V.T @ V) ** 2 / 4
+
+    return (Balance(1, 0.7),), reference, 0.0
+
+
+def ridge_and_balance(n, r, rng):
+    first, second = ridge(n, r, rng), balance(n, r, rng)
+    return first[0] + second[0], lambda X: first[1](X) + second[1](X), 0.3
+
+
+class RegulariserCase(NamedTuple):
+    name: str
+    build: Callable[..., tuple[tuple[Regulariser, ...], Callable, float]]
+
+
+REGULARISERS = [
+    RegulariserCase("none", no_regulariser),
+    RegulariserCase("ridge", ridge),
+    RegulariserCase("ridge by column", ridge_by_column),
+    RegulariserCase("ridge by entry", ridge_by_entry),
+    RegulariserCase("balance", balance),
+    RegulariserCase("ridge and balance", ridge_and_balance),
+]
+
+
+def named(table, name):
+    """The row of that name."""
+    return next(row for row in table if row.name == name)
+
+
+class ProblemCase(NamedTuple):
+    """A problem from three tables, and its objective of a matrix and a factor, in jnp."""
+
+    problem: Problem
+    of_matrix: Callable  # (M) -> the data term and the trace part, a function of M = X Xᵀ
+    objective: Callable  # (X) -> everything
+
+
+def make_problem(operator, loss="squared", regulariser="none", weighted=False, seed=0):
+    rng = np.random.default_rng(seed)
+    A, matrices = named(OPERATORS, operator)()
+    row = named(LOSSES, loss)
+    b = row.data(M, rng)
+    w = rng.uniform(0.5, 2, M) if weighted else np.ones(M)
+    regularisers, penalty, trace = named(REGULARISERS, regulariser).build(N, R, rng)
+    problem = Problem(
+        A,
+        b,
+        R,
+        weights=w if weighted else None,
+        loss=row.loss,
+        regularisers=regularisers,
+    )
+
+    def data(matrix):
+        return jnp.sum(w**2 * row.reference(jnp.einsum("mij,ij->m", matrices, matrix), b))
+
+    return ProblemCase(
+        problem,
+        lambda matrix: data(matrix) + trace * jnp.trace(matrix) / 2,
+        lambda X: data(X @ X.T) + penalty(X),
+    )
