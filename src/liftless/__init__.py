@@ -17,51 +17,111 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._version import __version__
 
 if TYPE_CHECKING:
-    from liftless.certificate import Certificate as Certificate, certify as certify
+    from liftless.certificate import Certificate as Certificate
+    from liftless.certificate import certify as certify
+    from liftless.descent import (
+        LBFGS as LBFGS,
+    )
     from liftless.descent import (
         Descent as Descent,
+    )
+    from liftless.descent import (
         GradientDescent as GradientDescent,
-        LBFGS as LBFGS,
+    )
+    from liftless.descent import (
         LevenbergMarquardt as LevenbergMarquardt,
+    )
+    from liftless.descent import (
         Method as Method,
+    )
+    from liftless.descent import (
         Optax as Optax,
+    )
+    from liftless.descent import (
         Stop as Stop,
+    )
+    from liftless.descent import (
         descend as descend,
     )
     from liftless.escape import (
         Candidate as Candidate,
+    )
+    from liftless.escape import (
         Escape as Escape,
+    )
+    from liftless.escape import (
         Ladder as Ladder,
+    )
+    from liftless.escape import (
         MultiStep as MultiStep,
+    )
+    from liftless.escape import (
         MultiStepEscape as MultiStepEscape,
+    )
+    from liftless.escape import (
         Oracle as Oracle,
+    )
+    from liftless.escape import (
         OracleJump as OracleJump,
+    )
+    from liftless.escape import (
         SingleStep as SingleStep,
+    )
+    from liftless.escape import (
         exact_score as exact_score,
+    )
+    from liftless.escape import (
         oracle as oracle,
+    )
+    from liftless.escape import (
         paper_score as paper_score,
     )
     from liftless.instances import (
         INSTANCES as INSTANCES,
+    )
+    from liftless.instances import (
         Instance as Instance,
+    )
+    from liftless.instances import (
         make_instance as make_instance,
     )
-    from liftless.losses import Logistic as Logistic, Squared as Squared
+    from liftless.losses import Logistic as Logistic
+    from liftless.losses import Squared as Squared
     from liftless.operators import (
         DenseOperator as DenseOperator,
+    )
+    from liftless.operators import (
         DiagonalOperator as DiagonalOperator,
+    )
+    from liftless.operators import (
         EntriesOperator as EntriesOperator,
+    )
+    from liftless.operators import (
         RankOneOperator as RankOneOperator,
+    )
+    from liftless.operators import (
         SensingOperator as SensingOperator,
+    )
+    from liftless.operators import (
         backproject as backproject,
+    )
+    from liftless.operators import (
         dot_test as dot_test,
+    )
+    from liftless.operators import (
         matrix as matrix,
+    )
+    from liftless.operators import (
         measure as measure,
+    )
+    from liftless.operators import (
         rip_estimate as rip_estimate,
     )
     from liftless.problem import Problem as Problem
-    from liftless.recovery import Recovery as Recovery, recover as recover
-    from liftless.regularisers import Balance as Balance, Ridge as Ridge
+    from liftless.recovery import Recovery as Recovery
+    from liftless.recovery import recover as recover
+    from liftless.regularisers import Balance as Balance
+    from liftless.regularisers import Ridge as Ridge
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.certificate": (

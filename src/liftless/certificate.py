@@ -29,7 +29,7 @@ from liftless.problem import Problem
 
 #: The five kinds of point, in words.
 KINDS = {
-    "exact": "the data are fitted to round-off (or to the noise level given)",
+    "exact": "the data are fitted to round-off, or to the noise level if one is given",
     "global": "optimal over all positive semidefinite matrices",
     "spurious": "a second-order point that is not optimal among positive semidefinite matrices",
     "saddle": "a stationary point with a direction of negative curvature",
@@ -345,9 +345,7 @@ def _pull(problem: Problem, X: AnyArray) -> AnyArray:
     return problem.pull(problem.operator.measure(X, X))
 
 
-def _dual_shift(
-    problem: Problem, X: np.ndarray, w: np.ndarray, lambda_n: float
-) -> float | None:
+def _dual_shift(problem: Problem, X: np.ndarray, w: np.ndarray, lambda_n: float) -> float | None:
     """Least α >= 0, plus a guard against round-off, with S + α A*(w) ⪰ 0."""
     if lambda_n >= 0:
         return 0.0
@@ -371,7 +369,10 @@ def _dual_shift(
 
 
 def _message(kind: str, local: FirstOrder, lambda_n: float, level: float) -> str:
-    parts = f"{kind}: {KINDS[kind]}; h = {local.objective:.3e}"
+    words = KINDS[kind]
+    if kind == "exact":
+        words = f"the data are fitted to {'the noise level' if level > 0 else 'round-off'}"
+    parts = f"{kind}: {words}; h = {local.objective:.3e}"
     if kind in ("spurious", "saddle", "global"):
         parts += f", λ_n = {lambda_n:.3e}"
     if kind == "unfinished":
@@ -379,5 +380,3 @@ def _message(kind: str, local: FirstOrder, lambda_n: float, level: float) -> str
     if kind == "exact" and level > 0:
         parts += f", noise level {level:.3e}"
     return parts + "."
-
-

@@ -148,6 +148,13 @@ class Problem(eqx.Module):
                 "a SensingOperator",
                 "Wrap an array of matrices with DenseOperator.from_matrices.",
             )
+        if any(isinstance(leaf, int) for leaf in jax.tree.leaves(operator)):
+            raise InvalidInput(
+                "operator",
+                f"{type(operator).__name__} with an integer field that would be traced",
+                "a module whose sizes are static",
+                "Declare n and m as eqx.field(static=True), or as properties.",
+            )
         self.operator = operator
         self.loss = Squared() if loss is None else loss
         if not isinstance(self.loss, Loss):
@@ -212,7 +219,7 @@ class Problem(eqx.Module):
 
     @entry
     def residual(self, X: Factor) -> Float[AnyArray, " m"]:
-        """w ⊙ (A(X Xᵀ) − b)."""
+        """W ⊙ (A(X Xᵀ) − b)."""
         return self.weights * (self.operator.measure(X, X) - self.b)
 
     @entry

@@ -82,11 +82,12 @@ def _roots_of_slope(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _critical_points(d: np.ndarray) -> np.ndarray:
     """Real roots, ascending, of the derivative d1 + 2 d2 s + 3 d3 s² of the slope."""
     e0, e1, e2 = d[1], d[2], 3 * d[3]  # e0 + 2 e1 s + e2 s²
-    size = max(abs(e1), float(np.sqrt(abs(e0)) * np.sqrt(abs(e2))))
+    mean = float(np.sqrt(abs(e0)) * np.sqrt(abs(e2)))
+    size = max(abs(e1), mean)
     if size == 0.0:
         return np.zeros(1) if e2 != 0 else np.empty(0)
     # e1² − e0 e2 in units of size², so that nothing overflows.
-    gap = (e1 / size) ** 2 - (e0 / size) * (e2 / size)
+    gap = (e1 / size) ** 2 - np.sign(e0) * np.sign(e2) * (mean / size) ** 2
     if gap < 0:
         # A double root that round-off hides is kept: it may be where the slope touches zero.
         return np.array([-e1 / e2]) if gap > -8 * EPS else np.empty(0)
@@ -130,7 +131,7 @@ def minimisers(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
     s = s[upward]
     bare = np.concatenate([[0.0], c[1:]])
     with np.errstate(over="ignore", invalid="ignore"):
-        gain = evaluate(bare, s)
+        gain = np.asarray(evaluate(bare, s))
         noise = 16 * EPS * evaluate(np.abs(bare), np.abs(s))
         lost = (np.abs(gain) <= noise) & (noise > np.abs(c[0])) & (c[0] != 0)
     keep = np.isfinite(gain) & ~lost
@@ -144,52 +145,85 @@ def minimisers(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
 def first_downhill(c: Float[AnyArray, " 5"]) -> Float[AnyArray, ""]:
     """Smallest positive stationary point of a quartic that starts downhill; traceable.
 
-    The least s > 0 with h'(s) = 0 is 1/t for the largest root t of the reversed cubic
-    t³ + (d1/d0) t² + (d2/d0) t + d3/d0, whose leading coefficient never vanishes when d0 < 0:
-    degenerate quartics (cubic, quadratic) are ordinary cases.  Closed form, then Newton.
+    The slope of a quartic with c[4] >= 0 rises, concave, up to its local maximum (or inflection),
+    and rises again, convex, from its local minimum (or inflection).  The root sought lies on one
+    of the two branches, and the signs at their ends say on which.  Seen from that end every
+    coefficient of the slope is nonnegative, so that Newton's method converges from a bound.
+    Nothing cancels: a slope c[1] that is round-off at a saddle, and vanishing leading
+    coefficients, are ordinary cases.
 
     Parameters
     ----------
     c : array of shape (5,)
-        With c[1] < 0 and bounded below.
+        With c[1] < 0 and bounded below; a negative c[4] is taken for round-off of zero.
 
     Returns
     -------
     scalar
         0 where the input has no downhill direction or no minimiser.
     """
-    d0, d1, d2, d3 = c[1], 2 * c[2], 3 * c[3], 4 * c[4]
-    downhill = d0 < 0
-    safe = jnp.where(downhill, d0, -1.0)
-    a, b, e = d1 / safe, d2 / safe, d3 / safe
-    size = jnp.maximum(jnp.abs(a), jnp.maximum(jnp.sqrt(jnp.abs(b)), jnp.cbrt(jnp.abs(e))))
-    size = jnp.where(size > 0, size, 1.0)
-    t = _largest_root(a / size, b / size**2, e / size**3) * size
-    s = jnp.where(t > 0, 1.0 / jnp.where(t > 0, t, 1.0), 0.0)
-    for _ in range(2):
+    d1, d2, d3 = 2 * c[2], 3 * c[3], 4 * jnp.maximum(c[4], 0)
+
+    def value(s: AnyArray) -> AnyArray:
+        return ((d3 * s + d2) * s + d1) * s + c[1]
+
+    top, bottom = _branches(d1, d2, d3)
+    safe_top = jnp.where(jnp.isfinite(top), jnp.maximum(top, 0), 0.0)
+    near = (safe_top > 0) & (value(safe_top) >= 0)
+    far = jnp.isfinite(bottom) | (bottom < 0)
+    base = jnp.where(near, safe_top, jnp.where(far, jnp.maximum(bottom, 0), 0.0))
+    side = jnp.where(near, -1.0, 1.0)
+    first = (3 * d3 * base + 2 * d2) * base + d1
+    second = side * (3 * d3 * base + d2)
+    x = _positive_root(-side * value(base), first, second, d3)
+    s = jnp.where(near, jnp.clip(base - x, 0, base), base + x)
+    for _ in range(3):
         bend = _curvature(c, s)
         trial = s - slope(c, s) / jnp.where(bend > 0, bend, 1.0)
         better = (bend > 0) & (trial > 0) & (jnp.abs(slope(c, trial)) < jnp.abs(slope(c, s)))
         s = jnp.where(better, trial, s)
-    return jnp.where(downhill & jnp.isfinite(s), s, 0.0)
+    return jnp.where((c[1] < 0) & (near | far) & (s > 0) & jnp.isfinite(s), s, 0.0)
 
 
-def _largest_root(a: AnyArray, b: AnyArray, e: AnyArray) -> AnyArray:
-    """Largest real root of t³ + a t² + b t + e with coefficients of size at most one."""
-    p = b - a * a / 3
-    q = 2 * a**3 / 27 - a * b / 3 + e
-    gap = q * q / 4 + p**3 / 27
-    # One real root: Cardano, adding what does not cancel.
-    u = jnp.cbrt(-q / 2 - jnp.where(q >= 0, 1.0, -1.0) * jnp.sqrt(jnp.maximum(gap, 0.0)))
-    single = u - p / (3 * jnp.where(u == 0, 1.0, u))
-    # Three real roots: the cosine form; its k = 0 branch is the largest.
-    radius = jnp.sqrt(jnp.maximum(-p / 3, 0.0))
-    cube = radius**3
-    cosine = jnp.clip(-q / 2 / jnp.where(cube == 0, 1.0, cube), -1.0, 1.0)
-    triple = 2 * radius * jnp.cos(jnp.arccos(cosine) / 3)
-    root = jnp.where(gap > 0, single, triple) - a / 3
-    for _ in range(2):
-        value = ((root + a) * root + b) * root + e
-        grad = (3 * root + 2 * a) * root + b
-        root = jnp.where(grad > 0, root - value / jnp.where(grad > 0, grad, 1.0), root)
-    return root
+def _branches(d1: AnyArray, d2: AnyArray, d3: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Where the slope d1 s + d2 s² + d3 s³ ends its concave rise and begins its convex one.
+
+    Its local maximum and minimum, or twice its inflection; -inf or inf where there is none.
+    """
+    bend = 3 * d3  # its derivative is d1 + 2 d2 s + bend s²
+    mean = jnp.sqrt(jnp.abs(d1)) * jnp.sqrt(bend)
+    size = jnp.maximum(jnp.abs(d2), mean)
+    unit = jnp.where(size > 0, size, 1.0)
+    gap = (d2 / unit) ** 2 - jnp.sign(d1) * (mean / unit) ** 2
+    sign = jnp.where(d2 < 0, -1.0, 1.0)
+    far = -(d2 + sign * jnp.sqrt(jnp.maximum(gap, 0)) * unit)
+    some, curved = far != 0, bend > 0
+    one = jnp.where(curved, far / jnp.where(curved, bend, 1.0), jnp.sign(far) * jnp.inf)
+    other = jnp.where(some, d1 / jnp.where(some, far, 1.0), 0.0)
+    inflection = -d2 / jnp.where(curved, bend, 1.0)
+    top = jnp.where(gap < 0, inflection, jnp.minimum(one, other))
+    bottom = jnp.where(gap < 0, inflection, jnp.maximum(one, other))
+    # A straight slope rises everywhere or nowhere.
+    straight = jnp.where(d1 > 0, -jnp.inf, jnp.inf)
+    line = (d2 == 0) & ~curved
+    return jnp.where(line, -jnp.inf, top), jnp.where(line, straight, bottom)
+
+
+def _positive_root(y: AnyArray, f1: AnyArray, f2: AnyArray, f3: AnyArray) -> AnyArray:
+    """Root x >= 0 of f1 x + f2 x² + f3 x³ = y, all nonnegative; inf if there is none.
+
+    The least of the three roots of one term alone is at most three times too large, and Newton's
+    method on a convex increasing function then converges from above.
+    """
+    y, f1, f2 = jnp.maximum(y, 0), jnp.maximum(f1, 0), jnp.maximum(f2, 0)
+
+    def alone(f: AnyArray) -> AnyArray:
+        return jnp.where(f > 0, y / jnp.where(f > 0, f, 1.0), jnp.inf)
+
+    x = jnp.minimum(alone(f1), jnp.minimum(jnp.sqrt(alone(f2)), jnp.cbrt(alone(f3))))
+    z = jnp.where(jnp.isfinite(x), x, 0.0)
+    for _ in range(6):
+        rise = (3 * f3 * z + 2 * f2) * z + f1
+        excess = ((f3 * z + f2) * z + f1) * z - y
+        z = jnp.where(rise > 0, z - excess / jnp.where(rise > 0, rise, 1.0), z)
+    return jnp.where(jnp.isfinite(x), jnp.clip(z, 0, x), x)

@@ -11,31 +11,24 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, factor, positive_int
+from liftless._checks import describe, factor, positive_int, real_number
 from liftless._errors import InputWarning, InvalidInput
 from liftless._precision import double, on_device
-from liftless.certificate import Certificate, certify, first_order, noise_level
-from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
+from liftless._run import LOWER, Run, Stopped
+from liftless.certificate import Certificate, certify, noise_level
+from liftless.descent import LBFGS, Descent, Method
+from liftless.descent.loop import FITTED
 from liftless.escape import ESCAPES, Candidate, Escape, pataki_width
 from liftless.escape.moves import SETTLE_OVER
-from liftless.linalg import truncate
 from liftless.problem import Problem
 from liftless.start import SMALL, random_start, spectral_start
 
 Factor = Float[np.ndarray, "n r"]
 
-#: ‖∇h‖ ‖X‖ / h at which a local solve counts as stuck.
-STUCK = 1e-4
-#: The same for the point that is reported.
+#: ‖∇h‖ ‖X‖ / h of the point that is reported.
 POLISHED = 1e-10
-#: A level of h counts as lower only if it is by this fraction: hysteresis against round-off.
-LOWER = 1e-6
 #: Applications charged for a candidate: one eigenproblem, a line, a value.
 CANDIDATE_COST = 5
-#: Below this n·width all local solves share one compiled width, padded with zero columns.
-SHARED_WIDTH = 512
-#: Up to this n r a Levenberg–Marquardt finish is tried where L-BFGS ends early.
-FINISH_SIZE = 400
 #: Rounds without improvement after which a noisy problem is given up.
 NOISY_ROUNDS = 2
 
@@ -99,107 +92,6 @@ class Recovery:
         return self.x @ self.x.T
 
 
-class _Stopped(Exception):
-    """The callback asked for an end."""
-
-
-class _Run:
-    """Book-keeping of one recovery: what was spent, tried and found."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        method: Method,
-        budget: int,
-        callback: Callable[[dict], None] | None,
-        trace: bool,
-        level: float,
-    ) -> None:
-        self.problem = problem
-        self.method = method
-        self.budget = budget
-        self.callback = callback
-        self.trace = trace
-        self.level = level
-        self.spent = 0
-        self.iterations = 0
-        self.events: list[dict] = []
-        self.escapes: list[Candidate] = []
-        self.best: Factor | None = None
-        self.least = math.inf
-        self.size = 0.0
-        self.full = first_order(problem, np.zeros((problem.n, problem.rank))).full
-        over = pataki_width(problem)
-        small = problem.n * over <= SHARED_WIDTH
-        self.width = max(over, problem.rank + 2) if small else problem.rank
-
-    @property
-    def left(self) -> int:
-        """Applications still in the budget."""
-        return max(0, self.budget - self.spent)
-
-    def descend(self, X: Factor, stop: Stop, kind: str) -> Descent:
-        """Local solve at a shared compiled width; padding columns are zero and stay so."""
-        columns = X.shape[1]
-        if columns <= self.width:
-            padded = np.pad(X, ((0, 0), (0, self.width - columns)))
-        else:
-            padded = X
-        keep = "values" if self.trace else "none"
-        done = descend(self.problem, padded, self.method, stop, history=keep)
-        done = dataclasses.replace(done, X=done.X[:, :columns])
-        self.spent += done.applications
-        self.iterations += done.iterations
-        self.note(kind, done.objective, done.history.get("objective"))
-        return done
-
-    def note(self, event: str, objective: float, values: np.ndarray | None = None) -> None:
-        """Record an event and tell the callback."""
-        row = {"event": event, "objective": float(objective), "applications": self.spent}
-        if values is not None:
-            row["values"] = values
-        self.events.append(row)
-        if self.callback is not None:
-            try:
-                self.callback(row)
-            except StopIteration:
-                raise _Stopped from None
-
-    def stop(self, gradient: float, objective: float | None = None) -> Stop:
-        """Return a stop rule within the budget; an L-BFGS step costs three applications."""
-        steps = max(1, self.left // 3)
-        return Stop(objective, gradient, max_iterations=steps, size=self.size / 2)
-
-    def local(self, X: Factor, kind: str, gradient: float = STUCK) -> Descent:
-        """Descend to round-off, the noise level, or a stationary point."""
-        target = None if self.level == 0 else self.fraction(self.level)
-        done = self.descend(X, self.stop(gradient, target), kind)
-        finish = X.size <= FINISH_SIZE and self.problem.loss.quadratic
-        if not done.success and finish and self.left > 3 * X.size:
-            method, self.method = self.method, LevenbergMarquardt()
-            limited = self.stop(gradient, target)
-            done = self.descend(done.X, limited, "finish")
-            self.method = method
-        self.offer(done)
-        return done
-
-    def fraction(self, level: float) -> float:
-        """``level`` of h relative to h at zero, as :class:`Stop` takes it."""
-        return level / self.full if self.full > 0 else 0.0
-
-    def settle(self, X: Factor, fraction: float, kind: str) -> Factor:
-        """Descend in a wide factor to a fraction of h(0), then truncate to the rank."""
-        wide = self.descend(X, self.stop(STUCK, fraction), kind)
-        return truncate(wide.X, self.problem.rank)
-
-    def offer(self, done: Descent) -> None:
-        """Keep the best point of the problem's own rank."""
-        if math.isfinite(done.objective) and done.objective < self.least * (1 - LOWER):
-            self.best, self.least = done.X, done.objective
-        elif self.best is None:
-            self.best, self.least = done.X, done.objective
-
-
 @double
 def recover(
     problem: Problem,
@@ -259,10 +151,12 @@ def recover(
     budget = positive_int("budget", budget, least=10)
     # Without an escape the run is one plain descent, unless fresh starts are asked for.
     most = 1 if rule is None else math.inf
-    limit = most if rounds is None else positive_int("rounds", rounds)
+    limit = float(most if rounds is None else positive_int("rounds", rounds))
     first = _check_start(problem, start)
+    if trace_bound is not None:
+        trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem)
-    run = _Run(
+    run = Run(
         on_device(problem),
         LBFGS() if method is None else method,
         budget,
@@ -271,39 +165,37 @@ def recover(
         noise_level(problem, noise),
     )
     stopped = False
-    used = 0
     try:
-        used = _rounds(run, first, rule, seed, limit, trace_bound, noise)
-    except _Stopped:
+        _rounds(run, first, rule, seed, limit, trace_bound, noise)
+    except Stopped:
         stopped = True
-    return _finish(run, problem, seed, used, stopped, trace_bound, noise, began)
+    return _finish(run, seed, stopped, trace_bound, noise, began)
 
 
 def _rounds(
-    run: _Run,
+    run: Run,
     first: str | Factor,
     rule: Escape | None,
     seed: int,
     limit: float,
     trace_bound: float | None,
     noise: float | None,
-) -> int:
-    """Rounds of start, descent and escapes; how many were begun."""
-    idle, used = 0, 0
-    while run.left > 0 and used < limit:
+) -> None:
+    """Rounds of start, descent and escapes."""
+    idle = 0
+    while run.left > 0 and run.rounds < limit:
         before = run.least
-        X = _begin(run, first if used == 0 else "over", seed, used)
-        used += 1
+        X = _begin(run, first if run.rounds == 0 else "over", seed, run.rounds)
+        run.rounds += 1
         done = run.local(X, "descent")
-        if _settled(run, done) or _climb(run, done, rule, trace_bound, noise):
+        if done.status == FITTED or _climb(run, done, rule, trace_bound, noise):
             break
         idle = 0 if run.least < before * (1 - LOWER) else idle + 1
         if noise is not None and idle >= NOISY_ROUNDS:
             break
-    return used
 
 
-def _begin(run: _Run, start: str | Factor, seed: int, round_: int) -> Factor:
+def _begin(run: Run, start: str | Factor, seed: int, round_: int) -> Factor:
     """Return the factor at which a round's local solve starts."""
     problem = run.problem
     if not isinstance(start, str):
@@ -325,13 +217,8 @@ def _begin(run: _Run, start: str | Factor, seed: int, round_: int) -> Factor:
     return run.settle(X, SETTLE_OVER, "over") if width > problem.rank else X
 
 
-def _settled(run: _Run, done: Descent) -> bool:
-    """Whether a local solve has fitted the data, which ends everything."""
-    return done.status == 1
-
-
 def _climb(
-    run: _Run,
+    run: Run,
     done: Descent,
     rule: Escape | None,
     trace_bound: float | None,
@@ -352,12 +239,12 @@ def _climb(
         if lower is None:
             return False
         done = lower
-        if _settled(run, done):
+        if done.status == FITTED:
             return True
     return False
 
 
-def _try(run: _Run, candidates: Iterable[Candidate], done: Descent) -> Descent | None:
+def _try(run: Run, candidates: Iterable[Candidate], done: Descent) -> Descent | None:
     """Judge candidates after their local solve; the first that ends lower wins."""
     for candidate in candidates:
         if run.left <= 0:
@@ -376,17 +263,15 @@ def _try(run: _Run, candidates: Iterable[Candidate], done: Descent) -> Descent |
 
 
 def _finish(
-    run: _Run,
-    problem: Problem,
+    run: Run,
     seed: int,
-    used: int,
     stopped: bool,
     trace_bound: float | None,
     noise: float | None,
     began: float,
 ) -> Recovery:
     """Polish and certify the best point, and say what happened."""
-    X = np.zeros((problem.n, problem.rank)) if run.best is None else run.best
+    X = run.answer()
     point = certify(run.problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
     if not point.optimal and not stopped and run.best is not None:
         run.callback = None
@@ -399,13 +284,13 @@ def _finish(
         fun=point.objective,
         success=point.optimal,
         status=status,
-        message=_message(status, point, run, used),
+        message=_message(status, point, run),
         nit=run.iterations,
         nfev=run.spent,
         certificate=point,
         escapes=tuple(run.escapes),
         history=tuple(run.events),
-        rounds=used,
+        rounds=run.rounds,
         seed=seed,
         seconds=time.perf_counter() - began,
     )
@@ -419,8 +304,8 @@ def _status(point: Certificate, stopped: bool) -> int:
     return NOT_CONVERGED if point.kind == "unfinished" else UNCERTIFIED
 
 
-def _message(status: int, point: Certificate, run: _Run, used: int) -> str:
-    head = f"{point.message} {used} round(s), {len(run.escapes)} escape(s) tried."
+def _message(status: int, point: Certificate, run: Run) -> str:
+    head = f"{point.message} {run.rounds} round(s), {len(run.escapes)} escape(s) tried."
     cures = {
         CERTIFIED: "",
         NOT_CONVERGED: " The budget ended before a stationary point: pass a larger budget.",
@@ -466,5 +351,3 @@ def _warn(problem: Problem) -> None:
             InputWarning,
             stacklevel=4,
         )
-
-

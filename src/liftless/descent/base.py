@@ -60,9 +60,7 @@ class Point(eqx.Module):
         """
         return Point.at(problem, self.X + step * D, applications=self.applications)
 
-    def along(
-        self, problem: Problem, D: Factor
-    ) -> tuple["Point", Float[AnyArray, ""]]:
+    def along(self, problem: Problem, D: Factor) -> tuple["Point", Float[AnyArray, ""]]:
         """Go to the first minimiser along D: three applications, the residual updated for free.
 
         Returns

@@ -286,9 +286,7 @@ def _interrupted(
     return False
 
 
-def _result(
-    problem: Problem, carry: _Carry, rows: dict[str, np.ndarray], single: bool
-) -> Descent:
+def _result(problem: Problem, carry: _Carry, rows: dict[str, np.ndarray], single: bool) -> Descent:
     values, norms, X = to_numpy(_rows(problem, carry.point))
     status = np.asarray(carry.status).astype(int)
     numbers = {
@@ -302,5 +300,7 @@ def _result(
     message = STATUS[min((int(s) for s in status), key=worst.index)]
     if single:
         scalars = {k: v[0].item() for k, v in numbers.items()}
-        return Descent(X=X[0], message=message, history={k: v[0] for k, v in rows.items()}, **scalars)
+        return Descent(
+            X=X[0], message=message, history={k: v[0] for k, v in rows.items()}, **scalars
+        )
     return Descent(X=X, message=message, history=rows, **numbers)

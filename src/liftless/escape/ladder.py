@@ -141,6 +141,4 @@ class MultiStepEscape(Escape):
 
     def _automatic(self, form: MultiStep) -> float:
         start = form.u_beta.lower if form.u_gamma.empty else form.u_gamma.lower
-        # The rate is so small for large l that one more step is far less than a relative margin.
-        return max(start, 0.0) * (1 + self.INSIDE) + 1.0
-
+        return start * (1 + self.INSIDE) if start > 0 else 1.0

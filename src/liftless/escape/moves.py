@@ -81,9 +81,7 @@ def swap(
     return found
 
 
-def lift(
-    problem: Problem, X: Factor, certificate: Certificate, extra: int = 2
-) -> list[Candidate]:
+def lift(problem: Problem, X: Factor, certificate: Certificate, extra: int = 2) -> list[Candidate]:
     """Append the ``extra`` most negative eigenvectors of the slack as new columns.
 
     The factor is descended in the wider space until h has fallen to a hundredth, then truncated.
@@ -101,9 +99,7 @@ def lift(
     return found
 
 
-def replace(
-    problem: Problem, X: Factor, certificate: Certificate, width: int
-) -> list[Candidate]:
+def replace(problem: Problem, X: Factor, certificate: Certificate, width: int) -> list[Candidate]:
     """A whole new over-parameterised factor from the negative part of the slack."""
     values, vectors = slack_eigenpairs(problem, X, width)
     negative = values < 0

@@ -44,7 +44,7 @@ class Oracle:
 
     @property
     def beta_direction(self) -> Float[np.ndarray, "n r"]:
-        """u qᵀ, the direction of the b-term."""
+        """U qᵀ, the direction of the b-term."""
         return np.outer(self.u_n, self.q)
 
     @property

@@ -96,9 +96,7 @@ def exact_score(o: Oracle) -> ExactScore:
         return ExactScore(score, math.nan, math.nan, 0.0)
     # score − 1 is the discriminant c3² − 4 c2 c4 over σ²‖A(P)‖²‖A(Q)‖².
     root = math.sqrt(max(c3 * c3 - 4 * c2 * c4, 0.0))
-    return ExactScore(
-        score, (-c3 - root) / (2 * c4), (-c3 + root) / (2 * c4), _lowest(c2, c3, c4)
-    )
+    return ExactScore(score, (-c3 - root) / (2 * c4), (-c3 + root) / (2 * c4), _lowest(c2, c3, c4))
 
 
 def _lowest(c2: float, c3: float, c4: float) -> float:

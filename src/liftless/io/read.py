@@ -12,9 +12,13 @@ import numpy as np
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
+from liftless.io.matlab import check_frame
 
 #: Columns of a table of entries; the last may be left out.
 CSV_COLUMNS = ("row", "col", "value", "weight")
+
+#: Classes of MATLAB variables that hold no numbers; they are never loaded.
+_NOT_ARRAYS = ("cell", "struct", "object", "function", "opaque", "unknown")
 
 Arrays = dict[str, np.ndarray]
 
@@ -42,12 +46,12 @@ def read_arrays(path: str | os.PathLike, wanted: Collection[str]) -> tuple[Array
         The file is missing, empty, damaged, or not what its suffix says.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        must = f"a file in {' or '.join(_READERS)}"
-        raise InvalidInput(str(path), f"of unknown format {path.suffix!r}", must)
     if path.is_dir():
         raise InvalidInput(str(path), "a directory", "a file")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        must = f"a file in one of {', '.join(_READERS)}"
+        raise InvalidInput(str(path), f"of unknown format {path.suffix!r}", must)
     if not path.exists():
         raise InvalidInput(str(path), "missing", "an existing file", "Check its name.")
     try:
@@ -72,7 +76,7 @@ def _damaged(path: Path, error: Exception) -> NoReturn:
 
 
 def _refuse_objects(name: str) -> NoReturn:
-    cure = "Object arrays are not loaded, since unpickling can run code; store float64."
+    cure = "Object arrays are not loaded, since unpickling can run code; store numbers."
     raise InvalidInput(name, "an array of objects", "an array of real numbers", cure)
 
 
@@ -80,7 +84,8 @@ def _read_npz(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
     if not zipfile.is_zipfile(path):
         raise ValueError("not a zip archive")
     arrays = {}
-    with np.load(path, allow_pickle=False) as data:
+    # NumPy leaves a file open that it finds damaged; a handle of our own is closed.
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
         names = list(data.files)
         for name in wanted:
             if name not in names:
@@ -100,18 +105,19 @@ def _read_mat(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
     if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
         cure = "In MATLAB, save it with -v7: save('problem.mat', '-v7', ...)."
         raise InvalidInput(str(path), "a MATLAB v7.3 (HDF5) file", "a file of version 7", cure)
+    check_frame(path)
     from scipy.io import loadmat, whosmat
 
-    names = [name for name, *_ in whosmat(path, appendmat=False)]
-    present = [name for name in wanted if name in names]
+    classes = {name: kind for name, _, kind in whosmat(path, appendmat=False)}
+    present = [name for name in wanted if name in classes]
+    for name in present:
+        if classes[name] == "sparse":
+            must, cure = "a full array", f"In MATLAB, store full({name})."
+            raise InvalidInput(name, "a sparse matrix", must, cure)
+        if classes[name] in _NOT_ARRAYS:
+            _refuse_objects(name)
     data = loadmat(path, appendmat=False, variable_names=present) if present else {}
-    return {name: _dense(data[name]) for name in present if name in data}, names
-
-
-def _dense(value: object) -> np.ndarray:
-    """Return a MATLAB variable as an array; sparse matrices are filled."""
-    fill: Callable[[], np.ndarray] | None = getattr(value, "toarray", None)
-    return np.asarray(value if fill is None else fill())
+    return {name: np.asarray(data[name]) for name in present if name in data}, list(classes)
 
 
 def _read_csv(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
@@ -129,7 +135,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
         raise InvalidInput(str(path), "without entries", must)
     values = np.array(table)
     rows, cols = values[:, columns.index("row")], values[:, columns.index("col")]
-    n = int(max(rows.max(), cols.max())) + 1
+    n = max(rows.max(), cols.max()) + 1
     arrays = {"rows": rows, "cols": cols, "values": values[:, columns.index("value")]}
     arrays["shape"] = np.array([n, n])
     if "weight" in columns:
@@ -157,8 +163,10 @@ def _csv_row(path: Path, number: int, line: list[str], columns: list[str]) -> li
             value = float(cell)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
-            raise InvalidInput(f"{where}, {name}", describe(cell), "a finite number")
+        position = name in ("row", "col")
+        if not math.isfinite(value) or (position and (value < 0 or value != math.floor(value))):
+            must = "a whole number >= 0" if position else "a finite number"
+            raise InvalidInput(f"{where}, {name}", describe(cell), must)
         row.append(value)
     return row
 

@@ -62,7 +62,9 @@ def check_target(argument: str, path: str | os.PathLike, suffixes: Sequence[str]
     """
     path = Path(path)
     if path.suffix.lower() not in suffixes:
-        raise InvalidInput(argument, repr(str(path)), f"a file name in {' or '.join(suffixes)}")
+        raise InvalidInput(
+            argument, repr(str(path)), f"a file name in one of {', '.join(suffixes)}"
+        )
     if path.is_dir():
         raise InvalidInput(argument, f"{str(path)!r}, a directory", "a file name")
     folder = path.parent
@@ -90,10 +92,10 @@ def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> N
 
 @contextlib.contextmanager
 def _written(path: Path) -> Iterator[None]:
-    """Turn a full disk, and a matrix too large for MATLAB 5 files, into one clear message."""
+    """Turn a full disk, or a matrix too large for MATLAB's format, into one clear message."""
     try:
         yield
-    except (OSError, ValueError, OverflowError) as error:
+    except Exception as error:  # each library raises its own
         raise InvalidInput(
             str(path), f"not written ({error})", "a file that fits its disk and its format"
         ) from error

@@ -71,11 +71,15 @@ class EntriesOperator(SensingOperator):
         return w if np.all(seen > 0) else None
 
 
+def _whole(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all() and np.all(array == np.floor(array)))
+
+
 def _positions(argument: str, value: Any, n: int) -> Int[np.ndarray, " m"]:
     array = np.asarray(value)
     if array.ndim != 1 or array.size < 1:
         raise InvalidInput(argument, describe(array), "a list of at least one position")
-    if array.dtype.kind not in "iuf" or not np.all(array % 1 == 0):
+    if array.dtype.kind not in "iuf" or not _whole(array):
         raise InvalidInput(argument, describe(array), "a list of whole numbers")
     if array.min() < 0 or array.max() >= n:
         cure = "Positions count from zero; subtract 1 from one-based data."

@@ -1,0 +1,87 @@
+"""Operators: where `backproject` is overridden, the override against the derived transposition.
+
+Also packed storage in float64 and float32, and the entries kernel's growth with n.  Both sides run
+alternately in one process; medians and ratios are printed.
+
+Usage: python benchmarks/operators.py [--runs 15] [--json]
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+
+import jax
+import numpy as np
+
+import liftless as ll
+from liftless.operators import SensingOperator
+
+
+def derived(operator, y, V):
+    """A*(y) V by transposition of `measure`, whatever the class overrides."""
+    return SensingOperator.backproject(operator, y, V)
+
+
+def own(operator, y, V):
+    """A*(y) V as the class defines it."""
+    return operator.backproject(y, V)
+
+
+def pair(first, second, arguments: tuple, other: tuple, runs: int) -> tuple[float, float]:
+    """Median seconds of two compiled calls, taken alternately after a warm-up."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for k in range(runs + 2):
+        for side, (call, given) in enumerate(((first, arguments), (second, other))):
+            began = time.perf_counter()
+            jax.block_until_ready(call(*given))
+            if k >= 2:
+                times[side].append(time.perf_counter() - began)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def cases(rng: np.random.Generator):
+    """Operator pairs: (what, operator and function of either side)."""
+    n, m, r = 100, 1000, 4
+    rows = rng.standard_normal((m, n * (n + 1) // 2))
+    wide, narrow = ll.DenseOperator(rows, n), ll.DenseOperator(rows, n, np.float32)
+    seen = rng.random(500 * 501 // 2) < 0.1
+    i, j = (a[seen] for a in np.triu_indices(500))
+    entries = ll.EntriesOperator(i, j, 500)
+    i4, j4 = (rng.integers(0, 2000, i.size) for _ in range(2))
+    far = ll.EntriesOperator(i4, j4, 2000)
+    yield "dense n=100 m=1000: derived / overridden", (wide, derived), (wide, own), r
+    yield "dense float64 / float32 storage", (wide, own), (narrow, own), r
+    yield "entries, 12,600 of them: n=2000 / n=500", (far, own), (entries, own), r
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rng = np.random.default_rng(0)
+    rows = []
+    with jax.enable_x64(True):
+        for what, *sides, r in cases(rng):
+            calls, given = [], []
+            for operator, function in sides:
+                device = jax.tree.map(jax.numpy.asarray, operator)
+                y = jax.numpy.asarray(rng.standard_normal(operator.m))
+                V = jax.numpy.asarray(rng.standard_normal((operator.n, r)))
+                calls.append(jax.jit(function))
+                given.append((device, y, V))
+            a, b = pair(calls[0], calls[1], given[0], given[1], args.runs)
+            rows.append({"what": what, "first": a, "second": b, "ratio": a / b})
+    if args.json:
+        json.dump(rows, sys.stdout)
+        return 0
+    for row in rows:
+        ms = f"{1e3 * row['first']:.2f} ms / {1e3 * row['second']:.2f} ms"
+        print(f"{row['what']:44s} {ms:24s} ratio {row['ratio']:.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

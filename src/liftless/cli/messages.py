@@ -1,0 +1,75 @@
+"""Lines for people on standard error, and the pieces of a report on standard output."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+#: Exit code of bad usage or bad input.
+USAGE = 2
+#: Exit code of a run that was interrupted and can be gone on with.
+INTERRUPTED = 75
+
+#: Colour of a verdict, by the exit code that goes with it.
+COLOURS = {0: "32", 3: "33", 4: "33", INTERRUPTED: "35"}
+
+
+def note(text: str) -> None:
+    """Print one line on standard error, whatever line breaks ``text`` has."""
+    sys.stderr.write(" ".join(text.split()) + "\n")
+    sys.stderr.flush()
+
+
+def complain(text: str) -> None:
+    """Print an error as one line on standard error."""
+    note(f"error: {text}")
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print each warning once, as a line on standard error."""
+    from liftless._errors import InputWarning
+
+    seen: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in seen:
+            seen.add(text)
+            note(f"warning: {text}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = show
+        yield
+
+
+def emit(line: str) -> None:
+    """Print a line on standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def emit_json(fields: dict[str, Any]) -> None:
+    """Print one JSON object on standard output; NaN and infinities become null."""
+    import json
+
+    from liftless.io import plain
+
+    emit(json.dumps(plain(fields), allow_nan=False))
+
+
+def emit_table(rows: list[tuple[str, str]]) -> None:
+    """Print names and values in two columns."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        emit(f"  {name:<{width}}  {value}".rstrip())
+
+
+def coloured(text: str, status: int) -> str:
+    """``text`` in the colour of a status, on a terminal and unless NO_COLOR is set."""
+    plain_terminal = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    if plain_terminal or not sys.stdout.isatty():
+        return text
+    return f"\033[1;{COLOURS.get(status, '0')}m{text}\033[0m"

@@ -1,0 +1,178 @@
+"""``liftless recover``."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from liftless._checks import real_number
+from liftless._errors import InvalidInput
+from liftless.cli import RecoverOptions
+from liftless.cli.compilation import enable_cache
+from liftless.cli.interrupt import Interrupt
+from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
+from liftless.cli.names import nearest
+from liftless.escape import ESCAPES, Escape, MultiStepEscape
+from liftless.io import (
+    ARRAY_SUFFIXES,
+    LoadedProblem,
+    atomic_write,
+    check_target,
+    load_factor,
+    load_problem,
+    result_fields,
+    save_result,
+)
+from liftless.recovery import Recovery
+from liftless.recovery import recover as recover_problem
+
+#: Names of the rules by which descent can start.
+STARTS = ("over", "spectral", "random")
+#: Formats of a figure.
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+#: What the options of the multi-step escape are called in its constructor.
+MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
+
+
+def run(options: RecoverOptions) -> int:
+    """Recover, report, and write what was asked for."""
+    _check_files(options)
+    escape = escape_rule(options.escape, options.multi)
+    for name in ("noise", "trace_bound"):
+        value = getattr(options, name)
+        if value is not None:
+            real_number(name, value, least=0.0)
+    draw = _figure_maker() if options.plot else None
+    loaded = load_problem(options.file, options.rank)
+    start = _start(options.start)
+    enable_cache(options.quiet)
+    recovery = _recover(options, loaded, start, escape)
+    fields = result_fields(loaded.problem, recovery, loaded.truth)
+    written = _write(options, loaded, recovery, fields, draw)
+    if options.as_json:
+        emit_json(fields | {"problem": loaded.kind, "files": written})
+    else:
+        report(fields, loaded, written)
+    if recovery.status == INTERRUPTED:
+        kept = f"go on with --start {options.out}" if options.out else "--out would keep the factor"
+        note(f"interrupted; {kept}")
+    return recovery.status
+
+
+def _check_files(options: RecoverOptions) -> None:
+    for name, path, suffixes in (
+        ("out", options.out, ARRAY_SUFFIXES),
+        ("plot", options.plot, FIGURE_SUFFIXES),
+    ):
+        if path is None:
+            continue
+        check_target(name, path, suffixes)
+        if os.path.realpath(path) == os.path.realpath(options.file):
+            raise InvalidInput(name, "the problem file itself", "another file")
+
+
+def escape_rule(name: str, multi: dict[str, Any]) -> Escape | None:
+    """Build the escape of that name; ``multi`` has the options of the multi-step one."""
+    if name not in ESCAPES and name != "none":
+        names = [*ESCAPES, "none"]
+        raise InvalidInput("escape", repr(name), f"one of {', '.join(names)}", nearest(name, names))
+    if multi and name != "multi":
+        first, value = next(iter(multi.items()))
+        must = f"left out with the escape {name!r}"
+        raise InvalidInput(first, value, must, "Or pass --escape multi.")
+    if name == "multi":
+        try:
+            return MultiStepEscape(**{MULTI[key]: value for key, value in multi.items()})
+        except InvalidInput as error:
+            option = {field: key for key, field in MULTI.items()}.get(error.argument, "escape")
+            raise InvalidInput(option, error.was, error.must_be, error.cure) from None
+    return None if name == "none" else ESCAPES[name]()
+
+
+def _start(start: str) -> Any:
+    if start in STARTS:
+        return start
+    if not Path(start).suffix and not Path(start).exists():
+        must = f"one of {', '.join(STARTS)}, or a file with a factor"
+        raise InvalidInput("start", repr(start), must, nearest(start, STARTS))
+    return load_factor(start)
+
+
+def _figure_maker() -> Callable[..., Any]:
+    try:
+        from liftless.report import recovery_figure
+    except ImportError as error:
+        cure = f"({error})"
+        raise InvalidInput("plot", "given", "left out where matplotlib is missing", cure) from error
+    return recovery_figure
+
+
+def _recover(
+    options: RecoverOptions, loaded: LoadedProblem, start: Any, escape: Escape | None
+) -> Recovery:
+    given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
+    with Interrupt() as interrupt:
+
+        def progress(event: dict) -> None:
+            if not options.quiet:
+                note(progress_line(event))
+            if interrupt.asked:
+                raise StopIteration
+
+        return recover_problem(
+            loaded.problem,
+            start=start,
+            escape=escape,
+            seed=options.seed,
+            noise=options.noise,
+            trace_bound=options.trace_bound,
+            callback=progress,
+            trace=options.plot is not None,
+            **given,
+        )
+
+
+def progress_line(event: dict) -> str:
+    """Say in one line what was done, h after it, and what was spent so far."""
+    return f"{event['event']}: h {event['objective']:.6g}, {event['applications']} applications"
+
+
+def _write(
+    options: RecoverOptions,
+    loaded: LoadedProblem,
+    recovery: Recovery,
+    fields: dict[str, Any],
+    draw: Callable[..., Any] | None,
+) -> list[str]:
+    """Write the files asked for; their names."""
+    written = []
+    if options.out is not None:
+        save_result(options.out, recovery, fields)
+        written.append(options.out)
+    if options.plot is not None and draw is not None:
+        with atomic_write(options.plot) as temporary:
+            draw(loaded.problem, recovery, temporary, truth=loaded.truth)
+        written.append(options.plot)
+    return written
+
+
+def report(fields: dict[str, Any], loaded: LoadedProblem, written: list[str]) -> None:
+    """Print the verdict and the numbers behind it."""
+    emit(coloured(fields["message"], fields["status"]))
+    kinds = ", ".join(escape["kind"] for escape in fields["escapes"])
+    rows = [
+        ("problem", f"{loaded.kind}, n {fields['n']}, m {fields['m']}, rank {fields['rank']}"),
+        ("objective h", f"{fields['objective']:.6g} (relative {fields['relative_objective']:.3g})"),
+        ("lower bound", f"{fields['lower_bound']:.6g} (assumes: {fields['assumption']})"),
+        ("λ_n", f"{fields['lambda_n']:.6g}"),
+        ("gradient norm", f"{fields['gradient_norm']:.3g}"),
+        ("applications", f"{fields['applications']} in {fields['rounds']} round(s)"),
+        ("seconds", f"{fields['seconds']:.3g}"),
+        ("escapes tried", f"{len(fields['escapes'])}" + (f": {kinds}" if kinds else "")),
+    ]
+    if "distance" in fields:
+        text = f"{fields['distance']:.3g} (relative {fields['relative_distance']:.3g})"
+        rows.append(("distance to truth", text))
+    emit_table(rows + [("wrote", name) for name in written])
+    sys.stdout.flush()

@@ -1,0 +1,141 @@
+"""The picture of one recovery: course of the objective, recovered matrix, fit of the data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from liftless._errors import InvalidInput
+from liftless.problem import Problem
+from liftless.recovery import Recovery
+from liftless.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, tidy
+
+#: Colour of a stage by the first word of its name; other stages are escapes.
+STAGES = {"over": GREY, "descent": BLUE, "polish": GREEN, "finish": PURPLE}
+#: Suffixes a figure can be saved with.
+SUFFIXES = (".png", ".svg", ".pdf")
+#: Largest order whose matrix is drawn entry by entry.
+DRAWN = 400
+
+
+def course_rows(recovery: Recovery) -> list[dict[str, Any]]:
+    """One row a recorded value: stage, position and h, from a run with ``trace=True``.
+
+    The position counts steps of the local method over all stages.
+    """
+    rows, position = [], 0
+    for number, event in enumerate(recovery.history):
+        values = event.get("values")
+        if values is None:
+            continue
+        rows += [
+            {"stage": event["event"], "number": number, "step": position + k, "objective": float(h)}
+            for k, h in enumerate(values)
+        ]
+        position += len(values)
+    return rows
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure at once or not at all; PNG, SVG or PDF by suffix."""
+    from liftless.io import atomic_write
+
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise InvalidInput("plot", repr(path.name), f"a name that ends in {', '.join(SUFFIXES)}")
+    # A fixed date keeps the bytes the same from run to run.
+    when = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix]
+    with atomic_write(path) as stream:
+        figure.savefig(stream, format=path.suffix[1:], metadata=when)
+
+
+def recovery_figure(
+    problem: Problem,
+    recovery: Recovery,
+    path: str | Path,
+    truth: Float[np.ndarray, "n s"] | None = None,
+) -> None:
+    """Draw a recovery and save it.
+
+    Parameters
+    ----------
+    problem : Problem
+    recovery : Recovery
+        From ``recover(..., trace=True)``; without the trace the first panel has its end points.
+    path : path
+        PNG, SVG or PDF.
+    truth : array of shape (n, s), optional
+        Drawn beside the recovered matrix by its error.
+    """
+    figure = new_figure(9.6, 3.1)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    _course(left, recovery)
+    _matrix(figure, middle, recovery, truth)
+    _fit(right, problem, recovery)
+    figure.suptitle(recovery.certificate.message.split(";")[0], fontsize=9, x=0.01, ha="left")
+    save_figure(figure, path)
+
+
+def _course(axes: Axes, recovery: Recovery) -> None:
+    rows = course_rows(recovery)
+    if not rows:
+        rows = [
+            {"stage": e["event"], "number": k, "step": k, "objective": e["objective"]}
+            for k, e in enumerate(recovery.history)
+            if not e["event"].startswith("certified")
+        ]
+    named: set[str] = set()
+    top = max((row["objective"] for row in rows), default=1.0)
+    for number in dict.fromkeys(row["number"] for row in rows):
+        part = [row for row in rows if row["number"] == number]
+        stage = part[0]["stage"]
+        colour = STAGES.get(stage.split()[0], ORANGE)
+        label = None if stage in named else stage.replace("over", "over-parameterised start")
+        named.add(stage)
+        heights = [max(row["objective"], 1e-32 * top) for row in part]
+        steps = [row["step"] for row in part]
+        axes.plot(steps, heights, color=colour, marker=".", markersize=2.5, lw=1.2, label=label)
+        if colour == ORANGE:
+            axes.axvline(steps[0], color=RED, lw=0.8, ls=":")
+    axes.set_yscale("log")
+    tidy(axes, "Course of the objective", "step of the local method", "h(X)")
+    axes.legend(fontsize=7, frameon=False, loc="lower left")
+
+
+def _matrix(
+    figure: Figure, axes: Axes, recovery: Recovery, truth: Float[np.ndarray, "n s"] | None
+) -> None:
+    title = "Recovered matrix X Xᵀ"
+    n = recovery.x.shape[0]
+    if n > DRAWN:
+        s = np.linalg.svd(recovery.x, compute_uv=False) ** 2
+        axes.bar(np.arange(1, s.size + 1), s, color=BLUE)
+        tidy(axes, "Eigenvalues of the recovered matrix", "number", "eigenvalue")
+        return
+    M = recovery.matrix
+    top = float(np.abs(M).max()) or 1.0
+    image = axes.imshow(M, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    bar = figure.colorbar(image, ax=axes, shrink=0.85)
+    bar.ax.tick_params(labelsize=7)
+    if truth is not None:
+        error = float(np.linalg.norm(M - truth @ truth.T))
+        title += f"\n‖X Xᵀ − M*‖ = {error:.1e}"
+    tidy(axes, title, "column", "row")
+    axes.grid(visible=False)
+
+
+def _fit(axes: Axes, problem: Problem, recovery: Recovery) -> None:
+    b = np.asarray(problem.b)
+    y = np.asarray(problem.measurements(recovery.x))
+    if problem.loss.name == "logistic":
+        y = 1 / (1 + np.exp(-y))
+    ends = [min(b.min(), y.min()), max(b.max(), y.max())]
+    axes.plot(ends, ends, color=GREY, lw=0.8)
+    axes.plot(b, y, ".", color=BLUE, markersize=4 if b.size < 500 else 2)
+    tidy(axes, "Fit of the data", "measured  b", "fitted  A(X Xᵀ)")

@@ -1,0 +1,43 @@
+"""Run the command line inside the test's process, and make small problem files."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from liftless.__main__ import main
+from liftless.instances import make_instance
+from liftless.io import save_problem
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+def run(*argv: Any) -> Outcome:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(word) for word in argv])
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Everything in a folder, to compare before and after."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def real_world(path: Path, **extra: Any) -> Path:
+    """The example of order 3 with six dense matrices, rank 1."""
+    made = make_instance("real-world")
+    arrays = {name: np.asarray(value) for name, value in extra.items()}
+    save_problem(path, made.problem, made.truth, extra=arrays)
+    return path
