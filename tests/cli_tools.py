@@ -2,6 +2,9 @@
 
 import contextlib
 import io
+import json
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,11 @@ import numpy as np
 from liftless.__main__ import main
 from liftless.instances import make_instance
 from liftless.io import save_problem
+
+# The tests compile into one cache of their own, never into the user's.
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "liftless-test-cache")
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,15 @@ def run(*argv: Any) -> Outcome:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(word) for word in argv])
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def strict_json(text: str) -> dict[str, Any]:
+    assert text.count("\n") == 1
+
+    def refuse(constant: str) -> Any:
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:

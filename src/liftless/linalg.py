@@ -1,6 +1,7 @@
 """Extreme eigenpairs, dense and matrix-free, and distances between factors."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -64,12 +65,15 @@ def _lanczos(product: Callable, n: int, k: int, which: str) -> tuple[np.ndarray,
     # SciPy is imported where it is used: the command line starts faster without it.
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    operator = LinearOperator(
-        (n, n), matvec=lambda w: product(w.reshape(n, 1)).ravel(), dtype=np.float64
+    operator: Any = LinearOperator(  # pyright: ignore[reportCallIssue]
+        (n, n),
+        matvec=lambda w: product(w.reshape(n, 1)).ravel(),  # pyright: ignore[reportCallIssue]
+        dtype=np.float64,  # pyright: ignore[reportCallIssue]
     )
     end = "SA" if which == "lowest" else "LA"
     subspace = min(n - 1, max(4 * k + 1, 40))
-    return eigsh(operator, k=k, which=end, v0=start_vector(n), ncv=subspace, maxiter=100 * n)
+    found: Any = eigsh(operator, k=k, which=end, v0=start_vector(n), ncv=subspace, maxiter=100 * n)
+    return found
 
 
 def truncate(X: Float[np.ndarray, "n p"], r: int) -> Float[np.ndarray, "n r"]:
@@ -99,6 +103,6 @@ def matrix_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) ->
 
     The columns of Q are orthonormal, so the norm is that of the small core R diag(±1) Rᵀ.
     """
-    R = np.linalg.qr(np.concatenate([X, Z], axis=1), mode="r")
+    R = np.asarray(np.linalg.qr(np.concatenate([X, Z], axis=1), mode="r"))
     signs = np.r_[np.ones(X.shape[1]), -np.ones(Z.shape[1])]
     return float(np.linalg.norm((R * signs) @ R.T))

@@ -4,6 +4,7 @@ Scaling, stated once: the squared loss is ½(y − b)², so that h(X) = ½‖A(X
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -24,11 +25,11 @@ class Loss(eqx.Module):
     watches, since a value of round-off size in it means a perfect fit for every loss.
     """
 
-    name: eqx.AbstractClassVar[str]
+    name: ClassVar[str]
     #: Whether ℓ is quadratic in y, so that h along a line is an exact quartic.
-    quadratic: eqx.AbstractClassVar[bool]
+    quadratic: ClassVar[bool]
     #: ``excess`` below this fraction of its value at X = 0 is round-off.
-    roundoff: eqx.AbstractClassVar[float]
+    roundoff: ClassVar[float]
 
     @abc.abstractmethod
     def value(self, y: Vector, b: Vector) -> Vector:
@@ -58,10 +59,10 @@ class Loss(eqx.Module):
 class Squared(Loss):
     """ℓ(y, b) = ½(y − b)²."""
 
-    name = "squared"
-    quadratic = True
+    name: ClassVar[str] = "squared"
+    quadratic: ClassVar[bool] = True
     # The measured round-off of h is below 1e-26 of h(0); 1e-20 leaves room for ill-conditioning.
-    roundoff = 1e-20
+    roundoff: ClassVar[float] = 1e-20
 
     def value(self, y: Vector, b: Vector) -> Vector:
         """½(y − b)²."""
@@ -95,10 +96,10 @@ class Logistic(Loss):
     1/(1 + e⁻ʸ) (Davenport et al. 2014; section 7 of the IPGD paper).
     """
 
-    name = "logistic"
-    quadratic = False
+    name: ClassVar[str] = "logistic"
+    quadratic: ClassVar[bool] = False
     # A relative entropy loses the last half of the digits: its round-off is that of its terms.
-    roundoff = 1e-15
+    roundoff: ClassVar[float] = 1e-15
 
     def value(self, y: Vector, b: Vector) -> Vector:
         """log(1 + eʸ) − b y."""

@@ -6,13 +6,13 @@ only returns the job to be done, and the job imports what it needs.
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
 from liftless._errors import InvalidInput
 from liftless._version import __version__
+from liftless.cli import options as given
 from liftless.cli.messages import USAGE, complain, warnings_as_lines
 
 #: What a command returns: it does the work and returns the exit code.
@@ -37,68 +37,14 @@ app = typer.Typer(
 )
 
 
-@dataclass(frozen=True)
-class RecoverOptions:
-    """What was given to ``liftless recover``; None where nothing was."""
-
-    file: str
-    rank: int | None
-    start: str
-    seed: int
-    escape: str
-    multi: dict[str, Any] = field(default_factory=dict)
-    noise: float | None = None
-    trace_bound: float | None = None
-    budget: int | None = None
-    out: str | None = None
-    plot: str | None = None
-    as_json: bool = False
-    quiet: bool = False
-
-
-@dataclass(frozen=True)
-class CertifyOptions:
-    """What was given to ``liftless certify``."""
-
-    file: str
-    factor: str
-    rank: int | None
-    noise: float | None
-    trace_bound: float | None
-    as_json: bool
-
-
-@dataclass(frozen=True)
-class InstanceOptions:
-    """What was given to ``liftless instance``; a parameter that was not is None."""
-
-    name: str
-    parameters: dict[str, Any]
-    out: str
-    as_json: bool
-    quiet: bool
-
-
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="The problem: .npz, .mat, or .csv for entries.")
-]
-Rank = Annotated[
-    int | None, typer.Option(metavar="R", help="Rank sought; the file's own if left out.")
-]
-Noise = Annotated[
-    float | None,
-    typer.Option(metavar="SIGMA", help="Standard deviation of the noise in each measurement."),
-]
-TraceBound = Annotated[
-    float | None, typer.Option(metavar="TAU", help="A known bound on the trace of the matrix.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
-
-
 def _job(module: str, options: Any) -> Job:
     """Defer a command to ``liftless.cli.<module>.run``."""
     return lambda: importlib.import_module(f"liftless.cli.{module}").run(options)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Return those values that were given."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _version(wanted: bool) -> bool:
@@ -127,69 +73,41 @@ def top(
     epilog=EXIT_CODES,
 )
 def recover(
-    file: File,
-    rank: Rank = None,
-    start: Annotated[
-        str,
-        typer.Option(
-            metavar="over|spectral|random|FILE", help="Where descent starts; a file has a factor."
-        ),
-    ] = "over",
-    seed: Annotated[int, typer.Option(metavar="S", help="Of every random start.")] = 0,
-    escape: Annotated[
-        str,
-        typer.Option(
-            metavar="ladder|single|multi|jump|none", help="What to try at a spurious point."
-        ),
-    ] = "ladder",
-    order: Annotated[
-        int | None, typer.Option(metavar="L", help="Lifting order of --escape multi, odd.")
-    ] = None,
-    size: Annotated[
-        float | None, typer.Option(metavar="RHO", help="Escape step of --escape multi, in (0, 1).")
-    ] = None,
-    step: Annotated[
-        float | None, typer.Option(metavar="ETA", help="Step size of --escape multi, in (0, 1).")
-    ] = None,
-    steps: Annotated[
-        float | None, typer.Option(metavar="T", help="Number of steps of --escape multi.")
-    ] = None,
-    noise: Noise = None,
-    trace_bound: TraceBound = None,
-    budget: Annotated[
-        int | None, typer.Option(metavar="N", help="Applications of A or its adjoint to spend.")
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="RESULT.npz", help="Write the factor and the report (.npz or .mat)."),
-    ] = None,
-    plot: Annotated[
-        str | None,
-        typer.Option(metavar="FIGURE.png", help="Draw the course (.png, .svg or .pdf)."),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    file: given.File,
+    rank: given.Rank = None,
+    start: given.Start = "over",
+    seed: given.Seed = 0,
+    escape: given.EscapeName = "ladder",
+    order: given.Order = None,
+    size: given.Size = None,
+    step: given.Step = None,
+    steps: given.Steps = None,
+    noise: given.Noise = None,
+    trace_bound: given.TraceBound = None,
+    budget: given.Budget = None,
+    out: given.Result = None,
+    plot: given.Figure = None,
+    as_json: given.Json = False,
+    quiet: given.Quiet = False,
 ) -> Job:
     """``liftless recover``."""
-    multi = {"order": order, "size": size, "step": step, "steps": steps}
-    return _job(
-        "run_recover",
-        RecoverOptions(
-            file=file,
-            rank=rank,
-            start=start,
-            seed=seed,
-            escape=escape,
-            multi={name: value for name, value in multi.items() if value is not None},
-            noise=noise,
-            trace_bound=trace_bound,
-            budget=budget,
-            out=out,
-            plot=plot,
-            as_json=as_json,
-            quiet=quiet,
-        ),
+    multi = _given(order=order, size=size, step=step, steps=steps)
+    options = given.RecoverOptions(
+        file=file,
+        rank=rank,
+        start=start,
+        seed=seed,
+        escape=escape,
+        multi=multi,
+        noise=noise,
+        trace_bound=trace_bound,
+        budget=budget,
+        out=out,
+        plot=plot,
+        as_json=as_json,
+        quiet=quiet,
     )
+    return _job("run_recover", options)
 
 
 @app.command(
@@ -198,27 +116,23 @@ def recover(
     epilog=EXIT_CODES,
 )
 def certify(
-    file: File,
-    factor: Annotated[
-        str,
-        typer.Argument(metavar="FACTOR.npz", help="Has an array 'factor' or 'X': a result does."),
-    ],
-    rank: Annotated[
-        int | None, typer.Option(metavar="R", help="Rank; the factor's columns if left out.")
-    ] = None,
-    noise: Noise = None,
-    trace_bound: TraceBound = None,
-    as_json: Json = False,
+    file: given.File,
+    factor: given.FactorFile,
+    rank: given.FactorRank = None,
+    noise: given.Noise = None,
+    trace_bound: given.TraceBound = None,
+    as_json: given.Json = False,
 ) -> Job:
     """``liftless certify``."""
-    return _job("run_certify", CertifyOptions(file, factor, rank, noise, trace_bound, as_json))
+    options = given.CertifyOptions(file, factor, rank, noise, trace_bound, as_json)
+    return _job("run_certify", options)
 
 
 @app.command(
     help="Print versions, devices, and every name and format that a command takes.",
     short_help="Print versions, devices, names and formats.",
 )
-def info(as_json: Json = False) -> Job:
+def info(as_json: given.Json = False) -> Job:
     """``liftless info``."""
     return _job("run_info", as_json)
 
@@ -229,45 +143,37 @@ def info(as_json: Json = False) -> Job:
     short_help="Write a named problem with known truth.",
 )
 def instance(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the instance.")],
-    out: Annotated[str, typer.Option(metavar="FILE", help="Where to write it (.npz or .mat).")],
-    n: Annotated[int | None, typer.Option("--n", help="Order of the matrix.")] = None,
-    rank: Annotated[int | None, typer.Option(help="Rank of the truth.")] = None,
-    m: Annotated[int | None, typer.Option("--m", help="Number of measurements.")] = None,
-    ratio: Annotated[
-        float | None, typer.Option(help="Measurements a degree of freedom, in place of --m.")
-    ] = None,
-    probability: Annotated[
-        float | None, typer.Option(help="Chance of an entry to be observed.")
-    ] = None,
-    sparsity: Annotated[int | None, typer.Option(help="Number of nonzero entries.")] = None,
-    eps: Annotated[float | None, typer.Option(help="Weight of the hidden entries.")] = None,
-    noise: Annotated[
-        float | None, typer.Option(help="Standard deviation of the added noise.")
-    ] = None,
-    form: Annotated[str | None, typer.Option(help="Form of an example: exact or paper.")] = None,
-    weight: Annotated[
-        float | None, typer.Option(help="Weight of the off-diagonal entries of an example.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
-    as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
+    name: given.Name,
+    out: given.Target,
+    n: given.N = None,
+    rank: given.TruthRank = None,
+    m: given.M = None,
+    ratio: given.Ratio = None,
+    probability: given.Probability = None,
+    sparsity: given.Sparsity = None,
+    eps: given.Eps = None,
+    noise: given.AddedNoise = None,
+    form: given.FormName = None,
+    weight: given.Weight = None,
+    seed: given.InstanceSeed = None,
+    as_json: given.Json = False,
+    quiet: given.Silent = False,
 ) -> Job:
     """``liftless instance``."""
-    given = {
-        "n": n,
-        "rank": rank,
-        "m": m,
-        "ratio": ratio,
-        "probability": probability,
-        "sparsity": sparsity,
-        "eps": eps,
-        "noise": noise,
-        "form": form,
-        "weight": weight,
-        "seed": seed,
-    }
-    return _job("run_instance", InstanceOptions(name, given, out, as_json, quiet))
+    parameters = _given(
+        n=n,
+        rank=rank,
+        m=m,
+        ratio=ratio,
+        probability=probability,
+        sparsity=sparsity,
+        eps=eps,
+        noise=noise,
+        form=form,
+        weight=weight,
+        seed=seed,
+    )
+    return _job("run_instance", given.InstanceOptions(name, parameters, out, as_json, quiet))
 
 
 def _parse(argv: Sequence[str] | None) -> Job | int:

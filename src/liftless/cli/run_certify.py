@@ -11,9 +11,9 @@ from liftless._errors import InvalidInput
 from liftless._version import __version__
 from liftless.certificate import Certificate
 from liftless.certificate import certify as certify_point
-from liftless.cli import CertifyOptions
 from liftless.cli.compilation import enable_cache
 from liftless.cli.messages import coloured, emit, emit_json, emit_table
+from liftless.cli.options import CertifyOptions
 from liftless.io import load_factor, load_problem
 from liftless.io.results import distances
 from liftless.recovery import CERTIFIED, NOT_CONVERGED, UNCERTIFIED

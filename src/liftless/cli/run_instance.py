@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from liftless._version import __version__
-from liftless.cli import InstanceOptions
 from liftless.cli.compilation import enable_cache
 from liftless.cli.messages import emit, emit_json, emit_table
+from liftless.cli.options import InstanceOptions
 from liftless.instances import Instance, make_instance
 from liftless.io import ARRAY_SUFFIXES, check_target, plain, save_problem
 

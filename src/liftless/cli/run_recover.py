@@ -8,11 +8,11 @@ from typing import Any
 
 from liftless._checks import real_number
 from liftless._errors import InvalidInput
-from liftless.cli import RecoverOptions
 from liftless.cli.compilation import enable_cache
 from liftless.cli.interrupt import Interrupt
 from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
 from liftless.cli.names import nearest
+from liftless.cli.options import RecoverOptions
 from liftless.escape import ESCAPES, Escape, MultiStepEscape
 from liftless.io import (
     ARRAY_SUFFIXES,

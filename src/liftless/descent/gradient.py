@@ -80,5 +80,5 @@ class Optax(Method[Any]):
             grad=point.gradient,
             value_fn=problem.objective,
         )
-        X = optax.apply_updates(point.X, updates)
+        X: Any = optax.apply_updates(point.X, updates)
         return Point.at(problem, X, applications=point.applications), state

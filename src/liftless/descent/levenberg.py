@@ -47,7 +47,7 @@ class LevenbergMarquardt(Method[Float[AnyArray, ""]]):
         normal = rows.T @ (weight[:, None] * rows)
         top = jnp.maximum(jnp.max(jnp.diagonal(normal)), jnp.finfo(rows.dtype).tiny)
         damped = normal + state * top * jnp.eye(normal.shape[0], dtype=rows.dtype)
-        operator = lx.MatrixLinearOperator(damped, lx.positive_semidefinite_tag)
+        operator = lx.MatrixLinearOperator(jnp.asarray(damped), lx.positive_semidefinite_tag)
         solution = lx.linear_solve(operator, -point.gradient.ravel(), lx.Cholesky(), throw=False)
         there, length = point.along(problem, solution.value.reshape(point.X.shape))
         factor = jnp.where(length > 0.5, 0.1, jnp.where(length > 0.1, 1.0, 8.0))

@@ -115,7 +115,7 @@ def oracle(
     j = sigma.size if triple is None else positive_int("triple", triple, most=sigma.size)
     values, vectors = slack_eigenpairs(problem, X, pair)
     u, v = vectors[:, pair - 1], V[:, j - 1]
-    a_p, a_q, EX = _images(problem, X, u[:, None], v[:, None])
+    a_p, a_q, EX = map(np.asarray, _images(problem, X, u[:, None], v[:, None]))
     return Oracle(
         lambda_n=float(values[pair - 1]),
         u_n=u,

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from liftless._checks import positive_int
 from liftless._precision import double
+from liftless._types import AnyArray
 from liftless.linalg import extreme_eigenpairs
 from liftless.operators.base import SensingOperator, backproject, measure
 
@@ -71,7 +72,7 @@ def dot_test(
     dense = np.asarray(jax.jit(type(operator).matrix)(operator, y))
     rows = np.asarray(jax.jit(type(operator).jacobian)(operator, U))
     errors = {
-        "adjoint": _relative(y @ uv, np.sum(projected * U), np.linalg.norm(y) * _size(uv)),
+        "adjoint": _relative(y @ uv, np.sum(projected * U), _size(y) * _size(uv)),
         "symmetry": _relative(uv, measure(operator, V, U)),
         "bilinearity": _relative(measure(operator, U + 2 * W, V), uv + 2 * measure(operator, W, V)),
         "matrix": _relative(dense @ V, projected),
@@ -80,13 +81,17 @@ def dot_test(
     return DotTest(**errors, passed=all(e <= tolerance for e in errors.values()))
 
 
-def _size(a: np.ndarray | float) -> float:
-    return float(np.linalg.norm(a))
+def _size(a: AnyArray | float) -> float:
+    return float(np.linalg.norm(np.asarray(a)))
 
 
-def _relative(a: np.ndarray | float, b: np.ndarray | float, scale: float | None = None) -> float:
+def _relative(a: AnyArray | float, b: AnyArray | float, scale: float | None = None) -> float:
+    """Return the difference relative to ``scale``: NaN where a value is NaN, so that it fails."""
     scale = max(_size(a), _size(b)) if scale is None else scale
-    return float(np.linalg.norm(np.asarray(a) - b) / scale) if scale > 0 else 0.0
+    difference = _size(np.asarray(a) - np.asarray(b))
+    if scale == 0:
+        return 0.0 if difference == 0 else float("inf")
+    return difference / scale
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,7 @@ def _full_extremes(operator: SensingOperator) -> tuple[float, float]:
 
 
 def _quotient(operator: SensingOperator, Q: np.ndarray, s: np.ndarray) -> tuple[float, np.ndarray]:
-    y = measure(operator, Q * s, Q)
+    y = np.asarray(measure(operator, Q * s, Q))
     return float(y @ y / (s @ s)), y
 
 
@@ -218,7 +223,7 @@ def _move(
     W: np.ndarray,
 ) -> np.ndarray:
     """(A*(y) + shift·M) W for M = Q diag(s) Qᵀ."""
-    return backproject(operator, y, W) + shift * (Q * s) @ (Q.T @ W)
+    return np.asarray(backproject(operator, y, W)) + shift * (Q * s) @ (Q.T @ W)
 
 
 def _largest_in_magnitude(product, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -243,5 +248,5 @@ def _largest_quotient(operator: SensingOperator) -> float:
         M = M / np.linalg.norm(M)
         y = measure(operator, M, np.eye(operator.n))
         value = float(y @ y)
-        M = backproject(operator, y, np.eye(operator.n))
+        M = np.asarray(backproject(operator, y, np.eye(operator.n)))
     return value

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -47,10 +48,10 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise InvalidInput("plot", repr(path.name), f"a name that ends in {', '.join(SUFFIXES)}")
-    # A fixed date keeps the bytes the same from run to run.
+    # No date and fixed names of elements keep the bytes the same from run to run.
     when = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix]
-    with atomic_write(path) as stream:
-        figure.savefig(stream, format=path.suffix[1:], metadata=when)
+    with atomic_write(path) as target, rc_context({"svg.hashsalt": "liftless"}):
+        figure.savefig(target, format=path.suffix[1:], metadata=when)
 
 
 def recovery_figure(

@@ -1,4 +1,4 @@
-"""One look for every figure: colour-blind safe, readable at column width, in print and on screen."""
+"""One look for every figure: colour-blind safe, readable at column width."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
