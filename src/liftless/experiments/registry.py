@@ -1,0 +1,38 @@
+"""Experiments by name: one registration line each, loaded when asked for."""
+
+import difflib
+import importlib
+
+from liftless._errors import InvalidInput
+from liftless.experiments.base import Experiment
+
+#: Name on the command line -> (module, class, title).
+EXPERIMENTS: dict[str, tuple[str, str, str]] = {
+    "sod-fig1": ("sod.fig1", "Fig1", "Basic example: stuck descent, one jump to the truth"),
+    "sod-fig2": ("sod.fig2", "Fig2", "Landscape of the matrix and of the lifted problem"),
+    "sod-fig3": ("sod.fig3", "Fig3", "Regions of the single-step escape"),
+    "sod-fig4": ("sod.fig4", "Fig4", "Simulated lifted descent in the basic example"),
+    "sod-fig5": ("sod.fig5", "Fig5", "The quadratic escape inequality"),
+    "sod-fig6": ("sod.fig6", "Fig6", "The truncated path and its escape"),
+    "sod-fig7": ("sod.fig7", "Fig7", "Where the second and the third term lead"),
+    "sod-fig8": ("sod.fig8", "Fig8", "Perturbed completion: course of one escape"),
+    "sod-fig9": ("sod.fig9", "Fig9", "Real-world sensing: course of one escape"),
+    "sod-fig10": ("sod.fig10", "Fig10", "Success on perturbed completion, with controls"),
+    "sod-table2": ("sod.table2", "Table2", "Terms of the escape inequality"),
+    "sod-table3": ("sod.table3", "Table3", "Sub-terms of the lifted gradient"),
+    "sod-table4": ("sod.table4", "Table4", "Remainders of the truncated step"),
+    "sod-table5": ("sod.table5", "Table5", "Orders and steps on real-world sensing"),
+    "sod-efs": ("sod.efs", "Efs", "Escape feasibility under the Gaussian ensemble"),
+    "sod-theory": ("sod.theory", "Theory", "Propositions 4.1, 4.2, 5.1-5.4 and the lifted saddle"),
+    "sod-cost": ("sod.cost", "Cost", "Explicit lifting against the closed form"),
+}
+
+
+def experiment(name: str) -> Experiment:
+    """Load an experiment by its name, or raise :class:`InvalidInput` with the nearest names."""
+    if name not in EXPERIMENTS:
+        near = difflib.get_close_matches(name, EXPERIMENTS, n=3)
+        cure = f"Did you mean {', '.join(near)}?" if near else "`liftless list` shows them."
+        raise InvalidInput("name", repr(name), "the name of an experiment", cure)
+    module, cls, _ = EXPERIMENTS[name]
+    return getattr(importlib.import_module(f"liftless.experiments.{module}"), cls)()

@@ -1,0 +1,1 @@
+"""Experiments of the SOD escape paper, one file a figure or table."""

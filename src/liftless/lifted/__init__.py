@@ -1,0 +1,1 @@
+"""The lifted problem on a small subspace, in closed form."""
