@@ -57,7 +57,7 @@ class Certificate:
     objective, relative_objective : float
         h(X), and its excess over the least conceivable value relative to the same at X = 0.
     gradient_norm, relative_gradient : float
-        ‖∇h(X)‖_F, and ‖∇h‖ ‖X‖ / h.
+        ‖∇h(X)‖_F, and ‖∇h‖ ‖X‖ / h (NaN at an exact fit, where it is round-off).
     lambda_n, u_n : float, array of shape (n,)
         Least eigenvalue of the slack ∇f(X Xᵀ) and its eigenvector (largest entry positive).
     hessian_least, hessian_largest : float
@@ -150,7 +150,8 @@ def certify(
         objective=local.objective,
         relative_objective=local.excess / local.full if local.full > 0 else local.excess,
         gradient_norm=local.gradient_norm,
-        relative_gradient=local.relative_gradient,
+        # At a perfect fit both sides of the ratio are round-off.
+        relative_gradient=math.nan if kind == "exact" else local.relative_gradient,
         lambda_n=lambda_n,
         u_n=vectors[:, 0],
         hessian_least=least,
