@@ -7,6 +7,7 @@ from liftless import (
     DenseOperator,
     InvalidInput,
     Ladder,
+    LiftedEscape,
     MultiStepEscape,
     OracleJump,
     Problem,
@@ -206,7 +207,7 @@ def test_swap_drops_each_triple_in_turn():
         assert move.amplitude == pytest.approx(grid[np.argmin(h)], abs=5e-4)
 
 
-ESCAPES = [Ladder(), OracleJump(), SingleStep(), MultiStepEscape(order=5)]
+ESCAPES = [Ladder(), OracleJump(), SingleStep(), MultiStepEscape(order=5), LiftedEscape()]
 
 
 @pytest.mark.parametrize("rule", ESCAPES, ids=lambda rule: type(rule).__name__)

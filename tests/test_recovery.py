@@ -57,7 +57,13 @@ def test_papers_run_gradient_descent_stuck_then_one_escape(real):
     assert stuck.status == 4
     assert not stuck.success
     np.testing.assert_allclose(np.abs(stuck.x), np.abs(real.points[0].X), atol=1e-6)
-    for rule in (OracleJump(), MultiStepEscape(order=5, steps=150000.0), "ladder", "multi"):
+    for rule in (
+        OracleJump(),
+        MultiStepEscape(order=5, steps=150000.0),
+        "ladder",
+        "multi",
+        "lifted",
+    ):
         free = recover(real.problem, start=stuck.x, escape=rule, method=method)
         assert free.certificate.kind == "exact"
         assert real.distance(free.x) < 1e-8

@@ -85,6 +85,12 @@ if TYPE_CHECKING:
     from liftless.instances import (
         make_instance as make_instance,
     )
+    from liftless.lifted import LiftedEscape as LiftedEscape
+    from liftless.lifted import LiftedSubspace as LiftedSubspace
+    from liftless.lifted import projected_descent as projected_descent
+    from liftless.lifted import step_bounds as step_bounds
+    from liftless.lifted import strict_saddle as strict_saddle
+    from liftless.lifted import truncated_path as truncated_path
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Squared as Squared
     from liftless.operators import (
@@ -155,6 +161,14 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "INSTANCES",
         "Instance",
         "make_instance",
+    ),
+    "liftless.lifted": (
+        "LiftedEscape",
+        "LiftedSubspace",
+        "projected_descent",
+        "step_bounds",
+        "strict_saddle",
+        "truncated_path",
     ),
     "liftless.losses": (
         "Logistic",

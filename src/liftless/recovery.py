@@ -18,8 +18,17 @@ from liftless._run import LOWER, Run, Stopped
 from liftless.certificate import Certificate, certify, noise_level
 from liftless.descent import LBFGS, Descent, Method
 from liftless.descent.loop import FITTED
-from liftless.escape import ESCAPES, Candidate, Escape, pataki_width
+from liftless.escape import (
+    Candidate,
+    Escape,
+    Ladder,
+    MultiStepEscape,
+    OracleJump,
+    SingleStep,
+    pataki_width,
+)
 from liftless.escape.moves import SETTLE_OVER
+from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
 from liftless.start import SMALL, random_start, spectral_start
 
@@ -31,6 +40,15 @@ POLISHED = 1e-10
 CANDIDATE_COST = 5
 #: Rounds without improvement after which a noisy problem is given up.
 NOISY_ROUNDS = 2
+
+#: Escapes by the name the command line uses.
+ESCAPES: dict[str, type[Escape]] = {
+    "ladder": Ladder,
+    "single": SingleStep,
+    "multi": MultiStepEscape,
+    "lifted": LiftedEscape,
+    "jump": OracleJump,
+}
 
 #: Status, which is also the exit code of the command line.
 CERTIFIED, NOT_CONVERGED, UNCERTIFIED, INTERRUPTED = 0, 3, 4, 75
@@ -116,7 +134,7 @@ def recover(
         Over-parameterised descent from the spectral start, truncated (the default); the spectral
         start itself; a small random one; or a given factor.  Later rounds start from an
         over-parameterised Gaussian factor, whatever the first was.
-    escape : {"ladder", "single", "multi", "jump"}, Escape or None
+    escape : {"ladder", "single", "multi", "lifted", "jump"}, Escape or None
         What to try at a spurious point.
     method : Method, optional
         Local method; :class:`LBFGS` by default.

@@ -176,6 +176,45 @@ def instance(
     return _job("run_instance", given.InstanceOptions(name, parameters, out, as_json, quiet))
 
 
+@app.command(
+    help="Run an experiment of a paper, or all of them, and judge the paper's claims by what was "
+    "measured. A claim that fails is a result, not an error.",
+    short_help="Run the papers' experiments and judge their claims.",
+    epilog="Exit codes: 0 ran, 1 an experiment ended with an error, 2 bad usage or input, "
+    "75 interrupted.",
+)
+def reproduce(
+    name: given.ExperimentName,
+    size: given.SizeName = "smoke",
+    seed: given.Seed = 0,
+    out: given.ReportFolder = None,
+    as_json: given.Json = False,
+    quiet: given.Quiet = False,
+) -> Job:
+    """``liftless reproduce``."""
+    options = given.ReproduceOptions(name, size, seed, out, as_json, quiet)
+    return _job("run_reproduce", options)
+
+
+@app.command(
+    name="list",
+    help="List the experiments that 'liftless reproduce' runs.",
+    short_help="List the experiments.",
+)
+def list_experiments(as_json: given.Json = False) -> Job:
+    """``liftless list``."""
+    return _job("run_list", as_json)
+
+
+@app.command(
+    help="Print how to cite the paper behind an experiment, or this software: BibTeX and a line.",
+    short_help="Print how to cite a paper or this software.",
+)
+def cite(name: given.CitedName = None) -> Job:
+    """``liftless cite``."""
+    return _job("run_cite", name)
+
+
 def _parse(argv: Sequence[str] | None) -> Job | int:
     """Return the job that a command line asks for, or the exit code where there is none."""
     try:

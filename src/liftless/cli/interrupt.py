@@ -18,10 +18,16 @@ class Interrupt:
     handlers wait for it.  Hence a second thread, woken by the signal itself.
 
     Outside the main thread, and where Ctrl-C is ignored from the outset, nothing changes.
+
+    Parameters
+    ----------
+    until : str
+        What the run still finishes after the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, until: str = "this local solve") -> None:
         self.asked = False
+        self.until = until
         self._exit: contextlib.ExitStack | None = None
 
     def __enter__(self) -> "Interrupt":
@@ -60,7 +66,7 @@ class Interrupt:
     def _pressed(self) -> None:
         if not self.asked:
             self.asked = True
-            note("interrupt: the run ends after this local solve; Ctrl-C again ends it at once")
+            note(f"interrupt: the run ends after {self.until}; Ctrl-C again ends it at once")
             return
         note("interrupted")
         # No file is open for writing while this object is entered.

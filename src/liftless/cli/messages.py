@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+#: Exit code of an experiment that ended with an error.
+FAILED = 1
 #: Exit code of bad usage or bad input.
 USAGE = 2
 #: Exit code of a run that was interrupted and can be gone on with.

@@ -34,7 +34,9 @@ Start = Annotated[
 Seed = Annotated[int, typer.Option(metavar="S", help="Of every random start.")]
 EscapeName = Annotated[
     str,
-    typer.Option(metavar="ladder|single|multi|jump|none", help="What to try at a spurious point."),
+    typer.Option(
+        metavar="ladder|single|multi|lifted|jump|none", help="What to try at a spurious point."
+    ),
 ]
 Order = Annotated[
     int | None, typer.Option(metavar="L", help="Lifting order of --escape multi, odd.")
@@ -133,5 +135,35 @@ class InstanceOptions:
     name: str
     parameters: dict[str, Any]
     out: str
+    as_json: bool
+    quiet: bool
+
+
+# -- reproduce, list, cite ------------------------------------------------------------------------
+
+ExperimentName = Annotated[
+    str, typer.Argument(metavar="NAME|all", help="An experiment of 'liftless list', or all.")
+]
+SizeName = Annotated[
+    str, typer.Option("--size", metavar="smoke|paper", help="Seconds, or the paper's own size.")
+]
+ReportFolder = Annotated[
+    str | None,
+    typer.Option("--out", metavar="DIR", help="Write rows, figures, claims and index.html there."),
+]
+CitedName = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="An experiment or a paper; the software if left out."),
+]
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """What was given to ``liftless reproduce``."""
+
+    name: str
+    size: str
+    seed: int
+    out: str | None
     as_json: bool
     quiet: bool

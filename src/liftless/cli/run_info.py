@@ -12,10 +12,10 @@ from liftless.cli.compilation import cache_directory
 from liftless.cli.messages import emit, emit_json, emit_table
 from liftless.cli.run_recover import FIGURE_SUFFIXES, STARTS
 from liftless.descent import Method
-from liftless.escape import ESCAPES
 from liftless.instances import INSTANCES
 from liftless.io import ARRAY_SUFFIXES, FORMS, PROBLEM_SUFFIXES
 from liftless.losses import LOSSES
+from liftless.recovery import ESCAPES
 
 #: Packages whose versions decide a result.
 PACKAGES = ("jax", "jaxlib", "equinox", "lineax", "optax", "numpy", "scipy", "matplotlib")

@@ -13,7 +13,7 @@ from liftless.cli.interrupt import Interrupt
 from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
 from liftless.cli.names import nearest
 from liftless.cli.options import RecoverOptions
-from liftless.escape import ESCAPES, Escape, MultiStepEscape
+from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
     ARRAY_SUFFIXES,
     LoadedProblem,
@@ -24,7 +24,7 @@ from liftless.io import (
     result_fields,
     save_result,
 )
-from liftless.recovery import Recovery
+from liftless.recovery import ESCAPES, Recovery
 from liftless.recovery import recover as recover_problem
 
 #: Names of the rules by which descent can start.

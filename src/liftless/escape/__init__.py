@@ -13,16 +13,7 @@ from liftless.escape.single_step import (
     paper_score,
 )
 
-#: Escapes by the name the command line uses.
-ESCAPES: dict[str, type[Escape]] = {
-    "ladder": Ladder,
-    "single": SingleStep,
-    "multi": MultiStepEscape,
-    "jump": OracleJump,
-}
-
 __all__ = [
-    "ESCAPES",
     "Candidate",
     "Escape",
     "ExactScore",

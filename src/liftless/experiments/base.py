@@ -136,8 +136,9 @@ class Experiment(abc.ABC):
 
     @abc.abstractmethod
     def run(self, size: Size, seed: int) -> Outcome:
-        """Compute.  ``smoke`` takes seconds, ``paper`` is the paper's size; the same seed gives the
-        same rows.
+        """Compute.  The same size and seed give the same rows.
+
+        ``smoke`` takes seconds; ``paper`` is the paper's size.
         """
 
 
@@ -146,7 +147,7 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     return [{"table": name, **row} for row in rows]
 
 
-def columns(name: str, **values: Any) -> list[Row]:
+def columns(name: str, /, **values: Any) -> list[Row]:
     """Rows of one named table from equally long columns; a scalar column is repeated."""
     sized = {k: v for k, v in values.items() if hasattr(v, "__len__") and not isinstance(v, str)}
     length = {len(v) for v in sized.values()}

@@ -1,0 +1,47 @@
+"""Plain gradient descent that looks at the stop rule every few steps only."""
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from liftless._types import AnyArray
+from liftless.descent.base import Method, Point
+from liftless.problem import Problem
+
+#: Steps between two looks.
+STRIDE = 10
+
+
+class Strides(Method[None]):
+    """Ten steps X ← X − step ∇h(X) an iteration, the papers' vanilla method.
+
+    Where a step costs O(n), the norms, tests and copies of an iteration cost more than it does;
+    the iterates are those of :class:`liftless.GradientDescent`.
+
+    Parameters
+    ----------
+    step : float
+        Fixed step size, > 0.
+    """
+
+    step_size: Float[AnyArray, ""]
+    count: int = eqx.field(static=True)
+
+    def __init__(self, step: float) -> None:
+        self.step_size, self.count = np.asarray(float(step)), STRIDE
+
+    def init(self, problem: Problem, point: Point) -> None:
+        """No state."""
+
+    def step(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+        """Ten steps; two applications each."""
+        del state
+
+        def one(_: AnyArray, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
+            y = problem.operator.measure(X, X)
+            return X - self.step_size * problem.gradient_at(y, X)
+
+        X = jax.lax.fori_loop(0, self.count, one, point.X)
+        cost = point.applications + 2.0 * (self.count - 1)
+        return Point.at(problem, X, applications=cost), None
