@@ -27,6 +27,8 @@ tests: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/operators.py
+	$(BIN)/python benchmarks/lifted.py
+	$(BIN)/python benchmarks/fig10.py
 	$(BIN)/python benchmarks/pmc_success.py
 
 # The environment is made anew when what it is made from has changed.

@@ -118,35 +118,41 @@ class Descent:
         return (np.asarray(self.status) == FITTED) | (np.asarray(self.status) == STATIONARY)
 
 
-class _Carry(eqx.Module):
+class Carry(eqx.Module):
+    """Where a run stands: its point, the method's state, steps taken and the status code."""
+
     point: Point
     state: Any
     iteration: Float[AnyArray, ""]
     status: AnyArray
 
 
-def _begin(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> _Carry:
+def _begin(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
     point = Point.at(problem, X)
     status = stop.status(problem, point, jnp.asarray(True))
-    return _Carry(point, method.init(problem, point), jnp.zeros((), X.dtype), status)
+    return Carry(point, method.init(problem, point), jnp.zeros((), X.dtype), status)
 
 
-def _advance(problem: Problem, method: Method, stop: Stop, carry: _Carry) -> _Carry:
+def _advance(problem: Problem, method: Method, stop: Stop, carry: Carry) -> Carry:
     point, state = method.step(problem, carry.point, carry.state)
     moved = jnp.any(point.X != carry.point.X)
     status = stop.status(problem, point, moved)
-    return _Carry(point, state, carry.iteration + 1, status)
+    return Carry(point, state, carry.iteration + 1, status)
 
 
-def _running(stop: Stop, carry: _Carry, end: AnyArray) -> AnyArray:
+def _running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
     return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
 
 
 @jax.jit
-def _solve(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> _Carry:
-    """Run from every start of ``X`` of shape (k, n, r) to its end."""
+def solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
+    """Run from every start of ``X`` of shape (k, n, r) to its end; traceable.
 
-    def one(x: AnyArray) -> _Carry:
+    The loop behind :func:`descend`, for use inside a caller's own transformation, such as a
+    ``vmap`` over stacked problems.  It returns JAX arrays in the caller's precision.
+    """
+
+    def one(x: AnyArray) -> Carry:
         return jax.lax.while_loop(
             lambda c: _running(stop, c, jnp.asarray(jnp.inf)),
             lambda c: _advance(problem, method, stop, c),
@@ -165,11 +171,11 @@ _start = jax.jit(
 
 
 @eqx.filter_jit
-def _record(problem: Problem, method: Method, stop: Stop, carry: _Carry, length: int) -> tuple:
+def _record(problem: Problem, method: Method, stop: Stop, carry: Carry, length: int) -> tuple:
     """Run ``length`` iterations, keeping every point; finished runs stand still."""
 
-    def one(c: _Carry) -> tuple[_Carry, tuple]:
-        def body(c: _Carry, _: None) -> tuple[_Carry, tuple]:
+    def one(c: Carry) -> tuple[Carry, tuple]:
+        def body(c: Carry, _: None) -> tuple[Carry, tuple]:
             go = _running(stop, c, jnp.asarray(jnp.inf))
             stepped = _advance(problem, method, stop, c)
             c = jax.tree.map(lambda new, old: jnp.where(go, new, old), stepped, c)
@@ -237,7 +243,7 @@ def descend(
     problem = on_device(problem)
     X = jnp.asarray(X)
     if history == "none" and callback is None:
-        carry, rows = _solve(problem, method, stop, X), {}
+        carry, rows = solve_starts(problem, method, stop, X), {}
     else:
         carry, rows = _recorded(problem, method, stop, X, callback, history == "iterates")
     return _result(problem, carry, rows if history != "none" else {}, single)
@@ -250,7 +256,7 @@ def _recorded(
     X: AnyArray,
     callback: Callable[[dict], None] | None,
     iterates: bool,
-) -> tuple[_Carry, dict[str, np.ndarray]]:
+) -> tuple[Carry, dict[str, np.ndarray]]:
     """Run in chunks (of one when there is a callback), collecting rows on the host."""
     carry = _start(problem, method, stop, X)
     kept = [tuple(np.asarray(a)[:, None] for a in _rows(problem, carry.point))]
@@ -268,7 +274,7 @@ def _recorded(
 
 
 def _interrupted(
-    callback: Callable[[dict], None], carry: _Carry, values: np.ndarray, norms: np.ndarray
+    callback: Callable[[dict], None], carry: Carry, values: np.ndarray, norms: np.ndarray
 ) -> bool:
     single = values.shape[0] == 1
     pick = (lambda a: a[0]) if single else (lambda a: a)
@@ -286,7 +292,7 @@ def _interrupted(
     return False
 
 
-def _result(problem: Problem, carry: _Carry, rows: dict[str, np.ndarray], single: bool) -> Descent:
+def _result(problem: Problem, carry: Carry, rows: dict[str, np.ndarray], single: bool) -> Descent:
     values, norms, X = to_numpy(_rows(problem, carry.point))
     status = np.asarray(carry.status).astype(int)
     numbers = {

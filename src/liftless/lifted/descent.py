@@ -221,10 +221,12 @@ def _matrix(form: MultiStep, subspace: LiftedSubspace, t: np.ndarray) -> np.ndar
     parts = vectors.T @ subspace.gram() @ offset
     rest = offset - Q[:, live] @ (Q[:, live].T @ offset)
     base = 1 - form.eta * values
-    with np.errstate(over="ignore", divide="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         signs = np.where(base < 0, (-1.0) ** np.rint(t)[:, None], 1.0)
         powers = signs * np.exp(t[:, None] * np.log(np.abs(base)))
-    return a + rest + (powers * parts) @ vectors.T
+        # A component that is absent stays so, even where its power overflows.
+        grown = np.where(parts == 0, 0.0, powers * parts)
+        return a + rest + grown @ vectors.T
 
 
 def _log_of(x: float) -> float:

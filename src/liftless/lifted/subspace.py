@@ -376,8 +376,10 @@ class LiftedSubspace:
         """
         length = np.linalg.norm(self.b)
         powers = (self.products / length) ** self.order
-        inner = np.einsum("p,q,pqi->i", W, W, powers) - (self.b / length) ** self.order
-        return float(self._absolute(np.sum(inner * inner)))
+        # Far along a diverging path the value is beyond float64: infinite, without a warning.
+        with np.errstate(over="ignore"):
+            inner = np.einsum("p,q,pqi->i", W, W, powers) - (self.b / length) ** self.order
+            return float(self._absolute(np.sum(inner * inner)))
 
     def rank_one(self, X: Any) -> float:
         """h^l(vec(X)^{⊗l}) of any factor X of shape (n, r)."""

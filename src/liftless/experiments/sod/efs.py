@@ -125,10 +125,14 @@ FIGURES = (
             ),
             Panel(
                 "(b) share of scores > 1",
-                "shape n, r, m",
+                "m/(n r)",
                 "share of minima",
-                (Layer("minima", "name", "rate", "points", "", (), "", "", "low", "high"),),
-                legend="none",
+                (
+                    Layer(
+                        "minima", "at", "rate", "points", "{group}", (), "kind", "", "low", "high"
+                    ),
+                ),
+                legend="outside",
             ),
             Panel(
                 "(c) EFS with δ = 0",
@@ -140,6 +144,7 @@ FIGURES = (
                 legend="outside",
             ),
         ),
+        columns=2,
     ),
 )
 
@@ -221,7 +226,10 @@ def _minima_row(found: Survey) -> dict[str, Any]:
     fires, over = p.efs > 1, p.exact > 1
     count = len(p.h)
     return {
-        "name": f"{found.n},{found.r},{found.m}",
+        "name": found.name,
+        "kind": f"n {found.n}, r {found.r}",
+        # Shapes of one ratio and different rank stand side by side.
+        "at": found.m / (found.n * found.r) + 0.02 * (found.r - 1),
         "n": found.n,
         "r": found.r,
         "m": found.m,

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from liftless import LBFGS, Problem, Stop
 from liftless._precision import double, on_device
-from liftless.descent.loop import _solve
+from liftless.descent.loop import solve_starts
 from liftless.escape import Oracle, exact_score, paper_score
 from liftless.operators import DenseOperator
 
@@ -72,7 +72,7 @@ def _problems(A: Matrices, b: Float[np.ndarray, "i m"], rank: int) -> Problem:
 
 
 #: The library's one loop, over instances as well as over starts.
-_solve_all = jax.jit(jax.vmap(_solve, in_axes=(0, None, None, 0)))
+_solve_all = jax.jit(jax.vmap(solve_starts, in_axes=(0, None, None, 0)))
 
 
 @double

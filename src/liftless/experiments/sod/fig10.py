@@ -90,7 +90,7 @@ def _course_panel(letter: str, course: str, title: str) -> Panel:
         (Layer("courses", "iteration", "distance", "line", "{group}", where, "ended"),),
         (Mark("y", 0.02),),
         y_scale="log",
-        y_limits=(1e-6, None),
+        y_limits=(1e-4, None),
         legend="outside",
     )
 

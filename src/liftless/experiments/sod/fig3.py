@@ -17,9 +17,11 @@ FAMILY: dict[Size, tuple[tuple[tuple[int, int, int], int], ...]] = {
     "paper": (((3, 1, 4), 900), ((3, 1, 6), 900), ((5, 1, 8), 480), ((5, 1, 12), 480)),
 }
 #: Edges of the bins of ‖X̂X̂ᵀ − M*‖_F²/r_2 with δ = 0.
-EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
+EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.5)
 #: Number of draws of AIC in the middle region, and the θ at which it is compared.
 DRAWS: dict[Size, int] = {"smoke": 100_000, "paper": 1_000_000}
+#: What the scores say of a minimum.
+KINDS = ("neither", "EFS > 1, but no step lowers h", "a step lowers h")
 THETAS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 CAPTION = (
@@ -87,6 +89,7 @@ FIGURES = (
                 legend="outside",
             ),
         ),
+        columns=2,
     ),
 )
 
@@ -112,7 +115,9 @@ class Fig3(Experiment):
     def run(self, size: Size, seed: int) -> Outcome:
         """Survey the family, and judge the three cases."""
         surveys = [survey(shape, count, seed).distinct() for shape, count in FAMILY[size]]
+        # The many go first, so that they do not hide the few.
         points = [row for s in surveys for row in _rows(s)]
+        points.sort(key=lambda row: KINDS.index(row["kind"]))
         rows = table("points", points) + _bins(points) + _curves(surveys[0].m)
         rows += _middle(size, seed, surveys[0].m)
         return Outcome(rows, _claims(rows), _values(points, surveys, seed))
@@ -152,9 +157,7 @@ def _rows(found: Survey) -> list[dict[str, Any]]:
 
 
 def _kind(escapes: bool, alarm: bool) -> str:
-    if escapes:
-        return "a step lowers h"
-    return "EFS > 1, but no step lowers h" if alarm else "neither"
+    return KINDS[2] if escapes else KINDS[int(alarm)]
 
 
 def _region(distance: float, first: float, second: float) -> str:
