@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from instance_tools import SMALL, arrays, spectrum
 
 from liftless._errors import InvalidInput
 from liftless.instances import (
@@ -23,19 +24,6 @@ from liftless.instances import (
     sparse,
 )
 
-#: One small instance of every name; those with known points once more in other forms.
-SMALL = {
-    "basic": {},
-    "pmc": {},
-    "real-world": {},
-    "gaussian": {"n": 5, "rank": 2},
-    "gaussian-unsymmetrised": {"n": 5, "rank": 2},
-    "phase": {"n": 5, "ratio": 3.0},
-    "completion": {"n": 5, "rank": 2},
-    "sparse": {"n": 8, "sparsity": 2},
-    "example-1": {},
-    "example-2": {},
-}
 POINTED = [
     ("basic", {}),
     ("real-world", {}),
@@ -51,21 +39,6 @@ POINTED = [
     ("example-2", {"form": "paper"}),
     ("example-2", {"rank": 5, "form": "paper"}),
 ]
-RANDOM = ["gaussian", "gaussian-unsymmetrised", "phase", "completion", "sparse"]
-
-
-def hessian(problem, X):
-    """Dense Hessian, one product a unit direction."""
-    columns = []
-    for k in range(X.size):
-        D = np.zeros(X.size)
-        D[k] = 1.0
-        columns.append(problem.hessian_product(X, D.reshape(X.shape)).ravel())
-    return np.array(columns)
-
-
-def spectrum(instance):
-    return np.linalg.eigvalsh(hessian(instance.problem, instance.points[0].X))
 
 
 def least_slack(problem, X):
@@ -75,18 +48,6 @@ def least_slack(problem, X):
 def at_origin(problem):
     """h(0) = ½‖b‖²."""
     return problem.b @ problem.b / 2
-
-
-def fixed(instance):
-    """The operator's data and the truth, in one vector."""
-    fields = vars(instance.problem.operator).values()
-    data = [np.ravel(value).astype(float) for value in fields]
-    return np.concatenate([*data, instance.truth.ravel()])
-
-
-def arrays(instance):
-    """Everything of an instance, in one vector."""
-    return np.concatenate([fixed(instance), instance.problem.b])
 
 
 class TestRegistry:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from instance_tools import spectrum
 
 from liftless.instances import (
     example_one,
@@ -21,20 +22,6 @@ EXAMPLES = [
     ("example-2", {"form": "paper"}),
     ("example-2", {"rank": 5, "form": "paper"}),
 ]
-
-
-def hessian(problem, X):
-    """Dense Hessian, one product a unit direction."""
-    columns = []
-    for k in range(X.size):
-        D = np.zeros(X.size)
-        D[k] = 1.0
-        columns.append(problem.hessian_product(X, D.reshape(X.shape)).ravel())
-    return np.array(columns)
-
-
-def spectrum(instance):
-    return np.linalg.eigvalsh(hessian(instance.problem, instance.points[0].X))
 
 
 def printed_one(X, c, pairs):

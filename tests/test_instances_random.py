@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from instance_tools import RANDOM, SMALL, arrays, fixed
 
 from liftless.instances import (
     completion,
@@ -10,34 +11,6 @@ from liftless.instances import (
     phase,
     sparse,
 )
-
-#: One small instance of every name; those with known points once more in other forms.
-SMALL = {
-    "basic": {},
-    "pmc": {},
-    "real-world": {},
-    "gaussian": {"n": 5, "rank": 2},
-    "gaussian-unsymmetrised": {"n": 5, "rank": 2},
-    "phase": {"n": 5, "ratio": 3.0},
-    "completion": {"n": 5, "rank": 2},
-    "sparse": {"n": 8, "sparsity": 2},
-    "example-1": {},
-    "example-2": {},
-}
-
-RANDOM = ["gaussian", "gaussian-unsymmetrised", "phase", "completion", "sparse"]
-
-
-def fixed(instance):
-    """The operator's data and the truth, in one vector."""
-    fields = vars(instance.problem.operator).values()
-    data = [np.ravel(value).astype(float) for value in fields]
-    return np.concatenate([*data, instance.truth.ravel()])
-
-
-def arrays(instance):
-    """Everything of an instance, in one vector."""
-    return np.concatenate([fixed(instance), instance.problem.b])
 
 
 class TestEnsembles:

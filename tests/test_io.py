@@ -211,7 +211,7 @@ class Mine(SensingOperator):
     m: int = eqx.field(static=True, default=1)
 
     def measure(self, U: Any, V: Any) -> Any:
-        raise NotImplementedError
+        return (U * V).sum()[None]
 
 
 def _unstorable() -> dict[str, Problem]:

@@ -1,16 +1,15 @@
 """The lifted space in closed form, against explicit tensors and independent reference numbers."""
 
-import dataclasses
 import functools
 import string
 
 import jax
 import numpy as np
 import pytest
+from lifted_tools import closed_form, point, span
 
-from liftless import InvalidInput, MultiStep, Problem, certify, make_instance, oracle, recover
+from liftless import InvalidInput, Problem, oracle
 from liftless.lifted import (
-    LiftedEscape,
     LiftedSubspace,
     projected_descent,
     rate,
@@ -32,31 +31,6 @@ CURVATURES = [
     ("real-world", 5, 0.0363552, 0.169595, 0.171539, -1.40237e-4, -4.19917e-5, 6.27282e-4),
     ("pmc", 3, 0.759725, 1.09, 0.834862, -0.85653, -0.036027, 1.229042),
 ]
-
-
-@functools.cache
-def point(name):
-    """A problem and a point of it; "r2" is a random point of a Gaussian problem of rank two."""
-    if name == "r2":
-        problem = make_instance("gaussian", n=3, rank=2, m=6, seed=3).problem
-        return problem, np.random.default_rng(5).standard_normal((3, 2)) / 2
-    instance = make_instance(name)
-    return instance.problem, instance.points[0].X
-
-
-def span(name, order, turned=False):
-    """The subspace and the oracle; ``turned`` takes the other sign of u_n."""
-    problem, X = point(name)
-    o = oracle(problem, X)
-    if turned:
-        o = dataclasses.replace(o, u_n=-o.u_n, A_P=-o.A_P, EX=-o.EX)
-    return LiftedSubspace.at(problem, X, order, o=o), o
-
-
-def closed_form(name, order, rho, eta, turned=False):
-    subspace, o = span(name, order, turned)
-    size_x, size_c = float(subspace.norms[0]), float(subspace.norms[2])
-    return subspace, o, MultiStep(o.lambda_n, o.sigma, size_x, size_c, order, rho, eta)
 
 
 class Tensors:
@@ -423,53 +397,3 @@ def test_misuse():
 
 
 # -- escape --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["basic", "real-world", "pmc"])
-def test_escape_is_sorted_repeatable_and_matches_its_rules(name):
-    problem, X = point(name)
-    certificate = certify(problem, X)
-    found = LiftedEscape().candidates(problem, X, certificate)
-    values = [c.objective_at for c in found]
-    assert values == sorted(values)
-    assert values[0] < certificate.objective
-    assert [c.summary() for c in LiftedEscape().candidates(problem, X, certificate)] == [
-        c.summary() for c in found
-    ]
-    for c in found:
-        assert c.objective_at == pytest.approx(float(problem.objective(c.point)), abs=1e-15)
-        fields = dict(part.split("=") for part in c.note.split())
-        _, _, form = closed_form(name, int(fields["order"]), 0.1, 0.1)
-        size = form.beta if c.kind == "lifted-beta" else form.gamma
-        assert c.amplitude == pytest.approx(size(float(fields["steps"])), rel=1e-4)
-
-
-def test_norm_matching():
-    """Just inside U_γ of completion at order 3 the jump keeps the norm of X̂."""
-    problem, X = point("pmc")
-    found = LiftedEscape(orders=(3,)).candidates(problem, X, certify(problem, X))
-    (norm,) = [c for c in found if "rule=norm" in c.note]
-    assert np.linalg.norm(norm.point) == pytest.approx(np.linalg.norm(X), rel=1e-5)
-
-
-def test_escape_at_rank_two_and_at_the_truth():
-    problem, X = point("r2")
-    certificate = certify(problem, X)
-    kinds = {c.kind for c in LiftedEscape().candidates(problem, X, certificate)}
-    assert kinds <= {"lifted-gamma"}
-    instance = make_instance("basic")
-    best = certify(instance.problem, instance.truth)
-    if best.lambda_n >= 0:
-        assert LiftedEscape().candidates(instance.problem, instance.truth, best) == []
-    with pytest.raises(InvalidInput, match="orders"):
-        LiftedEscape(orders=())
-    with pytest.raises(InvalidInput, match="order"):
-        LiftedEscape(orders=(4,))
-
-
-def test_escape_within_recovery():
-    instance = make_instance("real-world")
-    start = instance.points[0].X
-    found = recover(instance.problem, start=start, escape=LiftedEscape())
-    assert instance.distance(found.factor) < 1e-6
-    assert found.escapes[0].kind.startswith("lifted")

@@ -366,8 +366,8 @@ class LiftedSubspace:
     def diagonal(self, W: Weights) -> float:
         """Surrogate objective: the m diagonal residuals i₁ = … = i_l alone.
 
-        Σ_i (Σ_pq W_p W_q (y_pq)_i^l − b_i^l)² is not h^l.  It ignores the m^l − m other residuals,
-        and it alone reproduces the decrease printed in figure 9 of the SOD paper.
+        Σ_i (Σ_pq W_p W_q (y_pq)_i^l − b_i^l)² is not h^l: it ignores the m^l − m other residuals.
+        It alone reproduces the decrease printed in figure 9 of the SOD paper.
 
         Notes
         -----
@@ -376,15 +376,13 @@ class LiftedSubspace:
         """
         length = np.linalg.norm(self.b)
         powers = (self.products / length) ** self.order
-        # Far along a diverging path the value is beyond float64: infinite, without a warning.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # infinite far along a diverging path
             inner = np.einsum("p,q,pqi->i", W, W, powers) - (self.b / length) ** self.order
             return float(self._absolute(np.sum(inner * inner)))
 
     def rank_one(self, X: Any) -> float:
         """h^l(vec(X)^{⊗l}) of any factor X of shape (n, r)."""
-        one = self._lifted(X)
-        return one.objective(one.start())
+        return (one := self._lifted(X)).objective(one.start())
 
     def rank_one_relative(self, X: Any) -> float:
         """h^l(vec(X)^{⊗l}) over h^l of the first direction's lift."""

@@ -161,6 +161,7 @@ def band(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
         axes.plot(x, canvas.visible(end, scale), lw=0.8, color=pen.colour, ls=":")
 
     def fill() -> None:
+        """Draw the area once the limits of the axes are known."""
         bottom, top = axes.get_ylim()
         if np.any(np.isposinf(ends)) and canvas.panel.y_limits[1] is None and not canvas.raised:
             # Room that shows that the area goes on.

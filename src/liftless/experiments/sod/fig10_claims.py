@@ -98,6 +98,7 @@ def _escape_falls_with_order(rows: Sequence[Row]) -> Claim:
 
 def _falls_with_weight(rows: Sequence[Row]) -> list[Claim]:
     def judged(method: str, text: str) -> Claim:
+        """Judge whether the pooled rate of a method falls with the weight."""
         large, small = (pooled(pick(rows, "cells", method=method, eps=e)) for e in EPSILONS)
         return truth_claim(
             WHERE,
