@@ -66,13 +66,13 @@ class Run:
         """Applications still in the budget."""
         return max(0, self.budget - self.spent)
 
-    def descend(self, X: Factor, stop: Stop, kind: str) -> Descent:
+    def descend(self, X: Factor, stop: Stop, kind: str, method: Method | None = None) -> Descent:
         """Local solve at a shared compiled width; padding columns are zero and stay so."""
         columns = X.shape[1]
         padding = max(0, self.width - columns)
         padded = np.pad(X, ((0, 0), (0, padding)))
         keep = "values" if self.trace else "none"
-        done = descend(self.problem, padded, self.method, stop, history=keep)
+        done = descend(self.problem, padded, method or self.method, stop, history=keep)
         done = dataclasses.replace(done, X=done.X[:, :columns])
         self.spent += done.applications
         self.iterations += done.iterations
@@ -94,9 +94,9 @@ class Run:
             except StopIteration:
                 raise Stopped from None
 
-    def stop(self, gradient: float, objective: float | None = None) -> Stop:
-        """Return a stop rule within the budget; an L-BFGS step costs three applications."""
-        steps = max(1, self.left // 3)
+    def stop(self, gradient: float, objective: float | None = None, cost: int = 3) -> Stop:
+        """Return a stop rule within the budget, for steps of ``cost`` applications (L-BFGS: 3)."""
+        steps = max(1, self.left // cost)
         return Stop(objective, gradient, max_iterations=steps, size=self.size / 2)
 
     def local(self, X: Factor, kind: str, gradient: float = STUCK) -> Descent:
@@ -105,10 +105,9 @@ class Run:
         done = self.descend(X, self.stop(gradient, target), kind)
         finish = X.size <= FINISH_SIZE and self.problem.loss.quadratic
         if not done.success and finish and self.left > 3 * X.size:
-            method, self.method = self.method, LevenbergMarquardt()
-            limited = self.stop(gradient, target)
-            done = self.descend(done.X, limited, "finish")
-            self.method = method
+            # A step there costs a Jacobian on top, counted as n r applications.
+            limited = self.stop(gradient, target, 3 + X.size)
+            done = self.descend(done.X, limited, "finish", LevenbergMarquardt())
         return done
 
     def fraction(self, level: float) -> float:

@@ -1,4 +1,4 @@
-"""Extreme eigenpairs, dense and matrix-free, and distances between factors."""
+"""Extreme eigenpairs, dense and matrix-free, and the distance of two matrices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -86,16 +86,6 @@ def truncate(X: Float[np.ndarray, "n p"], r: int) -> Float[np.ndarray, "n r"]:
     out = np.zeros((X.shape[0], r))
     out[:, :k] = fix_signs(U[:, :k]) * s[:k]
     return out
-
-
-def procrustes_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) -> float:
-    """Distance min over orthogonal Q of ‖X − Z Q‖_F; the narrower factor is padded with zeros."""
-    width = max(X.shape[1], Z.shape[1])
-    X = np.pad(X, ((0, 0), (0, width - X.shape[1])))
-    Z = np.pad(Z, ((0, 0), (0, width - Z.shape[1])))
-    U, _, Vt = np.linalg.svd(Z.T @ X)
-    # The difference is formed explicitly: the trace formula cancels near zero.
-    return float(np.linalg.norm(X - Z @ (U @ Vt)))
 
 
 def matrix_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) -> float:

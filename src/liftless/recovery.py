@@ -38,6 +38,8 @@ Factor = Float[np.ndarray, "n r"]
 POLISHED = 1e-10
 #: Applications charged for a candidate: one eigenproblem, a line, a value.
 CANDIDATE_COST = 5
+#: Applications charged for a start: one eigenproblem, a line.
+START_COST = 4
 #: Rounds without improvement after which a noisy problem is given up.
 NOISY_ROUNDS = 2
 
@@ -218,19 +220,16 @@ def _begin(run: Run, start: str | Factor, seed: int, round_: int) -> Factor:
     problem = run.problem
     if not isinstance(start, str):
         return start
+    run.spent += START_COST
     if start == "random":
-        X = random_start(problem, problem.rank, seed + round_, size=SMALL)
-        run.spent += 4
-        return X
+        return random_start(problem, problem.rank, seed + round_, size=SMALL)
     if start == "spectral":
-        run.spent += 4
         return spectral_start(problem, problem.rank)
     width = pataki_width(problem)
     if round_ == 0:
         X = spectral_start(problem, width)
     else:
         X = random_start(problem, width, seed + round_)
-    run.spent += 4
     run.size = max(run.size, float(np.linalg.norm(X)))
     return run.settle(X, SETTLE_OVER, "over") if width > problem.rank else X
 

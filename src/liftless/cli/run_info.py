@@ -10,10 +10,10 @@ from liftless._version import __version__
 from liftless.certificate import KINDS
 from liftless.cli.compilation import cache_directory
 from liftless.cli.messages import emit, emit_json, emit_table
-from liftless.cli.run_recover import FIGURE_SUFFIXES, STARTS
+from liftless.cli.run_recover import STARTS
 from liftless.descent import Method
 from liftless.instances import INSTANCES
-from liftless.io import ARRAY_SUFFIXES, FORMS, PROBLEM_SUFFIXES
+from liftless.io import ARRAY_SUFFIXES, FIGURE_SUFFIXES, FORMS, PROBLEM_SUFFIXES
 from liftless.losses import LOSSES
 from liftless.recovery import ESCAPES
 

@@ -16,6 +16,7 @@ from liftless.cli.options import RecoverOptions
 from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
     ARRAY_SUFFIXES,
+    FIGURE_SUFFIXES,
     LoadedProblem,
     atomic_write,
     check_target,
@@ -29,8 +30,6 @@ from liftless.recovery import recover as recover_problem
 
 #: Names of the rules by which descent can start.
 STARTS = ("over", "spectral", "random")
-#: Formats of a figure.
-FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 #: What the options of the multi-step escape are called in its constructor.
 MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
 

@@ -7,10 +7,11 @@ Nothing is unpickled, and a file is either written whole or not at all.
 from liftless.io.problems import FORMS, Form, LoadedProblem, load_factor, load_problem, save_problem
 from liftless.io.read import PROBLEM_SUFFIXES
 from liftless.io.results import plain, result_fields, save_result
-from liftless.io.write import ARRAY_SUFFIXES, atomic_write, check_target
+from liftless.io.write import ARRAY_SUFFIXES, FIGURE_SUFFIXES, atomic_write, check_target
 
 __all__ = [
     "ARRAY_SUFFIXES",
+    "FIGURE_SUFFIXES",
     "FORMS",
     "PROBLEM_SUFFIXES",
     "Form",

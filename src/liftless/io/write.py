@@ -13,6 +13,9 @@ from liftless._errors import InvalidInput
 #: Formats of problems and results that can be written.
 ARRAY_SUFFIXES = (".npz", ".mat")
 
+#: Formats a figure can be saved in.
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:

@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from liftless._errors import InvalidInput
+from liftless.io import FIGURE_SUFFIXES, atomic_write
 from liftless.problem import Problem
 from liftless.recovery import Recovery
 from liftless.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, tidy
 
 #: Colour of a stage by the first word of its name; other stages are escapes.
 STAGES = {"over": GREY, "descent": BLUE, "polish": GREEN, "finish": PURPLE}
-#: Suffixes a figure can be saved with.
-SUFFIXES = (".png", ".svg", ".pdf")
 #: Largest order whose matrix is drawn entry by entry.
 DRAWN = 400
 
@@ -43,11 +42,11 @@ def course_rows(recovery: Recovery) -> list[dict[str, Any]]:
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure at once or not at all; PNG, SVG or PDF by suffix."""
-    from liftless.io import atomic_write
-
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise InvalidInput("plot", repr(path.name), f"a name that ends in {', '.join(SUFFIXES)}")
+    if path.suffix not in FIGURE_SUFFIXES:
+        raise InvalidInput(
+            "plot", repr(path.name), f"a name that ends in {', '.join(FIGURE_SUFFIXES)}"
+        )
     # No date and fixed names of elements keep the bytes the same from run to run.
     when = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix]
     with atomic_write(path) as target, rc_context({"svg.hashsalt": "liftless"}):

@@ -194,3 +194,18 @@ def trajectory_panel(x: int, y: int, *, equal: bool = True) -> Panel:
         ),
         equal=equal,
     )
+
+
+def escape_panels(order: int, limits: tuple[float, float], scale: str) -> tuple[Panel, ...]:
+    """Panels (a) to (g), which Figs 8 and 9 share.
+
+    ``limits`` are those of the lifted objective in (d), ``scale`` is that of h in (g).
+    """
+    return (
+        *course_panels(),
+        lifted_panel(order, limits),
+        norms_panel(),
+        trajectory_panel(1, 3),
+        trajectory_panel(1, 2, equal=False),
+        matrix_panel(scale),
+    )

@@ -21,15 +21,11 @@ from liftless.experiments.sod.course import (
 from liftless.experiments.sod.course_panels import (
     LIFTED_AXIS,
     STEPS_AXIS,
-    course_panels,
     descent_rows,
+    escape_panels,
     leap_rows,
-    lifted_panel,
-    matrix_panel,
-    norms_panel,
     path_rows,
     point_rows,
-    trajectory_panel,
 )
 from liftless.experiments.sod.fig8_claims import fig8_claims
 from liftless.instances import Instance, make_instance
@@ -65,12 +61,7 @@ class Fig8(Experiment):
             name="fig8",
             caption=CAPTION,
             panels=(
-                *course_panels(),
-                lifted_panel(ORDER, (0.0, 1.6)),
-                norms_panel(),
-                trajectory_panel(1, 3),
-                trajectory_panel(1, 2, equal=False),
-                matrix_panel("log"),
+                *escape_panels(ORDER, (0.0, 1.6), "log"),
                 Panel(
                     title="(h) exact hˡ with other ρ, η",
                     x=STEPS_AXIS,

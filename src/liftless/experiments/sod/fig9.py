@@ -22,15 +22,11 @@ from liftless.experiments.sod.course import (
 )
 from liftless.experiments.sod.course_panels import (
     LIFTED_AXIS,
-    course_panels,
     descent_rows,
+    escape_panels,
     leap_rows,
-    lifted_panel,
-    matrix_panel,
-    norms_panel,
     path_rows,
     point_rows,
-    trajectory_panel,
 )
 from liftless.experiments.sod.fig9_claims import fig9_claims
 from liftless.instances import Instance, make_instance
@@ -67,12 +63,7 @@ class Fig9(Experiment):
             name="fig9",
             caption=CAPTION,
             panels=(
-                *course_panels(),
-                lifted_panel(ORDER, (0.8, 3.2)),
-                norms_panel(),
-                trajectory_panel(1, 3),
-                trajectory_panel(1, 2, equal=False),
-                matrix_panel("linear"),
+                *escape_panels(ORDER, (0.8, 3.2), "linear"),
                 Panel(
                     title="(h) exact hˡ at every order",
                     x="simulated steps t / inf U_γ",
