@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from experiment_tools import rows_of
 
 from liftless.experiments import CHANGED, FAILS, HOLDS
 from liftless.experiments.ipgd import fig4, theory_escape, theory_sensing
@@ -36,11 +37,6 @@ VERDICTS = {
 @pytest.fixture(scope="module")
 def outcomes():
     return {name: cls().run("smoke", 0) for name, cls in CLASSES.items()}
-
-
-def rows_of(outcome, name, **where):
-    rows = [r for r in outcome.rows if r["table"] == name]
-    return [r for r in rows if all(r[k] == v for k, v in where.items())]
 
 
 @pytest.mark.parametrize("name", VERDICTS)

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from experiment_tools import rows_of
 
 from liftless import InvalidInput
 from liftless.descent import Stop, descend
@@ -44,11 +45,6 @@ VERDICTS = {
 @pytest.fixture(scope="module")
 def outcomes():
     return {name: cls().run("smoke", 0) for name, cls in CLASSES.items()}
-
-
-def rows_of(outcome, name, **where):
-    rows = [r for r in outcome.rows if r["table"] == name]
-    return [r for r in rows if all(r[k] == v for k, v in where.items())]
 
 
 @pytest.mark.parametrize("name", VERDICTS)

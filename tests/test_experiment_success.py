@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from experiment_tools import rows_of
 
 from liftless import GradientDescent, Stop, descend
 from liftless.escape import exact_score, oracle
@@ -31,11 +32,6 @@ VERDICTS = {
 @pytest.fixture(scope="module")
 def outcomes():
     return {name: experiment(name).run("smoke", 0) for name in VERDICTS}
-
-
-def rows_of(outcome, name, **where):
-    rows = [r for r in outcome.rows if r["table"] == name]
-    return [r for r in rows if all(r[k] == v for k, v in where.items())]
 
 
 # -- the three experiments -------------------------------------------------------------------------

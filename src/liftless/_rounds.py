@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from liftless._run import LOWER, START_COST, Factor, Run
-from liftless.certificate import certify
+from liftless.certificate import Certificate, certify
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
 from liftless.escape.moves import SETTLE_OVER
 from liftless.start import (
     SMALL,
+    Plain,
     Reweighting,
     cycle_ends,
     random_start,
@@ -92,20 +93,19 @@ def _later(run: Run) -> str:
     return "reweighted" if reweighted and run.method is None and run.over > problem.rank else "over"
 
 
-def _optimal(run: Run, plan: Search) -> bool:
-    """Whether the best point so far is certified."""
-    if run.best is None:
-        return False
+def _certified(run: Run, plan: Search, X: Factor, objective: float) -> Certificate:
+    """Certify a point on the run's account."""
     point = certify(
-        run.problem,
-        run.best,
-        trace_bound=plan.trace_bound,
-        noise=plan.noise,
-        second_order=False,
+        run.problem, X, trace_bound=plan.trace_bound, noise=plan.noise, second_order=False
     )
     run.spent += 2
-    run.note(f"certified {point.kind}", run.least)
-    return point.optimal
+    run.note(f"certified {point.kind}", objective)
+    return point
+
+
+def _optimal(run: Run, plan: Search) -> bool:
+    """Whether the best point so far is certified."""
+    return run.best is not None and _certified(run, plan, run.best, run.least).optimal
 
 
 def _round(run: Run, start: str | Factor, seed: int) -> Descent:
@@ -131,12 +131,12 @@ def _low_rank_start(run: Run, start: str, seed: int) -> Factor:
     plan = round_plan(number) if start == "reweighted" else None
     if number > 0:
         run.spent += 2
-        square = plan is not None and not isinstance(plan, Reweighting) and problem.n <= SQUARE
+        square = isinstance(plan, Plain) and problem.n <= SQUARE
         width = problem.n if square else run.over
         X = random_start(problem, width, seed, fallback=run.size)
     if X.shape[1] == problem.rank:
         return X
-    if plan is None or not isinstance(plan, Reweighting) or not np.any(X):
+    if not isinstance(plan, Reweighting) or not np.any(X):
         return run.settle(X, SETTLE_OVER, "over")
     X, applications, course = reweighted_start(problem, X, plan, top, seed=seed, budget=run.left)
     run.spent += applications
@@ -149,15 +149,7 @@ def _low_rank_start(run: Run, start: str, seed: int) -> Factor:
 def _climb(run: Run, done: Descent, plan: Search) -> bool:
     """Escape from stuck points while that lowers h; whether the end is reached."""
     while run.left > 0:
-        point = certify(
-            run.problem,
-            done.X,
-            trace_bound=plan.trace_bound,
-            noise=plan.noise,
-            second_order=False,
-        )
-        run.spent += 2
-        run.note(f"certified {point.kind}", done.objective)
+        point = _certified(run, plan, done.X, done.objective)
         if point.optimal:
             return True
         if plan.rule is None:

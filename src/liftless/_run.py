@@ -176,14 +176,12 @@ class Run:
             return self.local(X, kind)
         least = self.least
         quit_at = HOPELESS if good else HOPELESS_POOR
-        if self.small and not good:
-            near = self.descend(X, self.stop(quit_at, max(NEAR, self.target or 0)), kind, LBFGS())
-            X, kind = near.X, "finish"
-            done = near
-            if near.status == FITTED:
-                done = self.finish(X, kind, quit_at)
-        elif self.small:
+        if self.small and good:
             done = self.finish(X, kind, quit_at)
+        elif self.small:
+            done = self.descend(X, self.stop(quit_at, max(NEAR, self.target or 0)), kind, LBFGS())
+            if done.status == FITTED:
+                done = self.finish(done.X, "finish", quit_at)
         else:
             done = self.descend(X, self.stop(quit_at, self.target), kind, LBFGS())
         if done.status == STATIONARY and done.objective < PROMISING * least:

@@ -36,8 +36,6 @@ PADDING = 3e-5
 STILL = 1e-6
 #: Most null directions that the matrix-free search collects.
 MOST = 100
-#: Columns of the Jacobian computed at once.
-COLUMNS = 64
 #: Steps of the matrix-free search from which the gap is found.
 STEPS = 4000
 
@@ -229,16 +227,16 @@ def _reduced(X: Factor, split: int | None) -> Float[np.ndarray, "n k"]:
 
 
 @entry
-def _columns(problem: Problem, X: AnyArray, units: AnyArray) -> AnyArray:
-    """Return the Jacobian's columns of several directions, as rows."""
-    return jax.vmap(lambda D: 2 * problem.weights * problem.operator.measure(X, D))(units)
+def _jacobian(problem: Problem, X: AnyArray) -> AnyArray:
+    """Jacobian of X ↦ w ⊙ A(X Xᵀ), a row a measurement."""
+    rows = problem.operator.jacobian(X).reshape(problem.m, -1)
+    return problem.weights[:, None] * rows
 
 
 def _dense(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
     """Rank, gap and null directions from the singular values of the whole Jacobian."""
     N = X.size
-    units = np.pad(np.eye(N), ((0, -N % COLUMNS), (0, 0))).reshape(-1, COLUMNS, *X.shape)
-    J = np.concatenate([_columns(problem, X, block) for block in units])[:N].T
+    J = _jacobian(problem, on_device(X))
     # The triangular factor has the same singular values and, made square, shows the null space.
     R = np.asarray(np.linalg.qr(J, mode="r"))
     _, s, Vt = np.linalg.svd(np.pad(R, ((0, N - R.shape[0]), (0, 0))))

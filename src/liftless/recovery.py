@@ -17,21 +17,11 @@ from liftless._rounds import Search, search
 from liftless._run import START_COST, Run, Stopped
 from liftless.certificate import Certificate, certify, noise_level
 from liftless.descent import Method
-from liftless.escape import (
-    Candidate,
-    Escape,
-    Ladder,
-    MultiStepEscape,
-    OracleJump,
-    SingleStep,
-)
+from liftless.escape import Candidate, Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, identifiability
 from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
-from liftless.start import (
-    STAGE_COST,
-    over_width,
-)
+from liftless.start import STAGE_COST, over_width
 
 Factor = Float[np.ndarray, "n r"]
 

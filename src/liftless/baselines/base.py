@@ -14,6 +14,7 @@ from jaxtyping import Float
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
+from liftless._run import FINISH_SIZE, STUCK
 from liftless.certificate import first_order
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED
@@ -21,10 +22,6 @@ from liftless.linalg import truncate
 from liftless.problem import Problem
 from liftless.start import random_start, spectral_start
 
-#: ‖∇h‖ ‖X‖ / h at which a local solve counts as stuck; one rule for every peer.
-STUCK = 1e-4
-#: Up to this n r a Levenberg–Marquardt finish is tried where L-BFGS ends early.
-FINISH_SIZE = 400
 #: Applications of a random start (the line that sizes it) and of a spectral one (A*(b) on top).
 RANDOM_COST, SPECTRAL_COST = 3, 4
 #: Least budget a method can do anything with.
@@ -250,8 +247,9 @@ class Effort:
         able = method is None and X.size <= FINISH_SIZE and self.problem.loss.quadratic
         ended = done.success or not math.isfinite(done.objective)
         if able and not ended and self.left > 3 * X.size:
-            # A step there costs a Jacobian on top, counted as n r applications.
-            done = self.descend(done.X, LevenbergMarquardt(), self.goal, 3 + X.size)
+            # A step there costs a Jacobian on top.
+            cost = 3 + self.problem.operator.jacobian_cost(X.shape[1])
+            done = self.descend(done.X, LevenbergMarquardt(), self.goal, cost)
         return done
 
     def settle(self, X: Float[np.ndarray, "n w"], fraction: float) -> Float[np.ndarray, "n r"]:

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from liftless._run import STUCK
 from liftless._types import AnyArray
-from liftless.baselines.base import STUCK, Effort
+from liftless.baselines.base import Effort
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]

@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 from liftless._precision import entry
 from liftless._types import AnyArray
 
+#: Columns of a derived Jacobian that are computed at once.
+COLUMNS = 64
+
 
 class SensingOperator(eqx.Module):
     """A linear map A from symmetric n × n matrices to ℝᵐ, given by its action on factors.
@@ -80,7 +83,8 @@ class SensingOperator(eqx.Module):
         """
         X = jnp.asarray(X)
         units = jnp.eye(X.size, dtype=X.dtype).reshape(-1, *X.shape)
-        columns = jax.vmap(lambda D: 2 * self.measure(X, D))(units)
+        # Some columns at a time: each may need an n × n product on its way.
+        columns = jax.lax.map(lambda D: 2 * self.measure(X, D), units, batch_size=COLUMNS)
         return columns.T.reshape(-1, *X.shape)
 
     def jacobian_cost(self, rank: int) -> int:

@@ -5,6 +5,7 @@ operator of order n1 + n2 like any other.  Nothing sees the diagonal blocks U U�
 freedom U → U G, V → V G⁻ᵀ is taken away by :class:`liftless.Balance`, not by the data.
 """
 
+import abc
 from typing import Any
 
 import equinox as eqx
@@ -19,7 +20,35 @@ from liftless.operators.base import SensingOperator
 from liftless.operators.entries import positions
 
 
-class RectangularOperator(SensingOperator):
+class Rectangular(SensingOperator):
+    """An operator that sees the block U Vᵀ of the stacked factor X = [U; V] alone.
+
+    A subclass is final and has the static fields n1 and n2.
+    """
+
+    n1: eqx.AbstractVar[int]
+    n2: eqx.AbstractVar[int]
+
+    @property
+    def n(self) -> int:
+        """Rows n1 + n2 of the stacked factor."""
+        return self.n1 + self.n2
+
+    @property
+    def split(self) -> int:
+        """Rows n1 of U."""
+        return self.n1
+
+    def degrees_of_freedom(self, rank: int) -> int:
+        """Dimension r (n1 + n2 − r) of the n1 × n2 matrices of rank r."""
+        return rectangular_freedom(self.n1, self.n2, rank)
+
+    @abc.abstractmethod
+    def mean_square(self, omega: Float[AnyArray, " m"]) -> float:
+        """Σ_i ω_i ‖A_i‖_F² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""
+
+
+class RectangularOperator(Rectangular):
     """A(M)_i = ⟨A_i, U Vᵀ⟩ with dense A_i of shape (n1, n2), for X = [U; V].
 
     Parameters
@@ -63,23 +92,9 @@ class RectangularOperator(SensingOperator):
         return cls(A.reshape(A.shape[0], -1), A.shape[1], A.shape[2])
 
     @property
-    def n(self) -> int:
-        """Rows n1 + n2 of the stacked factor."""
-        return self.n1 + self.n2
-
-    @property
     def m(self) -> int:
         """Number of measurements."""
         return self.packed.shape[0]
-
-    @property
-    def split(self) -> int:
-        """Rows n1 of U."""
-        return self.n1
-
-    def degrees_of_freedom(self, rank: int) -> int:
-        """Dimension r (n1 + n2 − r) of the n1 × n2 matrices of rank r."""
-        return rectangular_freedom(self.n1, self.n2, rank)
 
     def measure(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
@@ -108,7 +123,7 @@ class RectangularOperator(SensingOperator):
         return float(np.asarray(omega) @ squares) / (self.n1 * self.n2)
 
 
-class RectangularEntries(SensingOperator):
+class RectangularEntries(Rectangular):
     """A(M)_k = weights_k · (U Vᵀ)[rows_k, cols_k] for X = [U; V]: O(|Ω| r), no matrix is formed.
 
     Parameters
@@ -145,23 +160,9 @@ class RectangularEntries(SensingOperator):
             raise InvalidInput("weights", describe(self.weights), must)
 
     @property
-    def n(self) -> int:
-        """Rows n1 + n2 of the stacked factor."""
-        return self.n1 + self.n2
-
-    @property
     def m(self) -> int:
         """Number of observed entries."""
         return self.rows.shape[0]
-
-    @property
-    def split(self) -> int:
-        """Rows n1 of U."""
-        return self.n1
-
-    def degrees_of_freedom(self, rank: int) -> int:
-        """Dimension r (n1 + n2 − r) of the n1 × n2 matrices of rank r."""
-        return rectangular_freedom(self.n1, self.n2, rank)
 
     def measure(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
@@ -181,10 +182,6 @@ class RectangularEntries(SensingOperator):
         """Σ_k ω_k weights_k² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""
         squares = np.asarray(self.weights) ** 2
         return float(np.asarray(omega) @ squares) / (self.n1 * self.n2)
-
-
-#: Operators of a rectangular matrix.
-Rectangular = RectangularOperator | RectangularEntries
 
 
 def rectangular_freedom(n1: int, n2: int, rank: int) -> int:
