@@ -14,13 +14,15 @@ from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
 from liftless.escape.moves import SETTLE_OVER
 from liftless.start import (
+    GENERAL,
     SMALL,
-    Plain,
+    Course,
+    Passing,
     Reweighting,
-    cycle_ends,
+    course_of,
+    passing_start,
     random_start,
     reweighted_start,
-    round_plan,
     spectral_start,
 )
 
@@ -28,6 +30,8 @@ from liftless.start import (
 CANDIDATE_COST = 5
 #: Largest n for which a plain round is n columns wide.
 SQUARE = 300
+#: First starts that stand for a course of rounds.
+COURSES = ("auto", "reweighted")
 #: Rounds without improvement after which a noisy problem is given up.
 NOISY_ROUNDS = 2
 
@@ -60,20 +64,19 @@ def search(run: Run, plan: Search) -> None:
     """Rounds until the answer is certified, or the budget or the limit is reached."""
     idle = 0
     climbed = math.inf
-    later = _later(run)
+    course = _course(run, plan)
     while run.left > 0 and run.rounds < plan.limit:
         before = run.least
-        default = run.rounds > 0 or (isinstance(plan.first, str) and plan.first == "reweighted")
-        start = later if default else plan.first
-        done = _round(run, start, plan.seed)
+        given = run.rounds == 0 and not _named(plan.first, *COURSES)
+        done = _given(run, plan) if given else _scheduled(run, course, plan.seed)
         run.rounds += 1
         if done.status == FITTED:
             return
-        ours = isinstance(start, str) and start == "reweighted"
+        ours = course is not None and not given
         if ours and run.least < before and _optimal(run, plan):
             return
         # Where the rounds' own starts are good, the whole ladder comes once a cycle; else always.
-        due = not ours or run.rounds == plan.limit or cycle_ends(run.rounds)
+        due = not ours or run.rounds == plan.limit or _cycle_ends(course, run.rounds)
         # A level is climbed from once: another round that ends at it has nothing new to offer.
         if due and run.best is not None and run.least < climbed * (1 - LOWER):
             climbed = run.least
@@ -86,11 +89,21 @@ def search(run: Run, plan: Search) -> None:
             return
 
 
-def _later(run: Run) -> str:
-    """Kind of start of the later rounds, and of the first if that is the default."""
+def _cycle_ends(course: Course | None, rounds: int) -> bool:
+    return course is None or course.cycle_ends(rounds)
+
+
+def _named(first: str | Factor, *names: str) -> bool:
+    return isinstance(first, str) and first in names
+
+
+def _course(run: Run, plan: Search) -> Course | None:
+    """Course of the rounds; None where each is a plain over-parameterised start."""
     problem = run.problem
-    reweighted = problem.loss.quadratic and float(problem.trace_weight) == 0
-    return "reweighted" if reweighted and run.method is None and run.over > problem.rank else "over"
+    quadratic = problem.loss.quadratic and float(problem.trace_weight) == 0
+    if not quadratic or run.method is not None or run.over <= problem.rank:
+        return None
+    return GENERAL if _named(plan.first, "reweighted") else course_of(problem)
 
 
 def _certified(run: Run, plan: Search, X: Factor, objective: float) -> Certificate:
@@ -108,42 +121,54 @@ def _optimal(run: Run, plan: Search) -> bool:
     return run.best is not None and _certified(run, plan, run.best, run.least).optimal
 
 
-def _round(run: Run, start: str | Factor, seed: int) -> Descent:
-    """Start and local solve of one round."""
-    problem, number = run.problem, run.rounds
-    if not isinstance(start, str):
-        return run.local(start, "descent")
-    if start == "random":
-        run.spent += START_COST
-        return run.local(random_start(problem, problem.rank, seed + number, size=SMALL), "descent")
-    if start == "spectral":
-        run.spent += START_COST
-        return run.local(spectral_start(problem, problem.rank), "descent")
-    X = _low_rank_start(run, start, seed + number)
+def _given(run: Run, plan: Search) -> Descent:
+    """First round from the start that was asked for."""
+    problem, first = run.problem, plan.first
+    if not isinstance(first, str):
+        return run.local(first, "descent")
+    if first == "over":
+        return _over(run, plan.seed, run.over)
+    run.spent += START_COST
+    if first == "spectral":
+        X = spectral_start(problem, problem.rank)
+    else:
+        X = random_start(problem, problem.rank, plan.seed, size=SMALL)
+    return run.local(X, "descent")
+
+
+def _scheduled(run: Run, course: Course | None, seed: int) -> Descent:
+    """Start and local solve of one round of a course; plain over-parameterised without one."""
+    problem, seed = run.problem, seed + run.rounds
+    plan = None if course is None else course.plan(run.rounds)
+    if isinstance(plan, Passing):
+        X, applications, _ = passing_start(problem, plan, seed, run.left)
+        run.size = max(run.size, float(np.linalg.norm(X)))
+        return run.begin(X, str(plan), applications)
+    if isinstance(plan, Reweighting):
+        W = _wide(run, seed, run.over)
+        top, left = run.spectral[1], run.left
+        X, applications, values = reweighted_start(problem, W, plan, top, seed=seed, budget=left)
+        return run.begin(X, str(plan), applications, values)
+    square = plan is not None and problem.n <= SQUARE
+    return _over(run, seed, problem.n if square else run.over)
+
+
+def _over(run: Run, seed: int, width: int) -> Descent:
+    """Plain descent in a wide factor, truncated, and a local solve from there."""
+    X = _wide(run, seed, width)
+    if X.shape[1] > run.problem.rank:
+        X = run.settle(X, SETTLE_OVER, "over")
     return run.attempt(X, "descent", good=True)
 
 
-def _low_rank_start(run: Run, start: str, seed: int) -> Factor:
-    """Start of a round by descent in a wide factor."""
-    problem, number = run.problem, run.rounds
-    X, top = run.spectral
+def _wide(run: Run, seed: int, width: int) -> Factor:
+    """Spectral factor in the very first round, a Gaussian one later."""
+    X, _ = run.spectral
     run.size = max(run.size, float(np.linalg.norm(X)))
-    plan = round_plan(number) if start == "reweighted" else None
-    if number > 0:
-        run.spent += 2
-        square = isinstance(plan, Plain) and problem.n <= SQUARE
-        width = problem.n if square else run.over
-        X = random_start(problem, width, seed, fallback=run.size)
-    if X.shape[1] == problem.rank:
+    if run.rounds == 0:
         return X
-    if not isinstance(plan, Reweighting) or not np.any(X):
-        return run.settle(X, SETTLE_OVER, "over")
-    X, applications, course = reweighted_start(problem, X, plan, top, seed=seed, budget=run.left)
-    run.spent += applications
-    run.latest = X
-    reached = float(course[-1]) if course.size else math.nan
-    run.note(f"start {plan}", reached, course if run.trace else None)
-    return X
+    run.spent += 2
+    return random_start(run.problem, width, seed, fallback=run.size)
 
 
 def _climb(run: Run, done: Descent, plan: Search) -> bool:

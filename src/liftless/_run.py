@@ -151,6 +151,16 @@ class Run:
             done = self.finish(done.X, "finish", gradient)
         return done
 
+    def begin(
+        self, X: Factor, start: str, applications: int, values: np.ndarray | None = None
+    ) -> Descent:
+        """Local solve from what a start handed over; ``values`` are those of h on its way."""
+        self.spent += applications
+        self.latest = X
+        reached = math.nan if values is None or not values.size else float(values[-1])
+        self.note(f"start {start}", reached, values if self.trace else None)
+        return self.attempt(X, "descent", good=True)
+
     def converge(self, X: Factor, gradient: float = STUCK) -> Descent:
         """Go on from near a stationary point, for at most :data:`CONVERGE` applications."""
         budget = self.budget

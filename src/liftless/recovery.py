@@ -41,7 +41,7 @@ ESCAPES: dict[str, type[Escape]] = {
 UNIQUE_WORK = 2e9
 
 #: Rules by which the first round can start.
-STARTS = ("reweighted", "over", "spectral", "random")
+STARTS = ("auto", "reweighted", "over", "spectral", "random")
 
 #: Status, which is also the exit code of the command line.
 CERTIFIED, NOT_CONVERGED, UNCERTIFIED, INTERRUPTED = 0, 3, 4, 75
@@ -116,7 +116,7 @@ class Recovery:
 def recover(
     problem: Problem,
     *,
-    start: str | Any = "reweighted",
+    start: str | Any = "auto",
     escape: str | Escape | None = "ladder",
     method: Method | None = None,
     seed: int = 0,
@@ -132,11 +132,13 @@ def recover(
     Parameters
     ----------
     problem : Problem
-    start : {"reweighted", "over", "spectral", "random"} or array of shape (n, r)
-        Over-parameterised descent with a reweighted trace penalty (the default, for the squared
-        loss without a trace penalty of its own; "over" else); plain over-parameterised descent,
-        truncated; the spectral start itself; a small random one; or a given factor.  Later rounds
-        start from wide Gaussian factors, whatever the first was.
+    start : {"auto", "reweighted", "over", "spectral", "random"} or array of shape (n, r)
+        Message passing where it is meant for the measurements, then reweighted and
+        over-parameterised starts in turn (the default); over-parameterised descent with a
+        reweighted trace penalty (for the squared loss without a trace penalty of its own; "over"
+        else); plain over-parameterised descent, truncated; the spectral start itself; a small
+        random one; or a given factor.  Later rounds are those of the default, whatever the first
+        was, or of "reweighted".
     escape : {"ladder", "single", "multi", "lifted", "jump"}, Escape or None
         What to try at a spurious point.
     method : Method, optional

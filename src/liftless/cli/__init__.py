@@ -75,7 +75,7 @@ def top(
 def recover(
     file: given.File,
     rank: given.Rank = None,
-    start: given.Start = "reweighted",
+    start: given.Start = "auto",
     seed: given.Seed = 0,
     escape: given.EscapeName = "ladder",
     order: given.Order = None,

@@ -28,7 +28,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard er
 Start = Annotated[
     str,
     typer.Option(
-        metavar="reweighted|over|spectral|random|FILE",
+        metavar="auto|reweighted|over|spectral|random|FILE",
         help="Where descent starts; a file has a factor.",
     ),
 ]

@@ -1,6 +1,7 @@
 """The abstract sensing operator: one bilinear, symmetric, real map."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -30,6 +31,10 @@ class SensingOperator(eqx.Module):
 
     n: eqx.AbstractVar[int]
     m: eqx.AbstractVar[int]
+
+    #: Whether the A_i may be draws from all symmetric matrices alike, so that message passing,
+    #: which is meant for such, is worth a try (:mod:`liftless.start.passing`).
+    isotropic: ClassVar[bool] = False
 
     @abc.abstractmethod
     def measure(
@@ -111,6 +116,11 @@ class SensingOperator(eqx.Module):
         """
         del indices
         return None
+
+    def squares(self) -> Float[AnyArray, " m"]:
+        """‖A_i‖_F² of every measurement; m applications if derived."""
+        units = jnp.eye(self.m)
+        return jax.lax.map(lambda e: jnp.sum(self.matrix(e) ** 2), units)
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return some w with A*(w) ≻ 0, where one is known from the structure, else None.

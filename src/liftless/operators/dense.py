@@ -1,7 +1,7 @@
 """Dense symmetric sensing matrices, stored as packed upper triangles."""
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -52,6 +52,8 @@ class DenseOperator(SensingOperator):
 
     packed: Float[AnyArray, "m p"]
     n: int = eqx.field(static=True)
+
+    isotropic: ClassVar[bool] = True
 
     def __init__(self, packed: Any, n: int, dtype: Any = np.float64) -> None:
         self.n = positive_int("n", n)
@@ -161,6 +163,12 @@ class DenseOperator(SensingOperator):
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
         return eqx.tree_at(lambda o: o.packed, self, jnp.asarray(self.packed)[indices])
+
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`; off-diagonal entries are stored twice as large."""
+        i, j = packed_indices(self.n)
+        packed = jnp.asarray(self.packed)
+        return (packed * packed) @ np.where(i == j, 1.0, 0.5).astype(packed.dtype)
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Least-squares fit of the identity by the A_i, if it is positive definite."""

@@ -1,0 +1,106 @@
+"""Approximate message passing: what its two forms share.
+
+Message passing estimates the matrix and, along with it, its own error: every step corrects the
+residual by what the estimate has already taken from the data (Onsager's term), so that what is
+left looks like fresh Gaussian noise of a known level.  A denoiser that is the best for that level
+then gives the next estimate.  For isotropic random measurements it finds the truth with barely more
+measurements than degrees of freedom, where descent from a spectral start needs twice as many; for
+other measurements it may stall, which its error shows, and another start is taken.
+
+References
+----------
+Donoho, Maleki and Montanari, Message-passing algorithms for compressed sensing (2009); Rangan,
+Generalized approximate message passing (2011).
+"""
+
+from dataclasses import dataclass
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from liftless._types import AnyArray
+
+#: Without a fall of the estimated error to this share in so many steps it has stalled.
+FALL = 0.9
+
+
+@dataclass(frozen=True)
+class Passing:
+    """One start by message passing.
+
+    Attributes
+    ----------
+    noise : float
+        Factor on the noise level that the denoiser assumes: 1 is right for large problems.
+    damping : float
+        Weight in (0, 1] of a step's result against the one before.
+    fresh : float
+        Size of the Gaussian factor it begins with, relative to the truth; 0 begins at nothing, or
+        at the spectral estimate.
+    ready : float
+        Estimated relative error at which a local solve takes over.
+    patience : int
+        Steps without a fall of the estimated error after which it has stalled.
+    steps : int
+        Most steps.
+    """
+
+    noise: float
+    damping: float
+    fresh: float = 0.0
+    ready: float = 0.2
+    patience: int = 25
+    steps: int = 160
+
+    def __str__(self) -> str:
+        return (
+            f"passing noise={self.noise:g} damping={self.damping:g} fresh={self.fresh:g} "
+            f"ready={self.ready:g} patience={self.patience}"
+        )
+
+
+class Numbers(eqx.Module):
+    """A plan as traced scalars: another one does not compile anew."""
+
+    noise: Float[AnyArray, ""]
+    damping: Float[AnyArray, ""]
+    fresh: Float[AnyArray, ""]
+    ready: Float[AnyArray, ""]
+    patience: Float[AnyArray, ""]
+    steps: Float[AnyArray, ""]
+
+    @classmethod
+    def of(cls, plan: Passing, steps: float) -> "Numbers":
+        """Scalars of a plan, for at most ``steps`` steps."""
+        p = plan
+        numbers = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))
+        return cls(*(np.asarray(float(v)) for v in numbers))
+
+
+class Watch(eqx.Module):
+    """Estimated error so far: the steps taken, the error, and when it last fell clearly."""
+
+    k: Float[AnyArray, ""]
+    error: Float[AnyArray, ""]
+    level: Float[AnyArray, ""]
+    since: Float[AnyArray, ""]
+
+    @classmethod
+    def begin(cls, like: AnyArray) -> "Watch":
+        """Before the first step."""
+        zero = jnp.zeros((), jnp.result_type(like))
+        return cls(zero, zero + jnp.inf, zero + jnp.inf, zero)
+
+    def seen(self, error: AnyArray) -> "Watch":
+        """After a step that ended at an estimated relative error."""
+        k = self.k + 1
+        fell = error < FALL * self.level
+        level, since = jnp.where(fell, error, self.level), jnp.where(fell, k, self.since)
+        return Watch(k, jnp.where(jnp.isfinite(error), error, jnp.inf), level, since)
+
+    def going(self, numbers: Numbers) -> AnyArray:
+        """Whether another step is worth it."""
+        hopeful = self.k - self.since < numbers.patience
+        return (self.k < numbers.steps) & (self.error > numbers.ready) & hopeful
