@@ -18,10 +18,12 @@ from liftless.start import (
     SMALL,
     Course,
     Passing,
+    Reflection,
     Reweighting,
     course_of,
     passing_start,
     random_start,
+    reflection_start,
     reweighted_start,
     spectral_start,
 )
@@ -80,7 +82,7 @@ def search(run: Run, plan: Search) -> None:
         # A level is climbed from once: another round that ends at it has nothing new to offer.
         if due and run.best is not None and run.least < climbed * (1 - LOWER):
             climbed = run.least
-            stuck = run.converge(run.best) if ours else done
+            stuck = run.converge_best() if ours else done
             if stuck.status == FITTED or _climb(run, stuck, plan):
                 return
             climbed = min(climbed, run.least)
@@ -142,7 +144,9 @@ def _scheduled(run: Run, course: Course | None, seed: int) -> Descent:
     plan = None if course is None else course.plan(run.rounds)
     if isinstance(plan, Passing):
         X, applications, _ = passing_start(problem, plan, seed, run.left)
-        run.size = max(run.size, float(np.linalg.norm(X)))
+        return run.begin(X, str(plan), applications)
+    if isinstance(plan, Reflection):
+        X, applications, _ = reflection_start(problem, plan, seed, run.left)
         return run.begin(X, str(plan), applications)
     if isinstance(plan, Reweighting):
         W = _wide(run, seed, run.over)
@@ -158,7 +162,7 @@ def _over(run: Run, seed: int, width: int) -> Descent:
     X = _wide(run, seed, width)
     if X.shape[1] > run.problem.rank:
         X = run.settle(X, SETTLE_OVER, "over")
-    return run.attempt(X, "descent", good=True)
+    return run.attempt(X, "descent", good=True, later=run.rounds > 0)
 
 
 def _wide(run: Run, seed: int, width: int) -> Factor:

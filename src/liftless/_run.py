@@ -11,7 +11,7 @@ from liftless.certificate import first_order
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED, STATIONARY
 from liftless.escape import Candidate
-from liftless.linalg import truncate
+from liftless.linalg import matrix_distance, truncate
 from liftless.problem import Problem
 from liftless.start import over_width, wide_start
 
@@ -37,8 +37,17 @@ HOPELESS_POOR, NEAR = 0.1, 1e-2
 #: A hopeless point is descended from all the same if its h is below this multiple of the least so
 #: far: under noise the optimum's h is not zero, and only converged levels can be compared.
 PROMISING = 1.1
+#: Without a noise level that can wait, since an exact fit needs none of it: so many of the lowest
+#: points at most are converged at the end of a cycle, and of those nearer to each other than this
+#: only one.
+MOST_WAITING, SAME = 3, 0.1
 #: Most applications of that: some minima are degenerate, and descent in them takes for ever.
 CONVERGE = 400
+
+
+def _same(X: Factor, Y: Factor) -> bool:
+    """Whether two points are of one basin, by their matrices."""
+    return matrix_distance(X, Y) <= SAME * float(np.linalg.norm(Y.T @ Y))
 
 
 class Stopped(Exception):
@@ -68,6 +77,7 @@ class Run:
         self.events: list[dict] = []
         self.escapes: list[Candidate] = []
         self.rounds = 0
+        self.waiting: list[Descent] = []
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
         self.least = math.inf
@@ -157,9 +167,10 @@ class Run:
         """Local solve from what a start handed over; ``values`` are those of h on its way."""
         self.spent += applications
         self.latest = X
+        self.size = max(self.size, float(np.linalg.norm(X)))
         reached = math.nan if values is None or not values.size else float(values[-1])
         self.note(f"start {start}", reached, values if self.trace else None)
-        return self.attempt(X, "descent", good=True)
+        return self.attempt(X, "descent", good=True, later=True)
 
     def converge(self, X: Factor, gradient: float = STUCK) -> Descent:
         """Go on from near a stationary point, for at most :data:`CONVERGE` applications."""
@@ -172,7 +183,20 @@ class Run:
         finally:
             self.budget = budget
 
-    def attempt(self, X: Factor, kind: str, *, good: bool) -> Descent:
+    def converge_best(self) -> Descent:
+        """Converge the lowest of the points left to later, and of them all return the best."""
+        waiting, self.waiting = sorted(self.waiting, key=lambda done: done.objective), []
+        kept: list[Factor] = []
+        for done in waiting:
+            near = any(_same(done.X, X) for X in kept)
+            if len(kept) < MOST_WAITING and done.objective < PROMISING * self.least and not near:
+                kept.append(done.X)
+                if self.converge(done.X).status == FITTED:
+                    break
+        assert self.best is not None
+        return self.converge(self.best)
+
+    def attempt(self, X: Factor, kind: str, *, good: bool, later: bool = False) -> Descent:
         """Local solve that is given up early where it is hopeless, unless it could be the best.
 
         Parameters
@@ -181,6 +205,8 @@ class Run:
         kind : str
         good : bool
             Whether ``X`` comes from a start that usually lies in the basin of its end.
+        later : bool
+            Whether one that could be the best may wait for :meth:`converge_best`.
         """
         if self.method is not None:
             return self.local(X, kind)
@@ -195,7 +221,9 @@ class Run:
         else:
             done = self.descend(X, self.stop(quit_at, self.target), kind, LBFGS())
         if done.status == STATIONARY and done.objective < PROMISING * least:
-            done = self.converge(done.X)
+            if not later or self.level > 0:
+                return self.converge(done.X)
+            self.waiting.append(done)
         return done
 
     def fraction(self, level: float) -> float:
