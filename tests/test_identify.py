@@ -199,3 +199,34 @@ def test_signs_of_unlinked_groups_are_open_at_rank_one():
     # One linking entry closes the question; a group of zero rows asks none.
     linked = Problem(EntriesOperator([*rows, 1], [*cols, 2], 4), np.r_[problem.b, -2.0], 1)
     assert identifiability(linked, z).identifiable
+
+
+def test_mirror_image_of_a_row_is_another_fit():
+    """A row seen by itself and against one other: its mirror image in that one fits as well."""
+    seen = {p for p in pairs_without() if 3 not in p} | {(3, 3), (1, 3)}
+    problem = observed(seen)
+    found = identifiability(problem, TRUTH)
+    assert found.rank == found.dof
+    assert not found.identifiable
+    assert "row 3" in found.message
+    assert found.other is not None
+    gap = problem.operator.measure(found.other, found.other)
+    np.testing.assert_allclose(gap, problem.operator.measure(TRUTH, TRUTH), atol=1e-9)
+    change = np.abs(found.other @ found.other.T - TRUTH @ TRUTH.T)
+    assert change[3, 0] > 0.1
+    np.testing.assert_array_equal(found.determined([0, 3, 3], [1, 1, 0]), [True, True, False])
+    # A second row closes the question.
+    assert identifiability(observed(seen | {(3, 5)}), TRUTH).other is None
+
+
+def test_mirror_image_that_another_row_follows():
+    """Row 3 seen by itself, against row 1 and row 4; row 4 seen against 3 and 0 alone."""
+    seen = {p for p in pairs_without() if 3 not in p and 4 not in p}
+    problem = observed(seen | {(3, 3), (1, 3), (3, 4), (0, 4)})
+    found = identifiability(problem, TRUTH)
+    assert found.rank == found.dof
+    assert found.other is not None
+    here, there = (problem.operator.measure(Y, Y) for Y in (TRUTH, found.other))
+    np.testing.assert_allclose(there, here, atol=1e-8)
+    changed = np.abs(found.other @ found.other.T - TRUTH @ TRUTH.T).max(axis=1) > 1e-3
+    assert changed[[3, 4]].all()

@@ -20,6 +20,7 @@ from liftless._errors import InvalidInput
 from liftless._precision import double, entry, on_device
 from liftless._types import AnyArray, Scalar
 from liftless.linalg import extreme_eigenpairs, least_singular, truncate
+from liftless.mirrors import free_signs, mirrored_fit
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
@@ -49,8 +50,8 @@ class Identifiability:
     rank, dof : int
         Rank of the Jacobian, and the degrees of freedom of the matrices of X's rank.
     identifiable : bool
-        Whether they are equal, and no sign is open: at rank one, groups of rows that no entry
-        links can change theirs.
+        Whether they are equal, no sign is open (at rank one, groups of rows that no entry links can
+        change theirs), and no mirror image of a row leads to another fit.
     gap : float
         Least nonzero singular value over the largest: how clear the verdict is.  Matrix-free it is
         a Ritz value, hence never too small; NaN where nothing was computed.
@@ -66,6 +67,9 @@ class Identifiability:
         X without its padding, where the Jacobian was taken.
     split : int or None
         Rows of U where the matrix is U Vᵀ.
+    other : array of shape (n, r) or None
+        Another factor with the same measurements, though none is near; the counterexample that
+        :func:`liftless.mirrors.mirrored_fit` found.
     message : str
         The verdict in a sentence.
     """
@@ -80,6 +84,7 @@ class Identifiability:
     null: Float[np.ndarray, "d n r"] = field(repr=False)
     factor: Factor = field(repr=False)
     split: int | None = None
+    other: Factor | None = field(default=None, repr=False)
 
     def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
         """Whether entries (i, j) of the matrix are determined, for index arrays of one shape.
@@ -97,7 +102,12 @@ class Identifiability:
         if low < 0 or high >= n:
             raise InvalidInput("i, j", f"from {low} to {high}", f"from 0 to {n - 1}")
         change = _change(self.null, self.factor, i.ravel(), j.ravel(), self.split)
-        return (change <= STILL * _largest(self.null, self.factor)).reshape(i.shape)
+        known = change <= STILL * _largest(self.null, self.factor)
+        if self.other is not None:
+            pairs = (i.ravel(), j.ravel())
+            here, there = (np.sum(Y[pairs[0]] * Y[pairs[1]], 1) for Y in (self.factor, self.other))
+            known &= np.abs(here - there) <= STILL * np.abs(here).max(initial=0.0)
+        return known.reshape(i.shape)
 
 
 @double
@@ -162,8 +172,10 @@ def _verdict(
     """Put the numbers in words."""
     split = problem.operator.split
     rows = None if null is None else _free_rows(null, X, split)
-    free = _free_signs(problem, X)
-    whole = found == dof and not free
+    free = free_signs(problem, X)
+    # What the Jacobian cannot see is asked only where it sees nothing open.
+    mirror = mirrored_fit(problem, X) if found == dof and not free else None
+    whole = found == dof and not free and mirror is None
     verdict = "locally identifiable" if whole else "not identifiable"
     if method == "count":
         text = f"{verdict}: {found} measurements for {dof} degrees of freedom."
@@ -171,6 +183,8 @@ def _verdict(
         text = f"{verdict}: Jacobian of rank {found} for {dof} degrees of freedom (gap {gap:.1e})."
     if free:
         text += f" No measurement links {free} groups of rows, whose relative signs are open."
+    if mirror is not None:
+        text += f" A mirror image of row {mirror[0]} leads to another matrix that fits as well."
     if rows is not None and rows.size:
         shown = ", ".join(str(i) for i in rows[:5]) + (", ..." if rows.size > 5 else "")
         text += f" Undetermined rows: {shown} ({rows.size} of {X.shape[0]})."
@@ -189,21 +203,8 @@ def _verdict(
         null=np.zeros((0, *X.shape)) if null is None else null,
         factor=X,
         split=split,
+        other=None if mirror is None else mirror[1],
     )
-
-
-def _free_signs(problem: Problem, X: Factor) -> int:
-    """Number of unlinked groups of nonzero rows where X has rank one, if there are several; else 0.
-
-    Flipping the sign of one group is no small change, so that the Jacobian does not see it.  For a
-    higher rank the groups turn freely, which it does see.
-    """
-    labels = problem.operator.groups() if X.shape[1] == 1 else None
-    if labels is None:
-        return 0
-    size = np.abs(X[:, 0])
-    count = np.unique(labels[size > STILL * size.max()]).size
-    return int(count) if count > 1 else 0
 
 
 def _reduced(X: Factor, split: int | None) -> Float[np.ndarray, "n k"]:
