@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liftless._run import LOWER, START_COST, Factor, Run
+from liftless._run import HOPELESS, HOPELESS_NEAR, HOPELESS_POOR, LOWER, START_COST, Factor, Run
 from liftless.certificate import Certificate, certify
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
@@ -75,7 +75,8 @@ def search(run: Run, plan: Search) -> None:
         if done.status == FITTED:
             return
         ours = course is not None and not given
-        if ours and run.least < before and _optimal(run, plan):
+        # A point that waits to be converged cannot be certified yet.
+        if ours and run.least < before and not run.waits(done) and _optimal(run, plan):
             return
         # Where the rounds' own starts are good, the whole ladder comes once a cycle; else always.
         due = not ours or run.rounds == plan.limit or _cycle_ends(course, run.rounds)
@@ -144,10 +145,10 @@ def _scheduled(run: Run, course: Course | None, seed: int) -> Descent:
     plan = None if course is None else course.plan(run.rounds)
     if isinstance(plan, Passing):
         X, applications, _ = passing_start(problem, plan, seed, run.left)
-        return run.begin(X, str(plan), applications)
+        return run.begin(X, str(plan), applications, hopeless=HOPELESS_NEAR)
     if isinstance(plan, Reflection):
         X, applications, _ = reflection_start(problem, plan, seed, run.left)
-        return run.begin(X, str(plan), applications)
+        return run.begin(X, str(plan), applications, hopeless=HOPELESS_NEAR)
     if isinstance(plan, Reweighting):
         W = _wide(run, seed, run.over)
         top, left = run.spectral[1], run.left
@@ -162,7 +163,7 @@ def _over(run: Run, seed: int, width: int) -> Descent:
     X = _wide(run, seed, width)
     if X.shape[1] > run.problem.rank:
         X = run.settle(X, SETTLE_OVER, "over")
-    return run.attempt(X, "descent", good=True, later=run.rounds > 0)
+    return run.attempt(X, "descent", later=run.rounds > 0)
 
 
 def _wide(run: Run, seed: int, width: int) -> Factor:
@@ -204,7 +205,8 @@ def _try(run: Run, candidates: Iterable[Candidate], done: Descent) -> Descent | 
             level = candidate.settle * (1.0 if whole else run.fraction(done.objective))
             X = run.settle(X, level, f"{candidate.kind} (wide)")
         # What descent in a wide factor leaves is as good as the rounds' own starts.
-        after = run.attempt(X, candidate.kind, good=candidate.settle is not None)
+        hopeless = HOPELESS_POOR if candidate.settle is None else HOPELESS
+        after = run.attempt(X, candidate.kind, hopeless)
         run.escapes.append(dataclasses.replace(candidate, objective_after=after.objective))
         if after.objective < done.objective * (1 - LOWER):
             return after

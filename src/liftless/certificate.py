@@ -135,8 +135,7 @@ def certify(
     X = _unpadded(factor("X", X, problem.n), problem.rank)
     tau = None if trace_bound is None else real_number("trace_bound", trace_bound, least=0.0)
     level = noise_level(problem, noise)
-    local = first_order(problem, X)
-    values, vectors = slack_eigenpairs(problem, X, 1)
+    local, values, vectors = _point(problem, X)
     lambda_n = float(values[0])
     free = _free_bound(problem, X, local, lambda_n)
     low, assumption = free, "none"
@@ -198,9 +197,28 @@ def _values(problem: Problem, X: AnyArray) -> tuple[AnyArray, ...]:
     )
 
 
+@entry
+def _values_and_slack(problem: Problem, X: AnyArray) -> tuple[tuple[AnyArray, ...], AnyArray]:
+    return _values(problem, X), problem.slack(X, jnp.eye(problem.n, dtype=X.dtype))
+
+
+def _point(
+    problem: Problem, X: Float[np.ndarray, "n r"]
+) -> tuple[FirstOrder, Float[np.ndarray, " 1"], Float[np.ndarray, "n 1"]]:
+    """First-order values and the slack's lowest eigenpair, in one compiled call for small n."""
+    if problem.n > DENSE_LIMIT:
+        return first_order(problem, X), *slack_eigenpairs(problem, X, 1)
+    numbers, slack = _values_and_slack(problem, X)
+    return _first_order(numbers, X), *extreme_eigenpairs(lambda _: np.asarray(slack), problem.n, 1)
+
+
 def first_order(problem: Problem, X: Float[np.ndarray, "n r"]) -> FirstOrder:
     """Objective, gradient and their scale-free ratio at ``X``."""
-    h, excess, full, norm, inner, gap = (float(v) for v in _values(problem, X))
+    return _first_order(_values(problem, X), X)
+
+
+def _first_order(numbers: tuple, X: Float[np.ndarray, "n r"]) -> FirstOrder:
+    h, excess, full, norm, inner, gap = (float(v) for v in numbers)
     length = float(np.linalg.norm(X))
     ratio = norm * length / excess if excess > 0 else 0.0
     return FirstOrder(h, excess, full, norm, ratio, inner, gap)

@@ -228,22 +228,24 @@ def _reduced(X: Factor, split: int | None) -> Float[np.ndarray, "n k"]:
 
 
 @entry
-def _jacobian(problem: Problem, X: AnyArray) -> AnyArray:
-    """Jacobian of X ↦ w ⊙ A(X Xᵀ), a row a measurement."""
+def _factor(problem: Problem, X: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Triangular factor of the Jacobian of X ↦ w ⊙ A(X Xᵀ), and its singular values."""
     rows = problem.operator.jacobian(X).reshape(problem.m, -1)
-    return problem.weights[:, None] * rows
+    R = jnp.linalg.qr(problem.weights[:, None] * rows, mode="r")
+    return R, jnp.linalg.svd(R, compute_uv=False)
 
 
 def _dense(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
     """Rank, gap and null directions from the singular values of the whole Jacobian."""
     N = X.size
-    J = _jacobian(problem, on_device(X))
-    # The triangular factor has the same singular values and, made square, shows the null space.
-    R = np.asarray(np.linalg.qr(J, mode="r"))
-    _, s, Vt = np.linalg.svd(np.pad(R, ((0, N - R.shape[0]), (0, 0))))
+    R, s = _factor(problem, X)
     rank = int(np.sum(s > ZERO * s[0])) if s[0] > 0 else 0
     gap = float(s[rank - 1] / s[0]) if rank else 0.0
     gauge = _gauge(X, problem.operator.split)
+    if N - rank <= len(gauge):
+        return rank, gap, np.zeros((0, *X.shape))
+    # The factor, made square, shows the whole null space.
+    Vt = np.linalg.svd(np.pad(R, ((0, N - R.shape[0]), (0, 0))))[2]
     rest = Vt[rank:] - Vt[rank:] @ gauge.T @ gauge
     # What the orbit of X leaves of the null space.
     _, share, basis = np.linalg.svd(rest, full_matrices=False)

@@ -194,6 +194,17 @@ def _row(problem: Problem, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:
 _rows = jax.jit(lambda problem, points: jax.vmap(lambda p: _row(problem, p))(points))
 
 
+@jax.jit
+def _solve(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> tuple:
+    """Run to the end and read off what a result holds, in one compiled call."""
+    carry = solve_starts(problem, method, stop, X)
+    return _numbers(carry), _rows(problem, carry.point)
+
+
+def _numbers(carry: Carry) -> tuple[AnyArray, AnyArray, AnyArray]:
+    return carry.iteration, carry.status, carry.point.applications
+
+
 @double
 def descend(
     problem: Problem,
@@ -243,10 +254,11 @@ def descend(
     problem = on_device(problem)
     X = jnp.asarray(X)
     if history == "none" and callback is None:
-        carry, rows = solve_starts(problem, method, stop, X), {}
-    else:
-        carry, rows = _recorded(problem, method, stop, X, callback, history == "iterates")
-    return _result(problem, carry, rows if history != "none" else {}, single)
+        numbers, ends = _solve(problem, method, stop, X)
+        return _result(numbers, ends, {}, single)
+    carry, rows = _recorded(problem, method, stop, X, callback, history == "iterates")
+    kept = rows if history != "none" else {}
+    return _result(_numbers(carry), _rows(problem, carry.point), kept, single)
 
 
 def _recorded(
@@ -292,21 +304,21 @@ def _interrupted(
     return False
 
 
-def _result(problem: Problem, carry: Carry, rows: dict[str, np.ndarray], single: bool) -> Descent:
-    values, norms, X = to_numpy(_rows(problem, carry.point))
-    status = np.asarray(carry.status).astype(int)
-    numbers = {
+def _result(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bool) -> Descent:
+    iterations, status, applications = (np.asarray(a).astype(int) for a in numbers)
+    values, norms, X = to_numpy(ends)
+    fields = {
         "objective": values,
         "gradient_norm": norms,
-        "iterations": np.asarray(carry.iteration).astype(int),
+        "iterations": iterations,
         "status": status,
-        "applications": np.asarray(carry.point.applications).astype(int),
+        "applications": applications,
     }
     worst = [3, 0, 4, 2, 1]
     message = STATUS[min((int(s) for s in status), key=worst.index)]
     if single:
-        scalars = {k: v[0].item() for k, v in numbers.items()}
+        scalars = {k: v[0].item() for k, v in fields.items()}
         return Descent(
             X=X[0], message=message, history={k: v[0] for k, v in rows.items()}, **scalars
         )
-    return Descent(X=X, message=message, history=rows, **numbers)
+    return Descent(X=X, message=message, history=rows, **fields)

@@ -69,8 +69,7 @@ def passing_start(
         steps = max(1.0, min(steps, (budget - FIRST_COST) // STEP_COST))
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
-    numbers = on_device(Numbers.of(plan, steps))
-    X, watch = _run(on_device(problem), numbers, jnp.asarray(G), problem.rank)
+    X, watch = _run(on_device(problem), Numbers.of(plan, steps), G, problem.rank)
     X, applications = np.asarray(X), FIRST_COST + STEP_COST * int(watch.k)
     if not np.all(np.isfinite(X)):
         return np.zeros_like(X), applications, np.inf

@@ -71,16 +71,18 @@ GENERAL = Course(
 #: Isotropic measurements: a denoiser for .7–.8 of the noise level succeeds more often than for all
 #: of it, the more so the smaller n; Levenberg–Marquardt takes over at an error of .3.
 _AGAIN = Passing(0.7, 0.9, fresh=1.0, ready=0.3, patience=15)
+_FARTHER = Passing(0.7, 0.9, fresh=3.0, ready=0.3, patience=15)
 ISOTROPIC = Course(
     first=(Passing(0.8, 0.9, ready=0.3, patience=15), _AGAIN),
     later=(
+        _FARTHER,
+        Plain(),
         _AGAIN,
         Reweighting(0.01, 0.0, 0.0, 8),
-        Passing(0.7, 0.9, fresh=3.0, ready=0.3, patience=15),
+        _FARTHER,
+        Plain(),
         _AGAIN,
         Reweighting(0.003, 0.0, 0.0, 8),
-        _AGAIN,
-        Plain(),
         Reflection(1.5, 2000),
     ),
 )
