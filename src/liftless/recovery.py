@@ -15,6 +15,7 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._precision import double, on_device
 from liftless._rounds import Search, search
 from liftless._run import START_COST, Run, Stopped
+from liftless._threads import few_threads
 from liftless.certificate import Certificate, certify, noise_level
 from liftless.descent import Method
 from liftless.escape import Candidate, Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
@@ -189,11 +190,12 @@ def recover(
         noise_level(problem, noise),
     )
     stopped = False
-    try:
-        search(run, Search(first, rule, seed, limit, trace_bound, noise))
-    except Stopped:
-        stopped = True
-    return _finish(run, seed, stopped, trace_bound, noise, began)
+    with few_threads(problem.n):
+        try:
+            search(run, Search(first, rule, seed, limit, trace_bound, noise))
+        except Stopped:
+            stopped = True
+        return _finish(run, seed, stopped, trace_bound, noise, began)
 
 
 def _finish(

@@ -15,9 +15,9 @@ from liftless.start.passing import Passing
 from liftless.start.reflections import Reflection
 from liftless.start.reweighted import Reweighting
 
-#: Largest n for which the matrix form of the reflections, an n × n eigenproblem a step, is in the
-#: course: at n = 50 it found nothing in 16,000 applications.
-REFLECTED = 40
+#: Largest n of the course for small problems: at n = 50 the matrix form of the reflections found
+#: nothing in 16,000 applications.
+SMALL_ORDER = 40
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,14 @@ GENERAL = Course(
 #: of it, the more so the smaller n; Levenberg–Marquardt takes over at an error of .3.
 _AGAIN = Passing(0.7, 0.9, fresh=1.0, ready=0.3, patience=15)
 _FARTHER = Passing(0.7, 0.9, fresh=3.0, ready=0.3, patience=15)
-ISOTROPIC = Course(
-    first=(Passing(0.8, 0.9, ready=0.3, patience=15), _AGAIN),
-    later=(
+_FIRST = (Passing(0.8, 0.9, ready=0.3, patience=15), _AGAIN)
+ISOTROPIC_LARGE = Course(
+    _FIRST,
+    (
+        _FARTHER,
+        Plain(),
+        _AGAIN,
+        Reweighting(0.06, 2.0, -1.0, 12, 0.5),
         _FARTHER,
         Plain(),
         _AGAIN,
@@ -82,12 +87,34 @@ ISOTROPIC = Course(
         _FARTHER,
         Plain(),
         _AGAIN,
-        Reweighting(0.003, 0.0, 0.0, 8),
-        Reflection(1.5, 2000),
+        Reweighting(0.03, 2.0, -1.0, 12, 0.5),
     ),
 )
-#: The same without reflections.
-ISOTROPIC_LARGE = Course(ISOTROPIC.first, ISOTROPIC.later[:-1])
+#: The same for small n, where plain rounds find more, and reflections anything at all.
+ISOTROPIC = Course(
+    _FIRST,
+    (
+        Plain(),
+        _FARTHER,
+        Plain(),
+        _AGAIN,
+        Plain(),
+        Reweighting(0.06, 2.0, -1.0, 12, 0.5),
+        Plain(),
+        _FARTHER,
+        Plain(),
+        _AGAIN,
+        Plain(),
+        Reweighting(0.01, 0.0, 0.0, 8),
+        Plain(),
+        _FARTHER,
+        Plain(),
+        _AGAIN,
+        Plain(),
+        Reweighting(0.03, 2.0, -1.0, 12, 0.5),
+        Reflection(1.5, 1000),
+    ),
+)
 #: Rank-one measurements: here the full noise level is best at first, and stalls last longer.
 _RANK_ONE_AGAIN = Passing(0.85, 0.9, fresh=0.5, ready=0.05, patience=40)
 RANK_ONE = Course(
@@ -110,4 +137,4 @@ def course_of(problem: Problem) -> Course:
         return GENERAL
     if isinstance(problem.operator, RankOneOperator):
         return RANK_ONE
-    return ISOTROPIC if problem.n <= REFLECTED else ISOTROPIC_LARGE
+    return ISOTROPIC if problem.n <= SMALL_ORDER else ISOTROPIC_LARGE
