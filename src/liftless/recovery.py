@@ -144,7 +144,7 @@ def recover(
         What to try at a spurious point.
     method : Method, optional
         Local method, run to the end from every start.  By default Levenberg–Marquardt for n r up
-        to 400 and :class:`LBFGS` above, given up early where hopeless.
+        to 1000 and :class:`LBFGS` above, given up early where hopeless.
     seed : int
         Of every random start; the only randomness.
     noise : float, optional

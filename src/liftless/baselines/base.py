@@ -14,7 +14,7 @@ from jaxtyping import Float
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
-from liftless._run import FINISH_SIZE, STUCK
+from liftless._run import STUCK, can_finish
 from liftless.certificate import first_order
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED
@@ -244,7 +244,7 @@ class Effort:
         short of both.
         """
         done = self.descend(X, LBFGS() if method is None else method, self.goal, 3)
-        able = method is None and X.size <= FINISH_SIZE and self.problem.loss.quadratic
+        able = method is None and can_finish(self.problem)
         ended = done.success or not math.isfinite(done.objective)
         if able and not ended and self.left > 3 * X.size:
             # A step there costs a Jacobian on top.

@@ -9,12 +9,12 @@ from jaxtyping import Float
 
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.linalg import DENSE_LIMIT
+from liftless.linalg import DENSE_LIMIT, extreme_eigenpairs
 from liftless.operators import RankOneOperator
 from liftless.problem import Problem
 from liftless.start.passing import Numbers, Passing, Watch
 from liftless.start.passing_matrix import pass_matrix
-from liftless.start.passing_rank_one import pass_rank_one
+from liftless.start.passing_rank_one import pass_rank_one, spectral_product
 
 #: Applications of a step, and of the beginning.
 STEP_COST, FIRST_COST = 2, 2
@@ -25,18 +25,43 @@ STREAM = 13
 def can_pass(problem: Problem) -> bool:
     """Whether message passing is meant for a problem: its measurements, loss and size."""
     plain = problem.loss.name == "squared" and not problem.regularisers
-    if not plain or problem.rank >= problem.n or problem.n > DENSE_LIMIT:
+    if not plain or problem.rank >= problem.n:
         return False
-    return problem.operator.isotropic or isinstance(problem.operator, RankOneOperator)
+    if isinstance(problem.operator, RankOneOperator):
+        return True
+    return problem.operator.isotropic and problem.n <= DENSE_LIMIT
 
 
 @functools.partial(jax.jit, static_argnames=("rank",))
-def _run(problem: Problem, numbers: Numbers, G: AnyArray, rank: int) -> tuple[AnyArray, Watch]:
-    if isinstance(problem.operator, RankOneOperator):
-        used = problem.omega > 0
-        a = jnp.where(used[:, None], problem.operator.a, 0.0)
-        return pass_rank_one(a, jnp.where(used, problem.b, 0.0), numbers, G, rank)
-    return pass_matrix(problem, problem.operator.squares(), numbers, G, rank)
+def _run(
+    problem: Problem, numbers: Numbers, G: AnyArray, U: AnyArray | None, rank: int
+) -> tuple[AnyArray, Watch]:
+    operator = problem.operator
+    if isinstance(operator, RankOneOperator):
+        return pass_rank_one(*_used(problem, operator), numbers, G, U, rank)
+    return pass_matrix(problem, operator.squares(), numbers, G, rank)
+
+
+def _used(problem: Problem, operator: RankOneOperator) -> tuple[AnyArray, AnyArray]:
+    """Sensing vectors and data, zero where the row weight is."""
+    used = problem.omega > 0
+    return jnp.where(used[:, None], operator.a, 0.0), jnp.where(used, problem.b, 0.0)
+
+
+def _leading(problem: Problem) -> tuple[Float[np.ndarray, "n r"] | None, int]:
+    """Spectral estimate by Lanczos where n is large, with the applications that it took."""
+    n, rank, operator = problem.n, problem.rank, problem.operator
+    if n <= DENSE_LIMIT or not isinstance(operator, RankOneOperator):
+        return None, 0
+    a, b = _used(problem, operator)
+    products = 0
+
+    def product(W: np.ndarray) -> np.ndarray:
+        nonlocal products
+        products += 1
+        return np.asarray(spectral_product(a, b, W, rank))
+
+    return extreme_eigenpairs(product, n, rank, "highest")[1], 2 * products
 
 
 @double
@@ -59,7 +84,8 @@ def passing_start(
     -------
     start : array of shape (n, r)
     applications : int
-        Of A or A* to one matrix: two a step and two at the beginning.
+        Of A or A* to one matrix: two a step, two at the beginning, and two a product of Lanczos'
+        method, which finds the spectral estimate above n = 500.
     error : float
         Its own estimate of the relative error of the matrix; at most ``plan.ready``
         where it converged.
@@ -69,8 +95,10 @@ def passing_start(
         steps = max(1.0, min(steps, (budget - FIRST_COST) // STEP_COST))
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
-    X, watch = _run(on_device(problem), Numbers.of(plan, steps), G, problem.rank)
-    X, applications = np.asarray(X), FIRST_COST + STEP_COST * int(watch.k)
+    problem = on_device(problem)
+    U, extra = _leading(problem)
+    X, watch = _run(problem, Numbers.of(plan, steps), G, U, problem.rank)
+    X, applications = np.asarray(X), FIRST_COST + extra + STEP_COST * int(watch.k)
     if not np.all(np.isfinite(X)):
         return np.zeros_like(X), applications, np.inf
     return X, applications, float(watch.error)

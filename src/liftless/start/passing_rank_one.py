@@ -83,9 +83,36 @@ def _step(
     return _State(X, v, g, at.watch.seen(jnp.sqrt(v / prior)))
 
 
+def _spectral_weights(a: AnyArray, b: AnyArray, rank: int) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """‖a_i‖² (1 for a row of zeros), the weights of aᵀ diag(weight) a, and the prior variance."""
+    m, n = a.shape
+    lengths = jnp.sum(a * a, axis=1)
+    total = jnp.sum(lengths)
+    prior = jnp.sum(jnp.maximum(b, 0.0)) / (jnp.where(total > 0, total, 1.0) * rank)
+    lengths = jnp.where(lengths > 0, lengths, 1.0)
+    mean = rank * prior * lengths
+    z = jnp.maximum(b, 0.0) / jnp.where(mean > 0, mean, 1.0)
+    weight = (z - 1) / (z + max(math.sqrt(m / n) - 1, 0.2))
+    return lengths, weight / lengths, prior
+
+
+@functools.partial(jax.jit, static_argnames=("rank",))
+def spectral_product(
+    a: Float[AnyArray, "m n"], b: Float[AnyArray, " m"], W: AnyArray, rank: int
+) -> AnyArray:
+    """Product of aᵀ diag(weight) a, whose leading eigenvectors are the spectral estimate."""
+    _, weight, _ = _spectral_weights(a, b, rank)
+    return a.T @ (weight[:, None] * (a @ W))
+
+
 @functools.partial(jax.jit, static_argnames=("rank",))
 def pass_rank_one(
-    a: Float[AnyArray, "m n"], b: Float[AnyArray, " m"], numbers: Numbers, G: AnyArray, rank: int
+    a: Float[AnyArray, "m n"],
+    b: Float[AnyArray, " m"],
+    numbers: Numbers,
+    G: AnyArray,
+    U: AnyArray | None,
+    rank: int,
 ) -> tuple[AnyArray, Watch]:
     """Run from the spectral estimate, or from it mixed with G.
 
@@ -98,6 +125,8 @@ def pass_rank_one(
     numbers : Numbers
     G : array of shape (n, r)
         Gaussian factor, used in the share ``numbers.fresh``.
+    U : array of shape (n, r) or None
+        Leading eigenvectors of :func:`spectral_product`; None to compute them here, densely.
     rank : int
 
     Returns
@@ -107,16 +136,10 @@ def pass_rank_one(
         Its steps cost two applications each, and two more at the beginning.
     """
     m, n = a.shape
-    lengths = jnp.sum(a * a, axis=1)
-    b = jnp.where(lengths > 0, jnp.maximum(b, 0.0), 0.0)
-    total = jnp.sum(lengths)
-    prior = jnp.sum(b) / (jnp.where(total > 0, total, 1.0) * rank)
-    lengths = jnp.where(lengths > 0, lengths, 1.0)
-    mean = rank * prior * lengths
-    z = b / jnp.where(mean > 0, mean, 1.0)
-    weight = (z - 1) / (z + max(math.sqrt(m / n) - 1, 0.2))
-    _, vectors = jnp.linalg.eigh(a.T @ (weight[:, None] * a / lengths[:, None]))
-    U = vectors[:, ::-1][:, :rank]
+    lengths, weight, prior = _spectral_weights(a, b, rank)
+    b = jnp.maximum(b, 0.0)
+    dense = jnp.linalg.eigh(a.T @ (weight[:, None] * a))[1][:, ::-1][:, :rank] if U is None else U
+    U = jnp.asarray(dense)
     scale = jnp.linalg.norm(U) / jnp.linalg.norm(G)
     U = (1 - numbers.fresh) * U + numbers.fresh * scale * G
     X = U * (TRUST * jnp.sqrt(prior * n * rank) / jnp.linalg.norm(U))

@@ -174,9 +174,10 @@ def reflection_start(
     G = np.random.default_rng([seed, STREAM]).standard_normal((problem.n, problem.rank))
     problem = on_device(problem)
     numbers = (jnp.asarray(plan.relaxation), jnp.asarray(steps))
-    if isinstance(problem.operator, RankOneOperator):
+    operator = problem.operator
+    if isinstance(operator, RankOneOperator):
         used = problem.omega > 0
-        a = jnp.where(used[:, None], problem.operator.a, 0.0)
+        a = jnp.where(used[:, None], operator.a, 0.0)
         end = _reflect_rank_one(a, jnp.where(used, problem.b, 0.0), jnp.asarray(G), *numbers)
     else:
         end = _reflect_matrix(problem, jnp.asarray(G), *numbers, problem.rank)
