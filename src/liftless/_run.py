@@ -48,6 +48,8 @@ PROMISING = 1.1
 MOST_WAITING, SAME = 3, 0.1
 #: Most applications of that: some minima are degenerate, and descent in them takes for ever.
 CONVERGE = 400
+#: Least applications that the last polish may take beyond the budget.
+POLISH = 300
 
 
 def _same(X: Factor, Y: Factor) -> bool:
@@ -191,6 +193,13 @@ class Run:
         reached = math.nan if values is None or not values.size else float(values[-1])
         self.note(f"start {start}", reached, values if self.trace else None)
         return self.attempt(X, "descent", hopeless, later=True)
+
+    def polish(self, X: Factor, gradient: float, *, near: bool) -> Factor:
+        """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
+        self.callback, self.level = None, 0.0
+        self.budget = self.spent + max(POLISH, self.budget // 10)
+        go = self.finish if near and self.small else self.local
+        return go(X, "polish", gradient).X
 
     def converge(self, X: Factor, gradient: float = STUCK) -> Descent:
         """Go on from near a stationary point, for at most :data:`CONVERGE` applications."""

@@ -209,10 +209,10 @@ def _finish(
     """Polish and certify the best point, and say what happened."""
     X = run.answer()
     point = certify(run.problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
-    if not point.optimal and not stopped and run.best is not None:
-        run.callback = None
-        run.budget = run.spent + max(300, run.budget // 10)
-        X = run.local(X, "polish", POLISHED).X
+    # A fit within the noise is the best estimate only at the end of its descent.
+    within = point.kind == "exact" and run.level > 0
+    if (within or not point.optimal) and not stopped and run.best is not None:
+        X = run.polish(X, POLISHED, near=within)
         point = certify(run.problem, X, trace_bound=trace_bound, noise=noise)
     status = _status(point, stopped)
     unique = _unique(run.problem, X, point)
