@@ -149,6 +149,27 @@ def test_noise_ends_the_search_at_its_level():
     assert "noise" in silent.message
 
 
+def test_fit_within_the_noise_is_descended_to_its_end():
+    noisy = make_instance("phase", n=6, ratio=4.0, seed=1, noise=0.01)
+    result = recover(noisy.problem, noise=0.01)
+    best = descend(noisy.problem, noisy.truth, None, Stop(0.0, 1e-10))
+    assert result.fun <= best.objective * (1 + 1e-9)
+
+
+def test_blas_threads_are_few_meanwhile_and_given_back():
+    from threadpoolctl import threadpool_info
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before, seen = threads(), []
+    problem = make_instance("phase", n=6, ratio=4.0, seed=1).problem
+    recover(problem, callback=lambda row: seen.append(threads()))
+    assert seen
+    assert all(count == 1 for row in seen for count in row)
+    assert threads() == before
+
+
 def test_more_columns_than_needed_and_certified_global():
     """Full rank makes the problem convex: noisy data end at a certified global optimum."""
     noisy = make_instance("phase", n=6, ratio=4.0, seed=2, noise=0.5)

@@ -15,7 +15,7 @@ from liftless import (
     reweighted_start,
 )
 from liftless.operators import SensingOperator
-from liftless.start import FIRST, LATER, STAGE_COST, cycle_ends, round_plan
+from liftless.start import GENERAL, STAGE_COST
 from liftless.start.reweighted import Reweighting, _Numbers, _penalties, _run_stages
 from liftless.start.simple import wide_start
 
@@ -41,7 +41,7 @@ def test_penalties_are_those_of_the_formula(k):
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize("plan", [FIRST[0], LATER[0], LATER[2]], ids=str)
+@pytest.mark.parametrize("plan", [GENERAL.plan(k) for k in (0, 2, 4)], ids=str)
 def test_start_lies_in_the_basin_of_the_truth(phase, plan):
     X, top = wide(phase.problem)
     start, applications, course = reweighted_start(phase.problem, X, plan, top)
@@ -72,18 +72,19 @@ def test_random_objective_depends_on_its_seed_alone(phase):
 
 def test_another_schedule_or_instance_does_not_compile_anew(phase):
     X, top = wide(phase.problem)
-    reweighted_start(phase.problem, X, FIRST[0], top)
+    reweighted_start(phase.problem, X, GENERAL.first[0], top)
     before = _run_stages._cache_size()
     other = make_instance("phase", n=6, ratio=3.0, seed=5).problem
-    reweighted_start(other, X, FIRST[1], top)
+    reweighted_start(other, X, GENERAL.first[1], top)
     assert _run_stages._cache_size() == before
 
 
 def test_rounds_begin_with_the_first_and_cycle():
-    assert [round_plan(k) for k in (0, 1)] == list(FIRST)
-    assert round_plan(2 + len(LATER)) == LATER[0]
-    ends = [k for k in range(1, 30) if cycle_ends(k)]
-    assert ends[:2] == [len(FIRST) + len(LATER), len(FIRST) + 2 * len(LATER)]
+    first, later = GENERAL.first, GENERAL.later
+    assert [GENERAL.plan(k) for k in (0, 1)] == list(first)
+    assert GENERAL.plan(2 + len(later)) == later[0]
+    ends = [k for k in range(1, 30) if GENERAL.cycle_ends(k)]
+    assert ends[:2] == [len(first) + len(later), len(first) + 2 * len(later)]
 
 
 def test_random_start_is_no_multiple_of_the_truth_of_the_same_seed():

@@ -151,6 +151,8 @@ def _scheduled(run: Run, course: Course | None, seed: int) -> Descent:
         return run.begin(X, str(plan), applications, hopeless=HOPELESS_NEAR)
     if isinstance(plan, Reweighting):
         W = _wide(run, seed, run.over)
+        if not np.any(W):  # then zero is the optimum
+            return run.attempt(W[:, : problem.rank], "descent")
         top, left = run.spectral[1], run.left
         X, applications, values = reweighted_start(problem, W, plan, top, seed=seed, budget=left)
         return run.begin(X, str(plan), applications, values)

@@ -90,9 +90,9 @@ def passing_start(
         Its own estimate of the relative error of the matrix; at most ``plan.ready``
         where it converged.
     """
-    steps = float(plan.steps)
+    steps = plan.steps
     if budget is not None:
-        steps = max(1.0, min(steps, (budget - FIRST_COST) // STEP_COST))
+        steps = max(1, min(steps, (budget - FIRST_COST) // STEP_COST))
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
     problem = on_device(problem)

@@ -72,7 +72,7 @@ class Numbers(eqx.Module):
     steps: Float[AnyArray, ""]
 
     @classmethod
-    def of(cls, plan: Passing, steps: float) -> "Numbers":
+    def of(cls, plan: Passing, steps: int) -> "Numbers":
         """Scalars of a plan, for at most ``steps`` steps."""
         p = plan
         numbers = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))

@@ -168,12 +168,12 @@ def reflection_start(
         Distance of the two sets relative to the data; at most :data:`READY` where it succeeded.
     """
     first = reflection_cost(problem)
-    steps = float(plan.steps)
+    steps = plan.steps
     if budget is not None:
-        steps = max(1.0, min(steps, (budget - first) // STEP_COST))
+        steps = max(1, min(steps, (budget - first) // STEP_COST))
     G = np.random.default_rng([seed, STREAM]).standard_normal((problem.n, problem.rank))
     problem = on_device(problem)
-    numbers = (jnp.asarray(plan.relaxation), jnp.asarray(steps))
+    numbers = (jnp.asarray(plan.relaxation), jnp.asarray(float(steps)))
     operator = problem.operator
     if isinstance(operator, RankOneOperator):
         used = problem.omega > 0
