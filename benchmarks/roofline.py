@@ -31,7 +31,7 @@ import liftless as ll
 RANK = 2
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 #: Seconds between two calls.
-PAUSE = 0.05
+PAUSE = 0.3
 #: NumPy's passes that only read.
 READS = {"sum": np.sum, "max": np.max, "dot": lambda a: np.dot(a, a)}
 

@@ -144,11 +144,11 @@ def _scheduled(run: Run, course: Course | None, seed: int) -> Descent:
     problem, seed = run.problem, seed + run.rounds
     plan = None if course is None else course.plan(run.rounds)
     if isinstance(plan, Passing):
-        X, applications, _ = passing_start(problem, plan, seed, run.left)
-        return run.begin(X, str(plan), applications, hopeless=HOPELESS_NEAR)
+        X, applications, error = passing_start(problem, plan, seed, run.left)
+        return run.begin(X, str(plan), applications, error=error, hopeless=HOPELESS_NEAR)
     if isinstance(plan, Reflection):
-        X, applications, _ = reflection_start(problem, plan, seed, run.left)
-        return run.begin(X, str(plan), applications, hopeless=HOPELESS_NEAR)
+        X, applications, gap = reflection_start(problem, plan, seed, run.left)
+        return run.begin(X, str(plan), applications, error=gap, hopeless=HOPELESS_NEAR)
     if isinstance(plan, Reweighting):
         W = _wide(run, seed, run.over)
         if not np.any(W):  # then zero is the optimum

@@ -137,9 +137,17 @@ class Run:
         self.note(kind, done.objective, done.history.get("objective"))
         return done
 
-    def note(self, event: str, objective: float, values: np.ndarray | None = None) -> None:
+    def note(
+        self,
+        event: str,
+        objective: float,
+        values: np.ndarray | None = None,
+        error: float | None = None,
+    ) -> None:
         """Record an event and tell the callback."""
         row = {"event": event, "objective": float(objective), "applications": self.spent}
+        if error is not None:
+            row["error"] = error
         if values is not None:
             row["values"] = values
         self.events.append(row)
@@ -184,14 +192,18 @@ class Run:
         start: str,
         applications: int,
         values: np.ndarray | None = None,
+        error: float | None = None,
         hopeless: float = HOPELESS,
     ) -> Descent:
-        """Local solve from what a start handed over; ``values`` are those of h on its way."""
+        """Local solve from what a start handed over.
+
+        ``values`` are those of h on its way, or ``error`` its own estimate of how far it is.
+        """
         self.spent += applications
         self.latest = X
         self.size = max(self.size, float(np.linalg.norm(X)))
         reached = math.nan if values is None or not values.size else float(values[-1])
-        self.note(f"start {start}", reached, values if self.trace else None)
+        self.note(f"start {start}", reached, values if self.trace else None, error)
         return self.attempt(X, "descent", hopeless, later=True)
 
     def polish(self, X: Factor, gradient: float, *, near: bool) -> Factor:

@@ -75,7 +75,8 @@ class Recovery:
         Every candidate that was tried, with h before, at, and after the local solve.
     history : tuple of dict
         One row an event: what was done, h after it, applications so far; with ``trace=True`` also
-        the values of h on the way.
+        the values of h on the way.  After message passing and reflections, which do not evaluate
+        h, that is NaN, and ``error`` is their own estimate of how far they are.
     rounds : int
         Fresh starts used.
     seed : int

@@ -140,7 +140,10 @@ def _recover(
 
 def progress_line(event: dict) -> str:
     """Say in one line what was done, h after it, and what was spent so far."""
-    return f"{event['event']}: h {event['objective']:.6g}, {event['applications']} applications"
+    reached = f"h {event['objective']:.6g}"
+    if "error" in event:
+        reached = f"estimated error {event['error']:.2g}"
+    return f"{event['event']}: {reached}, {event['applications']} applications"
 
 
 def _write(
