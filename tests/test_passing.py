@@ -8,6 +8,7 @@ import liftless.start.message_passing as message_passing
 from liftless import (
     DenseOperator,
     EntriesOperator,
+    InvalidInput,
     Logistic,
     Problem,
     RankOneOperator,
@@ -22,9 +23,11 @@ from liftless.start import (
     ISOTROPIC,
     RANK_ONE,
     Passing,
+    Reflection,
     can_pass,
     course_of,
     passing_start,
+    reflection_start,
 )
 from liftless.start.passing import Watch
 from liftless.start.passing_matrix import _shrink
@@ -218,6 +221,10 @@ def test_course_by_measurements():
     binary = Problem(rank_one.operator, np.ones(rank_one.m), 1, loss=Logistic())
     for other in (penalised, binary, dense.with_rank(6)):
         assert not can_pass(other)
+        with pytest.raises(InvalidInput, match="problem"):
+            passing_start(other, Passing(1.0, 0.9))
+    with pytest.raises(InvalidInput, match="squared loss alone"):
+        reflection_start(penalised, Reflection(1.0, 10))
 
 
 def test_a_users_operator_may_ask_for_it():

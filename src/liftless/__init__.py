@@ -100,8 +100,12 @@ if TYPE_CHECKING:
     from liftless.regularisers import Balance as Balance
     from liftless.regularisers import Ridge as Ridge
     from liftless.regularisers import balance_bound as balance_bound
+    from liftless.start import Passing as Passing
+    from liftless.start import Reflection as Reflection
     from liftless.start import Reweighting as Reweighting
+    from liftless.start import passing_start as passing_start
     from liftless.start import random_start as random_start
+    from liftless.start import reflection_start as reflection_start
     from liftless.start import reweighted_start as reweighted_start
     from liftless.start import spectral_start as spectral_start
 
@@ -214,8 +218,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "balance_bound",
     ),
     "liftless.start": (
+        "Passing",
+        "Reflection",
         "Reweighting",
+        "passing_start",
         "random_start",
+        "reflection_start",
         "reweighted_start",
         "spectral_start",
     ),

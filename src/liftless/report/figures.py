@@ -113,6 +113,7 @@ def _course(axes: Axes, recovery: Recovery) -> None:
         if colour == ORANGE:
             axes.axvline(steps[0], color=RED, lw=0.8, ls=":")
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(axes, "Course of the objective", "step of the local method", "h(X)")
     axes.legend(fontsize=7, frameon=False, loc="lower left")
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.linalg import DENSE_LIMIT, extreme_eigenpairs
@@ -89,7 +90,16 @@ def passing_start(
     error : float
         Its own estimate of the relative error of the matrix; at most ``plan.ready``
         where it converged.
+
+    Raises
+    ------
+    InvalidInput
+        For a problem that it is not meant for.
     """
+    if not can_pass(problem):
+        was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
+        must = "with isotropic or rank-one measurements, squared loss, no regulariser, rank < n"
+        raise InvalidInput("problem", was, must, "Use reweighted_start.")
     steps = plan.steps
     if budget is not None:
         steps = max(1, min(steps, (budget - FIRST_COST) // STEP_COST))

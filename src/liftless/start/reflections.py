@@ -31,6 +31,7 @@ import numpy as np
 from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 from jaxtyping import Float
 
+from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.operators import RankOneOperator
@@ -166,7 +167,15 @@ def reflection_start(
         Of A or A* to one matrix: two a step, and :func:`reflection_cost` at the beginning.
     gap : float
         Distance of the two sets relative to the data; at most :data:`READY` where it succeeded.
+
+    Raises
+    ------
+    InvalidInput
+        For another loss, or a regulariser.
     """
+    if problem.loss.name != "squared" or problem.regularisers:
+        was = f"with {problem.loss.name} loss and {len(problem.regularisers)} regularisers"
+        raise InvalidInput("problem", was, "with the squared loss alone")
     first = reflection_cost(problem)
     steps = plan.steps
     if budget is not None:
