@@ -190,9 +190,8 @@ def _values(problem: Problem, X: AnyArray) -> tuple[AnyArray, ...]:
         problem.excess_at(y, X),
         jnp.sum(problem.omega * problem.loss.excess(zero, problem.b)),
         jnp.linalg.norm(problem.gradient_at(y, X)),
-        # ⟨S, X Xᵀ⟩, which vanishes at a stationary point of the trace-penalised part.
+        # ⟨S, X Xᵀ⟩, zero at a stationary point, and what the regularisers add beyond their trace.
         jnp.sum(X * data_gradient) / 2 + trace_part,
-        # What the regularisers add beyond their trace part.
         problem.penalty(X) - trace_part,
     )
 
@@ -319,8 +318,7 @@ def _free_bound(problem: Problem, X: np.ndarray, local: FirstOrder, lambda_n: fl
     """Best lower bound that assumes nothing."""
     bound = local.objective - local.excess  # the least value any measurements could reach
     mu = float(problem.trace_weight)
-    if mu > 0:
-        # The penalty itself bounds the trace of any matrix no worse than X.
+    if mu > 0:  # the penalty itself bounds the trace of any matrix no worse than X
         bound = max(bound, _trace_bound(local, lambda_n, 2 * local.excess / mu))
     if local.excess <= problem.loss.roundoff * local.full:
         return bound  # both bounds are equal to round-off
@@ -341,7 +339,6 @@ def _dual_bound(problem: Problem, X: np.ndarray, lambda_n: float) -> float | Non
     direction = pull + alpha * w
     used = omega > 0
     b, weight = np.asarray(problem.b)[used], omega[used]
-
     # Scaling by 0 <= t <= 1 keeps A*(v) + ½ μ I ⪰ 0, and t > 1 does when there is no μ.
     most = 1.0 if float(problem.trace_weight) > 0 else 4.0
     return _best_scaling(problem, direction[used] / weight, weight, b, most)

@@ -173,7 +173,6 @@ def _verdict(
     split = problem.operator.split
     rows = None if null is None else _free_rows(null, X, split)
     free = free_signs(problem, X)
-    # What the Jacobian cannot see is asked only where it sees nothing open.
     mirror = mirrored_fit(problem, X) if found == dof and not free else None
     whole = found == dof and not free and mirror is None
     verdict = "locally identifiable" if whole else "not identifiable"

@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -16,6 +15,7 @@ from liftless.problem import Problem
 from liftless.start.passing import Numbers, Passing, Watch
 from liftless.start.passing_matrix import pass_matrix
 from liftless.start.passing_rank_one import pass_rank_one, spectral_product
+from liftless.start.simple import handed_over, used_rows
 
 #: Applications of a step, and of the beginning.
 STEP_COST, FIRST_COST = 2, 2
@@ -39,14 +39,8 @@ def _run(
 ) -> tuple[AnyArray, Watch]:
     operator = problem.operator
     if isinstance(operator, RankOneOperator):
-        return pass_rank_one(*_used(problem, operator), numbers, G, U, rank)
+        return pass_rank_one(*used_rows(problem, operator), numbers, G, U, rank)
     return pass_matrix(problem, operator.squares(), numbers, G, rank)
-
-
-def _used(problem: Problem, operator: RankOneOperator) -> tuple[AnyArray, AnyArray]:
-    """Sensing vectors and data, zero where the row weight is."""
-    used = problem.omega > 0
-    return jnp.where(used[:, None], operator.a, 0.0), jnp.where(used, problem.b, 0.0)
 
 
 def _leading(problem: Problem) -> tuple[Float[np.ndarray, "n r"] | None, int]:
@@ -54,7 +48,7 @@ def _leading(problem: Problem) -> tuple[Float[np.ndarray, "n r"] | None, int]:
     n, rank, operator = problem.n, problem.rank, problem.operator
     if n <= DENSE_LIMIT or not isinstance(operator, RankOneOperator):
         return None, 0
-    a, b = _used(problem, operator)
+    a, b = used_rows(problem, operator)
     products = 0
 
     def product(W: np.ndarray) -> np.ndarray:
@@ -108,7 +102,5 @@ def passing_start(
     problem = on_device(problem)
     U, extra = _leading(problem)
     X, watch = _run(problem, Numbers.of(plan, steps), G, U, problem.rank)
-    X, applications = np.asarray(X), FIRST_COST + extra + STEP_COST * int(watch.k)
-    if not np.all(np.isfinite(X)):
-        return np.zeros_like(X), applications, np.inf
-    return X, applications, float(watch.error)
+    applications = FIRST_COST + extra + STEP_COST * int(watch.k)
+    return handed_over(X, applications, watch.error)

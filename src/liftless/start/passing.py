@@ -13,9 +13,12 @@ Donoho, Maleki and Montanari, Message-passing algorithms for compressed sensing 
 Generalized approximate message passing (2011).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -104,3 +107,17 @@ class Watch(eqx.Module):
         """Whether another step is worth it."""
         hopeful = self.k - self.since < numbers.patience
         return (self.k < numbers.steps) & (self.error > numbers.ready) & hopeful
+
+
+class Watched(Protocol):
+    """A state that knows how far it is."""
+
+    watch: Watch
+
+
+S = TypeVar("S", bound=Watched)
+
+
+def pass_on(step: Callable[[S], S], begin: S, numbers: Numbers) -> S:
+    """Take steps while the state's ``watch`` says that another one is worth it; traceable."""
+    return jax.lax.while_loop(lambda at: at.watch.going(numbers), step, begin)

@@ -32,7 +32,7 @@ from jaxtyping import Float
 
 from liftless._types import AnyArray
 from liftless.problem import Problem
-from liftless.start.passing import Numbers, Watch
+from liftless.start.passing import Numbers, Watch, pass_on
 
 #: Products with the matrix by which the eigenvectors of one step become those of the next.
 POWERS = 4
@@ -144,10 +144,6 @@ def pass_matrix(
     _, vectors = jnp.linalg.eigh(first)
     zero = jnp.zeros(rank, b.dtype)
     begin = _State(M, y, z, vectors[:, ::-1][:, :rank], zero, zero, Watch.begin(b))
-    end = jax.lax.while_loop(
-        lambda at: at.watch.going(numbers),
-        lambda at: _step(problem, c, m, b, numbers, at),
-        begin,
-    )
+    end = pass_on(lambda at: _step(problem, c, m, b, numbers, at), begin, numbers)
     f = jnp.maximum(end.f, FLOOR * jnp.maximum(end.top[0], 0.0))
     return end.U * jnp.sqrt(f)[None, :], end.watch

@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from liftless._types import AnyArray
-from liftless.start.passing import Numbers, Watch
+from liftless.start.passing import Numbers, Watch, pass_on
 
 #: Size of the spectral estimate relative to the truth: it is no better than that.
 TRUST = 0.5
@@ -144,9 +144,6 @@ def pass_rank_one(
     U = (1 - numbers.fresh) * U + numbers.fresh * scale * G
     X = U * (TRUST * jnp.sqrt(prior * n * rank) / jnp.linalg.norm(U))
     begin = _State(X, prior * (1 - TRUST**2), jnp.zeros((m, rank), X.dtype), Watch.begin(b))
-    end = jax.lax.while_loop(
-        lambda at: at.watch.going(numbers),
-        lambda at: _step(a, lengths, jnp.sqrt(b), prior, numbers, at),
-        begin,
-    )
+    root = jnp.sqrt(b)
+    end = pass_on(lambda at: _step(a, lengths, root, prior, numbers, at), begin, numbers)
     return end.X, end.watch

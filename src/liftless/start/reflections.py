@@ -36,6 +36,7 @@ from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.operators import RankOneOperator
 from liftless.problem import Problem
+from liftless.start.simple import handed_over, used_rows
 
 #: Applications of a step.
 STEP_COST = 2
@@ -185,12 +186,7 @@ def reflection_start(
     numbers = (jnp.asarray(plan.relaxation), jnp.asarray(float(steps)))
     operator = problem.operator
     if isinstance(operator, RankOneOperator):
-        used = problem.omega > 0
-        a = jnp.where(used[:, None], operator.a, 0.0)
-        end = _reflect_rank_one(a, jnp.where(used, problem.b, 0.0), jnp.asarray(G), *numbers)
+        end = _reflect_rank_one(*used_rows(problem, operator), jnp.asarray(G), *numbers)
     else:
         end = _reflect_matrix(problem, jnp.asarray(G), *numbers, problem.rank)
-    X, applications = np.asarray(end.X), first + STEP_COST * int(end.k)
-    if not np.all(np.isfinite(X)):
-        return np.zeros_like(X), applications, np.inf
-    return X, applications, float(end.gap)
+    return handed_over(end.X, first + STEP_COST * int(end.k), end.gap)

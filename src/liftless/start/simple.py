@@ -1,10 +1,13 @@
 """Spectral and random starts of any width."""
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from liftless._types import AnyArray
 from liftless.certificate import slack_eigenpairs
 from liftless.escape.scale import best_scale
+from liftless.operators import RankOneOperator
 from liftless.problem import Problem
 
 #: Least eigenvalue, relative to the largest, that a spectral start gives each column.
@@ -66,3 +69,19 @@ def random_start(
             fallback = float(np.linalg.norm(spectral_start(problem, width)))
         scale = fallback / float(np.linalg.norm(X))
     return size * scale * X
+
+
+def used_rows(problem: Problem, operator: RankOneOperator) -> tuple[AnyArray, AnyArray]:
+    """Sensing vectors and data, zero where the row weight is; traceable."""
+    used = problem.omega > 0
+    return jnp.where(used[:, None], operator.a, 0.0), jnp.where(used, problem.b, 0.0)
+
+
+def handed_over(
+    X: AnyArray, applications: int, error: AnyArray
+) -> tuple[Float[np.ndarray, "n r"], int, float]:
+    """What a start that knows its error returns; a zero factor should it have left the numbers."""
+    start = np.asarray(X)
+    if not np.all(np.isfinite(start)):
+        return np.zeros_like(start), applications, np.inf
+    return start, applications, float(error)
