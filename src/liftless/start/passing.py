@@ -15,7 +15,7 @@ Generalized approximate message passing (2011).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -109,6 +109,7 @@ class Watch(eqx.Module):
         return (self.k < numbers.steps) & (self.error > numbers.ready) & hopeful
 
 
+@runtime_checkable
 class Watched(Protocol):
     """A state that knows how far it is."""
 
