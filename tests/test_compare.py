@@ -198,7 +198,8 @@ def test_maps_and_costs_are_drawn_where_there_is_data():
         for ratio in (1.5, 3.0):
             for method in ("liftless", "restarts"):
                 head = {"family": "phase", "method": method, "n": n, "ratio": ratio}
-                nodes.append(head | {"success": 1.0, "text": "1.00", "trials": 4})
+                rate = {"success": 1.0, "text": "1.00", "trials": 4}
+                nodes.append(head | {"excess": ratio - 1} | rate)
         costs.append({"method": "liftless", "n": n})
     tables = {"profiles": [], "map": nodes, "cost": costs}
     shown = figures(tables, 4, 100)

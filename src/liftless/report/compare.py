@@ -158,7 +158,8 @@ def _maps(rows: Sequence[Row], trials: int, budget: int) -> Iterable[Figure]:
 
 def _map(family: str, method: str) -> Panel:
     where = (("family", family), ("method", method))
-    name = "m / n" if family == "phase" else "m / degrees of freedom"
+    # Near the limit the nodes lie close: the excess over it, on a log scale, spreads them.
+    name = "m / n − 1" if family == "phase" else "m / degrees of freedom − 1"
     return Panel(
         method,
         name,
@@ -166,7 +167,7 @@ def _map(family: str, method: str) -> Panel:
         (
             Layer(
                 "map",
-                "ratio",
+                "excess",
                 "n",
                 "image",
                 "success",
@@ -174,8 +175,9 @@ def _map(family: str, method: str) -> Panel:
                 z="success",
                 z_limits=(0.0, 1.0),
             ),
-            Layer("map", "ratio", "n", "text", where=where, z="text"),
+            Layer("map", "excess", "n", "text", where=where, z="text"),
         ),
+        x_scale="log",
     )
 
 

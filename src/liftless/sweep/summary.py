@@ -259,6 +259,7 @@ def success_map(summary: Iterable[Row]) -> list[Row]:
             "family": row["family"],
             "method": row["method"],
             "ratio": row["ratio"],
+            "excess": round(row["ratio"] - 1, 12),
             "n": row["n"],
             "success": row["success"],
             "text": f"{row['success']:.2f}",
