@@ -7,6 +7,7 @@ import pytest
 from liftless._errors import InvalidInput
 from liftless.identify import DENSE_UNKNOWNS, identifiability
 from liftless.instances import make_instance
+from liftless.losses import Logistic
 from liftless.operators import EntriesOperator, RankOneOperator, RectangularEntries
 from liftless.problem import Problem
 
@@ -215,6 +216,10 @@ def test_mirror_image_of_a_row_is_another_fit():
     change = np.abs(found.other @ found.other.T - TRUTH @ TRUTH.T)
     assert change[3, 0] > 0.1
     np.testing.assert_array_equal(found.determined([0, 3, 3], [1, 1, 0]), [True, True, False])
+    # The loss plays no part, nor do the data.
+    binary = Problem(problem.operator, np.full(problem.m, 0.5), R, loss=Logistic())
+    other = identifiability(binary, TRUTH).other
+    np.testing.assert_allclose(other, found.other, atol=1e-12)
     # A second row closes the question.
     assert identifiability(observed(seen | {(3, 5)}), TRUTH).other is None
 

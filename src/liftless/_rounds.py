@@ -74,12 +74,12 @@ def search(run: Run, plan: Search) -> None:
         run.rounds += 1
         if done.status == FITTED:
             return
-        ours = course is not None and not given
+        ours = None if given else course
         # A point that waits to be converged cannot be certified yet.
         if ours and run.least < before and not run.waits(done) and _optimal(run, plan):
             return
         # Where the rounds' own starts are good, the whole ladder comes once a cycle; else always.
-        due = not ours or run.rounds == plan.limit or _cycle_ends(course, run.rounds)
+        due = ours is None or run.rounds == plan.limit or ours.cycle_ends(run.rounds)
         # A level is climbed from once: another round that ends at it has nothing new to offer.
         if due and run.best is not None and run.least < climbed * (1 - LOWER):
             climbed = run.least
@@ -90,10 +90,6 @@ def search(run: Run, plan: Search) -> None:
         idle = 0 if run.least < before * (1 - LOWER) else idle + 1
         if plan.noise is not None and idle >= NOISY_ROUNDS:
             return
-
-
-def _cycle_ends(course: Course | None, rounds: int) -> bool:
-    return course is None or course.cycle_ends(rounds)
 
 
 def _named(first: str | Factor, *names: str) -> bool:

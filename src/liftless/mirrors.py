@@ -11,7 +11,6 @@ descent from there ends at a second exact fit.
 import itertools
 from collections.abc import Iterator
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 
@@ -72,10 +71,15 @@ def mirrored_fit(problem: Problem, X: Factor) -> tuple[int, Factor] | None:
     operator = problem.operator
     if not isinstance(operator, EntriesOperator):
         return None
-    posed = eqx.tree_at(lambda p: p.b, problem, np.asarray(operator.measure(X, X)))
+    candidates = list(_candidates(problem, operator, X))
+    if not candidates:
+        return None
+    # Only the operator and the row weights matter, whatever the problem's own loss is.
+    b = np.asarray(operator.measure(X, X))
+    posed = Problem(operator, b, X.shape[1], weights=np.asarray(problem.weights))
     size = float(np.linalg.norm(X.T @ X))
     tried = 0
-    for row, others in _candidates(problem, operator, X):
+    for row, others in candidates:
         image = _mirror(X, row, others)
         if matrix_distance(image, X) <= APART * size:
             continue

@@ -15,7 +15,7 @@ from liftless.problem import Problem
 from liftless.start.passing import Numbers, Passing, Watch
 from liftless.start.passing_matrix import pass_matrix
 from liftless.start.passing_rank_one import pass_rank_one, spectral_product
-from liftless.start.simple import handed_over, used_rows
+from liftless.start.simple import handed_over, steps_within, used_rows
 
 #: Applications of a step, and of the beginning.
 STEP_COST, FIRST_COST = 2, 2
@@ -94,13 +94,11 @@ def passing_start(
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
         must = "with isotropic or rank-one measurements, squared loss, no regulariser, rank < n"
         raise InvalidInput("problem", was, must, "Use reweighted_start.")
-    steps = plan.steps
-    if budget is not None:
-        steps = max(1, min(steps, (budget - FIRST_COST) // STEP_COST))
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
     problem = on_device(problem)
     U, extra = _leading(problem)
+    first = FIRST_COST + extra
+    steps = steps_within(plan.steps, budget, first, STEP_COST)
     X, watch = _run(problem, Numbers.of(plan, steps), G, U, problem.rank)
-    applications = FIRST_COST + extra + STEP_COST * int(watch.k)
-    return handed_over(X, applications, watch.error)
+    return handed_over(X, first + STEP_COST * int(watch.k), watch.error)

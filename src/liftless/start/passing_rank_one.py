@@ -138,11 +138,13 @@ def pass_rank_one(
     m, n = a.shape
     lengths, weight, prior = _spectral_weights(a, b, rank)
     b = jnp.maximum(b, 0.0)
-    dense = jnp.linalg.eigh(a.T @ (weight[:, None] * a))[1][:, ::-1][:, :rank] if U is None else U
-    U = jnp.asarray(dense)
-    scale = jnp.linalg.norm(U) / jnp.linalg.norm(G)
-    U = (1 - numbers.fresh) * U + numbers.fresh * scale * G
-    X = U * (TRUST * jnp.sqrt(prior * n * rank) / jnp.linalg.norm(U))
+    if U is None:
+        leading = jnp.linalg.eigh(a.T @ (weight[:, None] * a))[1][:, ::-1][:, :rank]
+    else:
+        leading = jnp.asarray(U)
+    scale = jnp.linalg.norm(leading) / jnp.linalg.norm(G)
+    mixed = (1 - numbers.fresh) * leading + numbers.fresh * scale * G
+    X = mixed * (TRUST * jnp.sqrt(prior * n * rank) / jnp.linalg.norm(mixed))
     begin = _State(X, prior * (1 - TRUST**2), jnp.zeros((m, rank), X.dtype), Watch.begin(b))
     root = jnp.sqrt(b)
     end = pass_on(lambda at: _step(a, lengths, root, prior, numbers, at), begin, numbers)

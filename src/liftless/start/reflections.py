@@ -36,7 +36,7 @@ from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.operators import RankOneOperator
 from liftless.problem import Problem
-from liftless.start.simple import handed_over, used_rows
+from liftless.start.simple import handed_over, steps_within, used_rows
 
 #: Applications of a step.
 STEP_COST = 2
@@ -178,9 +178,7 @@ def reflection_start(
         was = f"with {problem.loss.name} loss and {len(problem.regularisers)} regularisers"
         raise InvalidInput("problem", was, "with the squared loss alone")
     first = reflection_cost(problem)
-    steps = plan.steps
-    if budget is not None:
-        steps = max(1, min(steps, (budget - first) // STEP_COST))
+    steps = steps_within(plan.steps, budget, first, STEP_COST)
     G = np.random.default_rng([seed, STREAM]).standard_normal((problem.n, problem.rank))
     problem = on_device(problem)
     numbers = (jnp.asarray(plan.relaxation), jnp.asarray(float(steps)))

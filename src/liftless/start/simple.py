@@ -77,6 +77,11 @@ def used_rows(problem: Problem, operator: RankOneOperator) -> tuple[AnyArray, An
     return jnp.where(used[:, None], operator.a, 0.0), jnp.where(used, problem.b, 0.0)
 
 
+def steps_within(most: int, budget: int | None, first: int, cost: int) -> int:
+    """Steps of ``cost`` applications that a budget pays for after ``first``, at least one."""
+    return most if budget is None else max(1, min(most, (budget - first) // cost))
+
+
 def handed_over(
     X: AnyArray, applications: int, error: AnyArray
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:

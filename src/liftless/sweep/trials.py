@@ -40,7 +40,8 @@ KEPT = 2
 
 #: Shapes at which a method has run in this process: what it compiles is compiled.
 _WARM: set[tuple] = set()
-#: Applications of the second part of a warm-up: a whole cycle of rounds and the ladder after it.
+#: Most applications of the second part of a warm-up: a whole cycle of rounds and the ladder after
+#: it.  Twice the budget, since another instance may get there sooner.
 WARM_UP = 9000
 
 
@@ -197,7 +198,7 @@ def _warm_up(peer: Peer, problem: Problem, settings: Mapping[str, Any]) -> None:
     """
     _solve(peer, problem, settings)
     hard = eqx.tree_at(lambda p: p.b, problem, np.ascontiguousarray(problem.b[::-1]))
-    _solve(peer, hard, {**settings, "budget": WARM_UP})
+    _solve(peer, hard, {**settings, "budget": min(2 * settings["budget"], WARM_UP)})
 
 
 def _solve(
