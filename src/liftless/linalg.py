@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
-#: Up to this order an eigenproblem is solved densely; above it, matrix-free by Lanczos.
-DENSE_LIMIT = 500
+from liftless.cost import dense_eigen
 
 
 def fix_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
@@ -28,8 +27,10 @@ def extreme_eigenpairs(
     n: int,
     k: int,
     which: str = "lowest",
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"]]:
-    """Lowest or highest eigenpairs of a symmetric operator given by its action on columns.
+    accuracy: float = 0.0,
+    dtype: type = np.float64,
+) -> tuple[Float[np.ndarray, " k"], Num[np.ndarray, "n k"]]:
+    """Lowest or highest eigenpairs of a symmetric (Hermitian) operator, by its action on columns.
 
     Parameters
     ----------
@@ -39,64 +40,61 @@ def extreme_eigenpairs(
         Order of the operator and number of eigenpairs; ``k`` is cut to ``n``.
     which : {"lowest", "highest"}
         Which end of the spectrum; the eigenvalues are returned from that end inwards.
+    accuracy : float
+        Relative accuracy of the eigenvalues that Lanczos stops at; 0 for machine precision.
+    dtype : {float, complex}
+        Of the columns.
 
     Returns
     -------
     values : array of shape (k,)
     vectors : array of shape (n, k)
-        Orthonormal, the entry of largest magnitude of each positive.
+        Orthonormal; real ones with the entry of largest magnitude of each positive.
 
     Notes
     -----
-    Dense (LAPACK) while ``n <= DENSE_LIMIT``; above it ARPACK's implicitly restarted Lanczos with
-    a fixed start vector, to machine precision.
+    Dense (LAPACK) where that is quick (:func:`liftless.cost.dense_eigen`) or nearly all pairs are
+    asked for; above it ARPACK's implicitly restarted Lanczos with a fixed start vector.
     """
     k = min(k, n)
-    if n <= DENSE_LIMIT:
-        matrix = product(np.eye(n))
-        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    if dense_eigen(n) or 2 * k >= n - 1:
+        matrix = product(np.eye(n, dtype=dtype))
+        values, vectors = np.linalg.eigh((matrix + matrix.conj().T) / 2)
     else:
-        values, vectors = _lanczos(product, n, k, which)
+        values, vectors = _lanczos(product, n, k, which, accuracy, dtype)
     order = np.argsort(values, kind="stable")
     order = order[:k] if which == "lowest" else order[::-1][:k]
-    return values[order], fix_signs(vectors[:, order])
+    vectors = vectors[:, order]
+    return values[order], vectors if dtype is np.complex128 else fix_signs(vectors)
 
 
-def _lanczos(product: Callable, n: int, k: int, which: str) -> tuple[np.ndarray, np.ndarray]:
+def _lanczos(
+    product: Callable, n: int, k: int, which: str, accuracy: float, dtype: type
+) -> tuple[np.ndarray, np.ndarray]:
     # SciPy is imported where it is used: the command line starts faster without it.
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     operator: Any = LinearOperator(  # pyright: ignore[reportCallIssue]
         (n, n),
         matvec=lambda w: product(w.reshape(n, 1)).ravel(),  # pyright: ignore[reportCallIssue]
-        dtype=np.float64,  # pyright: ignore[reportCallIssue]
+        dtype=dtype,  # pyright: ignore[reportCallIssue]
     )
+    # Over the complex numbers ARPACK knows no algebraic order of the ends but the real parts.
     end = "SA" if which == "lowest" else "LA"
-    subspace = min(n - 1, max(4 * k + 1, 40))
-    found: Any = eigsh(operator, k=k, which=end, v0=start_vector(n), ncv=subspace, maxiter=100 * n)
+    subspace = min(n - 1, max(2 * k + 1, 20) if accuracy else max(4 * k + 1, 40))
+    v0 = start_vector(n).astype(dtype)
+    found: Any = eigsh(operator, k=k, which=end, v0=v0, ncv=subspace, maxiter=100 * n, tol=accuracy)
     return found
 
 
-def truncate(X: Float[np.ndarray, "n p"], r: int) -> Float[np.ndarray, "n r"]:
-    """Best rank-``r`` approximation of X Xᵀ as a factor with orthogonal columns.
+def matrix_distance(X: Num[np.ndarray, "n r"], Z: Num[np.ndarray, "n s"]) -> float:
+    """‖X X* − Z Z*‖_F without forming an n × n matrix, from [X Z] = Q R.
 
-    Column c carries the c-th singular value; signs follow the rule of :func:`fix_signs`.
-    """
-    U, s, _ = np.linalg.svd(X, full_matrices=False)
-    k = min(r, s.size)
-    out = np.zeros((X.shape[0], r))
-    out[:, :k] = fix_signs(U[:, :k]) * s[:k]
-    return out
-
-
-def matrix_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"]) -> float:
-    """‖X Xᵀ − Z Zᵀ‖_F without forming an n × n matrix, from [X Z] = Q R.
-
-    The columns of Q are orthonormal, so the norm is that of the small core R diag(±1) Rᵀ.
+    The columns of Q are orthonormal, so the norm is that of the small core R diag(±1) R*.
     """
     R = np.asarray(np.linalg.qr(np.concatenate([X, Z], axis=1), mode="r"))
     signs = np.r_[np.ones(X.shape[1]), -np.ones(Z.shape[1])]
-    return float(np.linalg.norm((R * signs) @ R.T))
+    return float(np.linalg.norm((R * signs) @ R.conj().T))
 
 
 def least_singular(lengths: np.ndarray, ratios: np.ndarray) -> float:

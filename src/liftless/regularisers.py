@@ -13,7 +13,7 @@ from liftless._checks import describe, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.losses import Loss
-from liftless.operators import Rectangular
+from liftless.operators import StackedOperator
 
 Factor = Float[AnyArray, "n r"]
 
@@ -171,7 +171,7 @@ class Balance(Regulariser):
 
     @classmethod
     def natural(
-        cls, operator: Rectangular, weights: Any = None, loss: Loss | None = None
+        cls, operator: StackedOperator, weights: Any = None, loss: Loss | None = None
     ) -> "Balance":
         """Regulariser whose curvature at the solution is that of the data term.
 

@@ -14,7 +14,7 @@ from liftless.io.forms import FORMS, RECTANGULAR_FORMS, RECTANGULAR_ONLY, is_rec
 from liftless.io.read import Arrays, read_arrays
 from liftless.io.write import write_arrays
 from liftless.losses import LOSSES, Loss
-from liftless.operators import Rectangular, SensingOperator, factors, stacked
+from liftless.operators import SensingOperator, StackedOperator, factors, stacked
 from liftless.problem import Problem
 from liftless.regularisers import Balance
 
@@ -218,7 +218,7 @@ def _balance(
     arrays: Arrays, operator: SensingOperator, weights: np.ndarray | None, loss: Loss | None
 ) -> tuple[Balance, ...]:
     """Return the regulariser of a rectangular problem, none for another or at weight zero."""
-    if not isinstance(operator, Rectangular):
+    if not isinstance(operator, StackedOperator):
         return ()
     if "balance" not in arrays:
         return (Balance.natural(operator, weights, loss),)

@@ -1,26 +1,59 @@
 """The abstract sensing operator: one bilinear, symmetric, real map."""
 
 import abc
-from typing import ClassVar
+import functools
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._precision import entry
 from liftless._types import AnyArray
+from liftless.space import Space, Symmetric
 
+#: An entry of A*(y) below this fraction of its largest is round-off.
+NOTHING = 1e-14
 #: Columns of a derived Jacobian that are computed at once.
 COLUMNS = 64
 
 
-class SensingOperator(eqx.Module):
-    """A linear map A from symmetric n × n matrices to ℝᵐ, given by its action on factors.
+#: Most numbers of an A*(y) that are looked at for its zeros.
+LOOKED_AT = 4e6
 
-    A subclass is final.  It has fields or properties ``n`` and ``m``, and defines :meth:`measure`;
-    everything else follows by transposition and is overridden only for speed.
+
+@runtime_checkable
+class Amplitudes(Protocol):
+    """The trait of measurements that are squared lengths: A(X Xᵀ)_i = ‖row i of forward(X)‖².
+
+    Message passing and reflections ask for no more.
+    """
+
+    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
+        """Linear map of X; for complex amplitudes real and imaginary parts side by side."""
+        ...
+
+    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
+        """Transpose of :meth:`forward`."""
+        ...
+
+    def lengths(self) -> Float[AnyArray, " m"]:
+        """Variance of an entry of row i of forward(X) for X of independent entries of variance 1.
+
+        ‖a_i‖² for a real a_iᵀ X or a complex a_i* Z; half of that for a complex a_i* X of a real X.
+        """
+        ...
+
+
+class SensingOperator(eqx.Module):
+    """A linear map A from the matrices of a space to ℝᵐ, given by its action on factors.
+
+    A subclass is final.  It has fields or properties ``n`` and ``m`` (or ``space`` and ``m``), and
+    defines :meth:`measure`; everything else follows by transposition and is overridden only for
+    speed.  What an algorithm wants to know of an operator it asks by one of the methods below
+    :meth:`space`, never by its class.
 
     Notes
     -----
@@ -32,9 +65,17 @@ class SensingOperator(eqx.Module):
     n: eqx.AbstractVar[int]
     m: eqx.AbstractVar[int]
 
-    #: Whether the A_i may be draws from all symmetric matrices alike, so that message passing,
-    #: which is meant for such, is worth a try (:mod:`liftless.start.passing`).
-    isotropic: ClassVar[bool] = False
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Take n from the space of a subclass that has one of its own."""
+        super().__init_subclass__(**keywords)
+        own = cls.__dict__
+        if "space" in own and "n" not in own and "n" not in own.get("__annotations__", {}):
+            cls.n = property(lambda self: self.space.n, doc="Rows of the array X.")
+
+    @property
+    def space(self) -> Space:
+        """What X stands for: real symmetric matrices X Xᵀ of order n."""
+        return Symmetric(self.n)
 
     @abc.abstractmethod
     def measure(
@@ -96,18 +137,58 @@ class SensingOperator(eqx.Module):
         """Work of :meth:`jacobian` in applications of A to one matrix: n r if derived."""
         return self.n * rank
 
-    def groups(self) -> Int[np.ndarray, " n"] | None:
-        """Group of each index, where no measurement links two groups; None where all may be."""
+    def cost(self, columns: int) -> float:
+        """Multiply-adds of one application to so many columns; counted by the compiler if derived.
+
+        Every budget and every decision on size follows from it (:mod:`liftless.cost`).
+        """
+        return traced_cost(self, columns)
+
+    def amplitudes(self) -> Amplitudes | None:
+        """Return the map whose squared row lengths are the measurements, if they are such."""
         return None
+
+    def isotropic(self) -> bool:
+        """Whether the A_i look like draws from all symmetric matrices alike.
+
+        Message passing on matrices is meant for such (:mod:`liftless.start.passing_matrix`).  A
+        statement on the data, the same however they are stored.
+        """
+        return False
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]] | None:
+        """Pairs (i, j) of live rows of X that the used measurements tie together.
+
+        The support of Σ_k A_k, or fewer pairs that tie the same rows (three rows in a chain for all
+        three pairs).  Derived from one A*(y) for a random y, in which nothing cancels.
+
+        Parameters
+        ----------
+        live : boolean array of shape (n,)
+            The rows that count; the others are as if they were not there.
+        used : boolean array of shape (m,)
+            The measurements that count.
+
+        Returns
+        -------
+        tuple of two integer arrays of shape (k,), or None
+            None where n × n numbers are too many to look at.
+        """
+        if float(self.n) * self.n > LOOKED_AT:
+            return None
+        y = np.where(used, 1.0 + np.random.default_rng(0).random(self.m), 0.0)
+        return matrix_links(np.asarray(matrix(self, y)), live)
 
     @property
     def split(self) -> int | None:
         """Rows of U where the matrix sought is U Vᵀ of the stacked factor [U; V], else None."""
-        return None
+        return getattr(self.space, "n1", None)
 
     def degrees_of_freedom(self, rank: int) -> int:
-        """Dimension of the matrices of rank r that are sought: n r − r(r−1)/2 if symmetric."""
-        return self.n * rank - rank * (rank - 1) // 2
+        """Dimension of the matrices of rank r that are sought: the space's."""
+        return self.space.degrees_of_freedom(rank)
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "SensingOperator | None":
         """Return the operator of measurements ``indices`` alone, if that saves work, else None.
@@ -129,6 +210,34 @@ class SensingOperator(eqx.Module):
         optimum that assumes nothing (see :mod:`liftless.certificate`).
         """
         return None
+
+
+def matrix_links(
+    M: Float[np.ndarray, "n n"], live: Bool[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Nonzero places (i, j), i <= j, of a symmetric matrix among live rows; round-off is none."""
+    i, j = np.nonzero(np.triu(np.abs(M) > NOTHING * np.abs(M).max(initial=0.0)))
+    kept = live[i] & live[j]
+    return i[kept], j[kept]
+
+
+def traced_cost(operator: SensingOperator, columns: int) -> float:
+    """Multiply-adds of ``operator.measure`` as the compiler counts them, at least one a number."""
+    leaves, structure = jax.tree.flatten(operator)
+    shapes = tuple((np.shape(leaf), np.result_type(leaf).name) for leaf in leaves)
+    return _counted(structure, shapes, operator.n, columns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _counted(structure: Any, shapes: tuple, n: int, columns: int) -> float:
+    leaves = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
+    operator = jax.tree.unflatten(structure, leaves)
+    X = jax.ShapeDtypeStruct((n, columns), jnp.result_type(float))
+    lowered = jax.jit(lambda one, U, V: one.measure(U, V)).lower(operator, X, X)
+    counted: Any = lowered.cost_analysis() or {}
+    counted = counted[0] if isinstance(counted, list) else counted
+    flops, size = counted.get("flops", 0.0), counted.get("bytes accessed", 0.0)
+    return max(float(flops) / 2, float(size) / 8, float(n * columns))
 
 
 # The methods above are the plain JAX maps, in the caller's precision.  The functions below are

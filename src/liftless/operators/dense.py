@@ -1,19 +1,21 @@
 """Dense symmetric sensing matrices, stored as packed upper triangles."""
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InputWarning, InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.products import few_columns, sum_of_rows
+from liftless.operators.rank_one import RankOneOperator
+from liftless.operators.structure import LOOKED_AT, looks_isotropic, packed_links, rank_one_of
 
 #: Largest relative asymmetry that is taken for round-off in the data.
 ASYMMETRY = 1e-12
@@ -53,8 +55,6 @@ class DenseOperator(SensingOperator):
 
     packed: Float[AnyArray, "m p"]
     n: int = eqx.field(static=True)
-
-    isotropic: ClassVar[bool] = True
 
     def __init__(self, packed: Any, n: int, dtype: Any = np.float64) -> None:
         self.n = positive_int("n", n)
@@ -147,6 +147,24 @@ class DenseOperator(SensingOperator):
         position[i, j] = position[j, i] = np.arange(i.size)
         halves = np.where(np.eye(self.n, dtype=bool), 1.0, 0.5)
         return jnp.take(upper, position, mode="clip") * halves.astype(upper.dtype)
+
+    def cost(self, columns: int) -> float:
+        """One product of the factors and one with the data."""
+        return float(self.n * self.n) * (self.m / 2 + columns)
+
+    def amplitudes(self) -> RankOneOperator | None:
+        """See :meth:`SensingOperator.amplitudes`: where every A_i is some a_i a_iᵀ."""
+        return rank_one_of(np.asarray(self.packed, np.float64), self.n)
+
+    def isotropic(self) -> bool:
+        """See :meth:`SensingOperator.isotropic`."""
+        return looks_isotropic(np.asarray(self.packed[:LOOKED_AT], np.float64), self.n)
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`."""
+        return packed_links(np.asarray(self.packed), self.n, live, used)
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`; some rows at a time, so that no (m, n, n) array."""

@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
@@ -52,6 +52,17 @@ class DiagonalOperator(SensingOperator):
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
         return self.diag @ jnp.sum(jnp.asarray(U) * jnp.asarray(V), axis=1)
+
+    def cost(self, columns: int) -> float:
+        """One product with the diagonals."""
+        return float(self.m * self.n + self.n * columns)
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`: each row with itself."""
+        i = np.flatnonzero(np.any(np.asarray(self.diag)[used] != 0, axis=0) & live)
+        return i, i
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`: row i is 2 diag(d_i) X."""

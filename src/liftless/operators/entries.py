@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
@@ -76,16 +76,16 @@ class EntriesOperator(SensingOperator):
         del rank
         return 1
 
-    def groups(self) -> Int[np.ndarray, " n"]:
-        """Connected components of the graph whose edges are the entries of nonzero weight."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
+    def cost(self, columns: int) -> float:
+        """Four gathered numbers a column and entry."""
+        return 4.0 * self.m * columns
 
-        seen = np.asarray(self.weights) != 0
-        rows, cols = np.asarray(self.rows)[seen], np.asarray(self.cols)[seen]
-        edges = coo_array((np.ones(rows.size), (rows, cols)), shape=(self.n, self.n))
-        _, labels = connected_components(edges, directed=False)
-        return np.asarray(labels, np.int64)
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`: the entries of nonzero weight."""
+        seen = used & (np.asarray(self.weights) != 0)
+        return entry_links(np.asarray(self.rows), np.asarray(self.cols), seen, live)
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "EntriesOperator":
         """See :meth:`SensingOperator.subset`."""
@@ -100,6 +100,17 @@ class EntriesOperator(SensingOperator):
         w = np.where((rows == cols) & (weights != 0), np.sign(weights), 0.0)
         seen = np.bincount(rows[w != 0], minlength=self.n)
         return w if np.all(seen > 0) else None
+
+
+def entry_links(
+    rows: Int[np.ndarray, " m"],
+    cols: Int[np.ndarray, " m"],
+    seen: Bool[np.ndarray, " m"],
+    live: Bool[np.ndarray, " n"],
+) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """See :meth:`SensingOperator.links`, for rows and columns of the array X."""
+    seen = seen & live[rows] & live[cols]
+    return rows[seen], cols[seen]
 
 
 def _whole(array: np.ndarray) -> bool:

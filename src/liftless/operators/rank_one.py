@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
@@ -49,6 +49,35 @@ class RankOneOperator(SensingOperator):
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
         return jnp.sum((self.a @ jnp.asarray(U)) * (self.a @ jnp.asarray(V)), axis=1)
+
+    def cost(self, columns: int) -> float:
+        """Two products with the matrix of the a_i."""
+        return 2.0 * self.m * self.n * columns
+
+    def amplitudes(self) -> "RankOneOperator":
+        """Return the map X ↦ a X itself."""
+        return self
+
+    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m r"]:
+        """Rows a_iᵀ X."""
+        return self.a @ jnp.asarray(X)
+
+    def adjoint(self, G: Float[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
+        """Transpose of :meth:`forward`."""
+        return jnp.asarray(self.a).T @ G
+
+    def lengths(self) -> Float[AnyArray, " m"]:
+        """‖a_i‖²."""
+        a = jnp.asarray(self.a)
+        return jnp.sum(a * a, axis=1)
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`: the nonzero entries of each a_i, one after another."""
+        k, i = np.nonzero((np.asarray(self.a) != 0) & live & used[:, None])
+        same = k[1:] == k[:-1]
+        return np.r_[i, i[:-1][same]], np.r_[i, i[1:][same]]
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`: row i is 2 a_i (a_iᵀ X)."""

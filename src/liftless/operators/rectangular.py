@@ -11,16 +11,17 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
-from liftless.operators.entries import positions
+from liftless.operators.entries import entry_links, positions
+from liftless.space import Rectangular
 
 
-class Rectangular(SensingOperator):
+class StackedOperator(SensingOperator):
     """An operator that sees the block U Vᵀ of the stacked factor X = [U; V] alone.
 
     A subclass is final and has the static fields n1 and n2.
@@ -30,25 +31,16 @@ class Rectangular(SensingOperator):
     n2: eqx.AbstractVar[int]
 
     @property
-    def n(self) -> int:
-        """Rows n1 + n2 of the stacked factor."""
-        return self.n1 + self.n2
-
-    @property
-    def split(self) -> int:
-        """Rows n1 of U."""
-        return self.n1
-
-    def degrees_of_freedom(self, rank: int) -> int:
-        """Dimension r (n1 + n2 − r) of the n1 × n2 matrices of rank r."""
-        return rectangular_freedom(self.n1, self.n2, rank)
+    def space(self) -> Rectangular:
+        """Matrices U Vᵀ of shape (n1, n2)."""
+        return Rectangular(self.n1, self.n2)
 
     @abc.abstractmethod
     def mean_square(self, omega: Float[AnyArray, " m"]) -> float:
         """Σ_i ω_i ‖A_i‖_F² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""
 
 
-class RectangularOperator(Rectangular):
+class RectangularOperator(StackedOperator):
     """A(M)_i = ⟨A_i, U Vᵀ⟩ with dense A_i of shape (n1, n2), for X = [U; V].
 
     Parameters
@@ -112,6 +104,10 @@ class RectangularOperator(Rectangular):
         G = (jnp.asarray(y) @ self.packed).reshape(self.n1, self.n2)
         return jnp.concatenate([G @ V[self.n1 :], G.T @ V[: self.n1]]) / 2
 
+    def cost(self, columns: int) -> float:
+        """One product of the factors and one with the data."""
+        return float(self.n1 * self.n2) * (self.m + 2 * columns)
+
     def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularOperator":
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
@@ -123,7 +119,7 @@ class RectangularOperator(Rectangular):
         return float(np.asarray(omega) @ squares) / (self.n1 * self.n2)
 
 
-class RectangularEntries(Rectangular):
+class RectangularEntries(StackedOperator):
     """A(M)_k = weights_k · (U Vᵀ)[rows_k, cols_k] for X = [U; V]: O(|Ω| r), no matrix is formed.
 
     Parameters
@@ -172,6 +168,17 @@ class RectangularEntries(Rectangular):
         i, j = jnp.asarray(self.rows), self.n1 + jnp.asarray(self.cols)
         return self.weights * jnp.sum(U[i] * V[j] + U[j] * V[i], axis=1) / 2
 
+    def cost(self, columns: int) -> float:
+        """Four gathered numbers a column and entry."""
+        return 4.0 * self.m * columns
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`: row i of U and row j of V for each entry."""
+        seen = used & (np.asarray(self.weights) != 0)
+        return entry_links(np.asarray(self.rows), self.n1 + np.asarray(self.cols), seen, live)
+
     def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularEntries":
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
@@ -182,15 +189,6 @@ class RectangularEntries(Rectangular):
         """Σ_k ω_k weights_k² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""
         squares = np.asarray(self.weights) ** 2
         return float(np.asarray(omega) @ squares) / (self.n1 * self.n2)
-
-
-def rectangular_freedom(n1: int, n2: int, rank: int) -> int:
-    """Dimension k (n1 + n2 − k) of the n1 × n2 matrices of rank k = min(rank, n1, n2).
-
-    U and V have (n1 + n2) r entries, less the r² of the G in U → U G, V → V G⁻ᵀ.
-    """
-    k = min(rank, n1, n2)
-    return k * (n1 + n2 - k)
 
 
 def factors(X: Any, n1: int) -> tuple[Float[np.ndarray, "n1 r"], Float[np.ndarray, "n2 r"]]:
@@ -246,16 +244,5 @@ def balanced(X: Any, n1: int) -> Float[np.ndarray, "n r"]:
         the one of least ‖U‖² + ‖V‖², which is then twice the nuclear norm.
     """
     U, V = factors(factor("X", X, np.shape(X)[0]), n1)
-    (P, R), (Q, T) = np.linalg.qr(U), np.linalg.qr(V)
-    left, s, right = np.linalg.svd(R @ T.T)
-    k, root = s.size, np.sqrt(s)
-    out = np.zeros((X.shape[0], X.shape[1]))
-    out[:, :k] = np.concatenate([P @ left[:, :k] * root, Q @ right[:k].T * root])
-    return out
-
-
-def product_distance(X: Float[np.ndarray, "n r"], Z: Float[np.ndarray, "n s"], n1: int) -> float:
-    """‖U_X V_Xᵀ − U_Z V_Zᵀ‖_F of two stacked factors, without forming either matrix."""
-    left = np.linalg.qr(np.concatenate([X[:n1], Z[:n1]], axis=1), mode="r")
-    right = np.linalg.qr(np.concatenate([X[n1:], -Z[n1:]], axis=1), mode="r")
-    return float(np.linalg.norm(np.asarray(left) @ np.asarray(right).T))
+    X = np.concatenate([U, V])
+    return Rectangular(n1, V.shape[0]).truncate(X, X.shape[1])

@@ -1,28 +1,59 @@
 """Where descent starts: message passing, a reweighted trace penalty, wide or plain factors."""
 
-from liftless.start.message_passing import can_pass, passing_start
-from liftless.start.passing import Passing
-from liftless.start.reflections import Reflection, reflection_start
-from liftless.start.reweighted import STAGE_COST, Reweighting, reweighted_start
-from liftless.start.rounds import GENERAL, ISOTROPIC, RANK_ONE, Course, Plain, Plan, course_of
+from liftless.start.base import (
+    HOPELESS,
+    HOPELESS_NEAR,
+    HOPELESS_POOR,
+    START_COST,
+    Allowance,
+    Begun,
+    Given,
+    Start,
+    affordable_width,
+    checked,
+)
+from liftless.start.course import (
+    AMPLITUDES,
+    GENERAL,
+    ISOTROPIC,
+    PLAIN,
+    Course,
+    course_of,
+    general_course,
+)
+from liftless.start.message_passing import MessagePassing, can_pass, passing_start
+from liftless.start.plain import Gaussian, OverParameterised, Spectral
+from liftless.start.reflections import DouglasRachford, reflection_start
+from liftless.start.reweighted import STAGE_COST, ReweightedTrace, reweighted_start
 from liftless.start.simple import SMALL, random_start, spectral_start, wide_start
-from liftless.start.width import over_width
 
 __all__ = [
+    "AMPLITUDES",
     "GENERAL",
+    "HOPELESS",
+    "HOPELESS_NEAR",
+    "HOPELESS_POOR",
     "ISOTROPIC",
-    "RANK_ONE",
+    "PLAIN",
     "SMALL",
     "STAGE_COST",
+    "START_COST",
+    "Allowance",
+    "Begun",
     "Course",
-    "Passing",
-    "Plain",
-    "Plan",
-    "Reflection",
-    "Reweighting",
+    "DouglasRachford",
+    "Gaussian",
+    "Given",
+    "MessagePassing",
+    "OverParameterised",
+    "ReweightedTrace",
+    "Spectral",
+    "Start",
+    "affordable_width",
     "can_pass",
+    "checked",
     "course_of",
-    "over_width",
+    "general_course",
     "passing_start",
     "random_start",
     "reflection_start",

@@ -1,6 +1,7 @@
-"""A start by message passing for the operators that it is meant for."""
+"""The start by message passing, for the operators that it is meant for."""
 
 import functools
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -9,18 +10,67 @@ from jaxtyping import Float
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.linalg import DENSE_LIMIT, extreme_eigenpairs
-from liftless.operators import RankOneOperator
+from liftless.cost import dense_eigen
+from liftless.operators import Amplitudes
 from liftless.problem import Problem
-from liftless.start.passing import Numbers, Passing, Watch
+from liftless.start.amplitudes import Used, used_amplitudes
+from liftless.start.base import HOPELESS_NEAR, Allowance, Begun, Start
+from liftless.start.passing import Numbers, Watch
+from liftless.start.passing_amplitudes import pass_amplitudes, spectral_product
 from liftless.start.passing_matrix import pass_matrix
-from liftless.start.passing_rank_one import pass_rank_one, spectral_product
-from liftless.start.simple import handed_over, steps_within, used_rows
+from liftless.start.simple import handed_over, steps_within
 
 #: Applications of a step, and of the beginning.
 STEP_COST, FIRST_COST = 2, 2
 #: Second word of the seed of the Gaussian factors.
 STREAM = 13
+#: Relative accuracy of the spectral estimate's eigenvalues where Lanczos finds them.
+ROUGH = 1e-2
+
+
+@dataclass(frozen=True)
+class MessagePassing(Start):
+    """Approximate message passing (AMP), for isotropic and for amplitude measurements.
+
+    Attributes
+    ----------
+    noise : float
+        Factor on the noise level that the denoiser assumes: 1 is right for large problems.
+    damping : float
+        Weight in (0, 1] of a step's result against the one before.
+    fresh : float
+        Size of the Gaussian factor it begins with, relative to the truth; 0 begins at nothing, or
+        at the spectral estimate.
+    ready : float
+        Estimated relative error at which a local solve takes over.
+    patience : int
+        Steps without a fall of the estimated error after which it has stalled.
+    steps : int
+        Most steps.
+    """
+
+    noise: float = 1.0
+    damping: float = 0.9
+    fresh: float = 0.0
+    ready: float = 0.2
+    patience: int = 25
+    steps: int = 160
+    hopeless = HOPELESS_NEAR
+
+    def __str__(self) -> str:
+        return (
+            f"passing noise={self.noise:g} damping={self.damping:g} fresh={self.fresh:g} "
+            f"ready={self.ready:g} patience={self.patience}"
+        )
+
+    def suits(self, problem: Problem) -> bool:
+        """See :func:`can_pass`."""
+        return can_pass(problem)
+
+    def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
+        """Run until the estimated error is small, or stalls."""
+        X, applications, error = passing_start(problem, self, seed, allowance.left)
+        return Begun(X, applications, applications, error)
 
 
 def can_pass(problem: Problem) -> bool:
@@ -28,40 +78,43 @@ def can_pass(problem: Problem) -> bool:
     plain = problem.loss.name == "squared" and not problem.regularisers
     if not plain or problem.rank >= problem.n:
         return False
-    if isinstance(problem.operator, RankOneOperator):
+    if problem.operator.amplitudes() is not None:
         return True
-    return problem.operator.isotropic and problem.n <= DENSE_LIMIT
+    return dense_eigen(problem.n) and problem.operator.isotropic()
 
 
 @functools.partial(jax.jit, static_argnames=("rank",))
 def _run(
-    problem: Problem, numbers: Numbers, G: AnyArray, U: AnyArray | None, rank: int
+    problem: Problem,
+    amplitudes: Used | None,
+    numbers: Numbers,
+    G: AnyArray,
+    U: AnyArray | None,
+    rank: int,
 ) -> tuple[AnyArray, Watch]:
-    operator = problem.operator
-    if isinstance(operator, RankOneOperator):
-        return pass_rank_one(*used_rows(problem, operator), numbers, G, U, rank)
-    return pass_matrix(problem, operator.squares(), numbers, G, rank)
+    if amplitudes is not None:
+        return pass_amplitudes(amplitudes, problem.operator.space, problem.b, numbers, G, U, rank)
+    return pass_matrix(problem, problem.operator.squares(), numbers, G, rank)
 
 
-def _leading(problem: Problem) -> tuple[Float[np.ndarray, "n r"] | None, int]:
+def _leading(problem: Problem, used: Used | None) -> tuple[Float[np.ndarray, "n r"] | None, int]:
     """Spectral estimate by Lanczos where n is large, with the applications that it took."""
-    n, rank, operator = problem.n, problem.rank, problem.operator
-    if n <= DENSE_LIMIT or not isinstance(operator, RankOneOperator):
+    if used is None or dense_eigen(problem.n):
         return None, 0
-    a, b = used_rows(problem, operator)
-    products = 0
+    products, space = 0, problem.operator.space
 
     def product(W: np.ndarray) -> np.ndarray:
         nonlocal products
         products += 1
-        return np.asarray(spectral_product(a, b, W, rank))
+        return np.asarray(spectral_product(used, problem.b, W, problem.rank))
 
-    return extreme_eigenpairs(product, n, rank, "highest")[1], 2 * products
+    _, vectors = space.eigenpairs(product, problem.rank, "highest", ROUGH)
+    return vectors, 2 * products
 
 
 @double
 def passing_start(
-    problem: Problem, plan: Passing, seed: int = 0, budget: int | None = None
+    problem: Problem, plan: MessagePassing, seed: int = 0, budget: float | None = None
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Run message passing until it knows the matrix well enough for a local solve, or stalls.
 
@@ -69,10 +122,10 @@ def passing_start(
     ----------
     problem : Problem
         One for which :func:`can_pass` holds.  Row weights decide only which rows are used.
-    plan : Passing
+    plan : MessagePassing
     seed : int
         Of the Gaussian factor that a plan with ``fresh`` > 0 begins with.
-    budget : int, optional
+    budget : float, optional
         Applications after which no further step is taken.
 
     Returns
@@ -80,7 +133,7 @@ def passing_start(
     start : array of shape (n, r)
     applications : int
         Of A or A* to one matrix: two a step, two at the beginning, and two a product of Lanczos'
-        method, which finds the spectral estimate above n = 500.
+        method, which finds the spectral estimate where n is large.
     error : float
         Its own estimate of the relative error of the matrix; at most ``plan.ready``
         where it converged.
@@ -92,13 +145,15 @@ def passing_start(
     """
     if not can_pass(problem):
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
-        must = "with isotropic or rank-one measurements, squared loss, no regulariser, rank < n"
-        raise InvalidInput("problem", was, must, "Use reweighted_start.")
+        must = "with isotropic or amplitude measurements, squared loss, no regulariser, rank < n"
+        raise InvalidInput("problem", was, must, "Use ReweightedTrace.")
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
+    amplitudes: Amplitudes | None = problem.operator.amplitudes()
+    used = None if amplitudes is None else on_device(used_amplitudes(amplitudes, problem))
     problem = on_device(problem)
-    U, extra = _leading(problem)
+    U, extra = _leading(problem, used)
     first = FIRST_COST + extra
     steps = steps_within(plan.steps, budget, first, STEP_COST)
-    X, watch = _run(problem, Numbers.of(plan, steps), G, U, problem.rank)
+    X, watch = _run(problem, used, Numbers.of(plan, steps), G, U, problem.rank)
     return handed_over(X, first + STEP_COST * int(watch.k), watch.error)

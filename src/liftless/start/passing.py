@@ -14,7 +14,6 @@ Generalized approximate message passing (2011).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 import equinox as eqx
@@ -29,39 +28,15 @@ from liftless._types import AnyArray
 FALL = 0.9
 
 
-@dataclass(frozen=True)
-class Passing:
-    """One start by message passing.
-
-    Attributes
-    ----------
-    noise : float
-        Factor on the noise level that the denoiser assumes: 1 is right for large problems.
-    damping : float
-        Weight in (0, 1] of a step's result against the one before.
-    fresh : float
-        Size of the Gaussian factor it begins with, relative to the truth; 0 begins at nothing, or
-        at the spectral estimate.
-    ready : float
-        Estimated relative error at which a local solve takes over.
-    patience : int
-        Steps without a fall of the estimated error after which it has stalled.
-    steps : int
-        Most steps.
-    """
+class Plan(Protocol):
+    """Hyper-parameters of a run."""
 
     noise: float
     damping: float
-    fresh: float = 0.0
-    ready: float = 0.2
-    patience: int = 25
-    steps: int = 160
-
-    def __str__(self) -> str:
-        return (
-            f"passing noise={self.noise:g} damping={self.damping:g} fresh={self.fresh:g} "
-            f"ready={self.ready:g} patience={self.patience}"
-        )
+    fresh: float
+    ready: float
+    patience: int
+    steps: int
 
 
 class Numbers(eqx.Module):
@@ -75,7 +50,7 @@ class Numbers(eqx.Module):
     steps: Float[AnyArray, ""]
 
     @classmethod
-    def of(cls, plan: Passing, steps: int) -> "Numbers":
+    def of(cls, plan: Plan, steps: int) -> "Numbers":
         """Scalars of a plan, for at most ``steps`` steps."""
         p = plan
         numbers = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))

@@ -5,8 +5,8 @@ not: Douglas and Rachford's combination of them has no rest but at a common poin
 it meets one.  It costs thousands of applications where the other starts cost a hundred, and finds
 the truth in instances where they never do.
 
-For measurements ‖Xᵀ a_i‖² the sets are those of W = a X ∈ ℝ^{m×r}: the range of a, and rows of
-length √b_i,
+For measurements that are squared lengths the sets are those of W = forward(X): the range of that
+map, and rows of length √b_i,
 
     W ← W + β (P_a(2 P_b(W) − W) − P_b(W)).
 
@@ -28,15 +28,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
+from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Float
 
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.operators import RankOneOperator
+from liftless.operators import Amplitudes
 from liftless.problem import Problem
-from liftless.start.simple import handed_over, steps_within, used_rows
+from liftless.start.amplitudes import Used, used_amplitudes
+from liftless.start.base import HOPELESS_NEAR, Allowance, Begun, Start
+from liftless.start.simple import handed_over, steps_within
 
 #: Applications of a step.
 STEP_COST = 2
@@ -49,8 +51,8 @@ RIDGE = 1e-12
 
 
 @dataclass(frozen=True)
-class Reflection:
-    """One long search from a Gaussian factor.
+class DouglasRachford(Start):
+    """Douglas–Rachford: one long search by relaxed reflections from a Gaussian factor.
 
     Attributes
     ----------
@@ -60,19 +62,31 @@ class Reflection:
         Most steps.
     """
 
-    relaxation: float
-    steps: int
+    relaxation: float = 1.25
+    steps: int = 2000
+    hopeless = HOPELESS_NEAR
 
     def __str__(self) -> str:
         return f"reflections beta={self.relaxation:g} steps={self.steps}"
 
+    def suits(self, problem: Problem) -> bool:
+        """Whether the loss is squared alone, and the sets are amplitudes' or matrices X Xᵀ."""
+        plain = problem.loss.name == "squared" and not problem.regularisers
+        space = problem.operator.space
+        return plain and (problem.operator.amplitudes() is not None or space.name == "symmetric")
+
+    def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
+        """Search until the two sets are near each other."""
+        X, applications, gap = reflection_start(problem, self, seed, allowance.left)
+        return Begun(X, applications, applications, gap)
+
 
 class _State(eqx.Module):
-    """Steps taken, the iterate (W, or η), the last low-rank factor, and the sets' distance."""
+    """Steps taken, the iterate (W, or η), the last P_b(W) or low-rank factor, the sets' distance."""
 
     k: Float[AnyArray, ""]
     at: AnyArray
-    X: Float[AnyArray, "n r"]
+    X: Float[AnyArray, "k q"]
     gap: Float[AnyArray, ""]
 
 
@@ -80,29 +94,35 @@ def _loop(step: Callable[[_State], _State], begin: _State, steps: AnyArray) -> _
     return jax.lax.while_loop(lambda s: (s.k < steps) & (s.gap > READY), step, begin)
 
 
-def _rank_one_step(
-    Q: AnyArray, R: AnyArray, root: AnyArray, beta: AnyArray, state: _State
+def _amplitude_step(
+    rows: Used, gram: AnyArray, root: AnyArray, beta: AnyArray, state: _State
 ) -> _State:
     W = state.at
     length = jnp.linalg.norm(W, axis=1)
     turned = (root / jnp.where(length > 0, length, 1.0))[:, None] * W
-    change = Q @ (Q.T @ (2 * turned - W)) - turned
+    nearest = cho_solve((gram, False), rows.adjoint(2 * turned - W))
+    change = rows.forward(nearest) - turned
     gap = jnp.linalg.norm(change) / jnp.linalg.norm(root)
-    X = solve_triangular(R, Q.T @ turned)
-    return _State(state.k + 1, W + beta * change, X, gap)
+    return _State(state.k + 1, W + beta * change, turned, gap)
 
 
 @jax.jit
-def _reflect_rank_one(
-    a: AnyArray, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray
+def _reflect_amplitudes(
+    rows: Used, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray
 ) -> _State:
-    Q, R = jnp.linalg.qr(a)
-    root = jnp.sqrt(jnp.maximum(b, 0.0))
-    W = a @ G
+    eye = jnp.eye(G.shape[0], dtype=G.dtype)
+    product = lambda e: rows.adjoint(rows.forward(e[:, None]))[:, 0]  # noqa: E731
+    gram = jax.vmap(product, in_axes=1, out_axes=1)(eye)
+    gram = gram + (RIDGE * jnp.trace(gram) / G.shape[0]) * eye
+    factor = cho_factor(gram)[0]
+    root = rows.roots(b)
+    W = rows.forward(G)
     W = W * (jnp.linalg.norm(root) / jnp.linalg.norm(W))
     zero = jnp.zeros((), W.dtype)
-    begin = _State(zero, W, jnp.zeros_like(G), zero + jnp.inf)
-    return _loop(functools.partial(_rank_one_step, Q, R, root, beta), begin, steps)
+    begin = _State(zero, W, W, zero + jnp.inf)
+    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps)
+    # The factor of P_b(W) in the last step.
+    return _State(end.k, end.at, cho_solve((factor, False), rows.adjoint(end.X)), end.gap)
 
 
 def _low_rank(V: AnyArray, rank: int) -> AnyArray:
@@ -142,13 +162,14 @@ def _reflect_matrix(
 
 
 def reflection_cost(problem: Problem) -> int:
-    """Applications before the first step: a factorisation of a, or A A* and its factor."""
-    return problem.n if isinstance(problem.operator, RankOneOperator) else 2 * problem.m
+    """Applications before the first step: those that A* A of the amplitudes, or A A*, is made of."""
+    amplitudes = problem.operator.amplitudes() is not None
+    return 2 * problem.n if amplitudes else 2 * problem.m
 
 
 @double
 def reflection_start(
-    problem: Problem, plan: Reflection, seed: int = 0, budget: int | None = None
+    problem: Problem, plan: DouglasRachford, seed: int = 0, budget: float | None = None
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Search from the Gaussian factor of a seed.
 
@@ -156,9 +177,9 @@ def reflection_start(
     ----------
     problem : Problem
         With the squared loss.  Row weights decide only which rows are used.
-    plan : Reflection
+    plan : DouglasRachford
     seed : int
-    budget : int, optional
+    budget : float, optional
         Applications after which no further step is taken.
 
     Returns
@@ -180,11 +201,11 @@ def reflection_start(
     first = reflection_cost(problem)
     steps = steps_within(plan.steps, budget, first, STEP_COST)
     G = np.random.default_rng([seed, STREAM]).standard_normal((problem.n, problem.rank))
-    problem = on_device(problem)
-    numbers = (jnp.asarray(plan.relaxation), jnp.asarray(float(steps)))
-    operator = problem.operator
-    if isinstance(operator, RankOneOperator):
-        end = _reflect_rank_one(*used_rows(problem, operator), jnp.asarray(G), *numbers)
+    amplitudes: Amplitudes | None = problem.operator.amplitudes()
+    numbers = (jnp.asarray(float(plan.relaxation)), jnp.asarray(float(steps)))
+    if amplitudes is not None:
+        rows = on_device(used_amplitudes(amplitudes, problem))
+        end = _reflect_amplitudes(rows, jnp.asarray(problem.b), jnp.asarray(G), *numbers)
     else:
-        end = _reflect_matrix(problem, jnp.asarray(G), *numbers, problem.rank)
+        end = _reflect_matrix(on_device(problem), jnp.asarray(G), *numbers, problem.rank)
     return handed_over(end.X, first + STEP_COST * int(end.k), end.gap)

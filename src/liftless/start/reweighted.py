@@ -32,9 +32,9 @@ from jaxtyping import Float
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.descent import LBFGS, Point
-from liftless.linalg import truncate
 from liftless.problem import Problem
 from liftless.regularisers import Regulariser
+from liftless.start.base import Allowance, Begun, Start
 
 Factor = Float[AnyArray, "n p"]
 
@@ -54,8 +54,8 @@ RANDOM_COLUMNS = 200
 
 
 @dataclass(frozen=True)
-class Reweighting:
-    """One reweighted start.
+class ReweightedTrace(Start):
+    """A wide factor driven to low rank by a reweighted trace penalty, then truncated.
 
     Attributes
     ----------
@@ -69,10 +69,10 @@ class Reweighting:
         Share in [0, 1] of a random objective C = W Wᵀ/k, W Gaussian, in place of the trace.
     """
 
-    weight: float
-    first: float
-    last: float
-    stages: int
+    weight: float = 0.03
+    first: float = 2.0
+    last: float = -1.0
+    stages: int = 12
     mix: float = 0.0
 
     def __str__(self) -> str:
@@ -80,6 +80,23 @@ class Reweighting:
             f"weight={self.weight:g} q={self.first:g}..{self.last:g} stages={self.stages} "
             f"mix={self.mix:g}"
         )
+
+    def suits(self, problem: Problem) -> bool:
+        """Whether the loss is quadratic, with no trace penalty and room for a wide factor."""
+        return problem.loss.quadratic and float(problem.trace_weight) == 0
+
+    def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
+        """Go through the stages."""
+        W = allowance.wide(seed, allowance.width)
+        if not np.any(W) or W.shape[1] <= problem.rank:  # zero is the optimum; or no room
+            return Begun(problem.operator.space.truncate(W, problem.rank))
+        model, left = allowance.account.model, allowance.left
+        ratio = model.ratio(W.shape[1])
+        top = allowance.spectral[1]
+        X, applications, values = reweighted_start(
+            problem, W, self, top, seed=seed, budget=left / ratio
+        )
+        return Begun(X, applications * ratio, applications, None, values)
 
 
 class _Penalty(Regulariser):
@@ -130,7 +147,7 @@ class _Numbers(eqx.Module):
     scale: Float[AnyArray, ""]
 
     @classmethod
-    def of(cls, schedule: Reweighting, top: float) -> "_Numbers":
+    def of(cls, schedule: ReweightedTrace, top: float) -> "_Numbers":
         s = schedule
         numbers = (s.weight, s.first, s.last, s.stages, s.mix, 2 * max(top, 0.0))
         return cls(*(np.asarray(float(v)) for v in numbers))
@@ -153,8 +170,8 @@ def _penalties(
 
 def _stage(problem: Problem, numbers: _Numbers, W: Any, rank: int, at: _Stage) -> _Stage:
     """Rotate, reweigh, descend a few steps, and shift the data; or find the rank reached."""
-    U, s, _ = jnp.linalg.svd(at.X, full_matrices=False)
-    X, top = U * s[None, :], s[0] ** 2
+    X, s = problem.operator.space.rotated(at.X)
+    top = s[0] ** 2
     shrunk = jnp.maximum(s[rank] ** 2, FLATTEST * top)
     epsilon = jnp.where(at.k == 0, top, jnp.minimum(at.epsilon / 2, shrunk))
     found = s[rank] < GAP * s[rank - 1]
@@ -205,11 +222,11 @@ def _run_stages(
 def reweighted_start(
     problem: Problem,
     X: Float[np.ndarray, "n p"],
-    schedule: Reweighting,
+    schedule: ReweightedTrace,
     top: float,
     *,
     seed: int = 0,
-    budget: int | None = None,
+    budget: float | None = None,
 ) -> tuple[Float[np.ndarray, "n r"], int, Float[np.ndarray, " k"]]:
     """Drive a wide factor to the problem's rank and truncate it.
 
@@ -219,12 +236,12 @@ def reweighted_start(
         With a quadratic loss.
     X : array of shape (n, p)
         Wide factor to begin with, p > rank.
-    schedule : Reweighting
+    schedule : ReweightedTrace
     top : float
         Largest eigenvalue of A*(w² b), which scales the penalty.
     seed : int
         Of the random objective, where the schedule has one.
-    budget : int, optional
+    budget : float, optional
         Applications after which no further stage begins.
 
     Returns
@@ -242,10 +259,11 @@ def reweighted_start(
         W = jnp.asarray(rng.standard_normal((problem.n, k)) / np.sqrt(k))
     most = schedule.stages
     if budget is not None:
-        most = min(most, max(1, budget // STAGE_COST))
+        most = min(most, max(1, int(min(budget, 1e9) // STAGE_COST)))
     numbers = on_device(_Numbers.of(schedule, top))
     limit = jnp.asarray(float(most))
     done = _run_stages(on_device(problem), numbers, jnp.asarray(X), W, limit, problem.rank)
     course = np.asarray(done.course)
     course = course[np.isfinite(course)]
-    return truncate(np.asarray(done.X), problem.rank), int(done.applications), course
+    space = problem.operator.space
+    return space.truncate(np.asarray(done.X), problem.rank), int(done.applications), course

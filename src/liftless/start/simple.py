@@ -1,26 +1,26 @@
-"""Spectral and random starts of any width."""
+"""Spectral and random factors of any width."""
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from liftless._types import AnyArray
 from liftless.certificate import slack_eigenpairs
 from liftless.escape.scale import best_scale
-from liftless.operators import RankOneOperator
 from liftless.problem import Problem
 
 #: Least eigenvalue, relative to the largest, that a spectral start gives each column.
 FLOOR = 1e-3
 #: Standard deviation of the entries of a small random start, relative to the spectral size.
 SMALL = 1e-2
+#: Relative accuracy of the eigenvalues of a start, where they are not computed densely.
+ROUGH = 1e-3
 #: Second word of the seed of every random start.
 STREAM = 11
 
 
 def leading(problem: Problem, width: int) -> tuple[Float[np.ndarray, "n w"], float]:
     """Unscaled spectral factor, and the largest eigenvalue of minus the slack at zero."""
-    values, vectors = slack_eigenpairs(problem, np.zeros((problem.n, 1)), width)
+    values, vectors = slack_eigenpairs(problem, np.zeros((problem.n, 1)), width, accuracy=ROUGH)
     values = -values
     if values[0] <= 0:
         return np.zeros((problem.n, width)), float(values[0])
@@ -71,15 +71,9 @@ def random_start(
     return size * scale * X
 
 
-def used_rows(problem: Problem, operator: RankOneOperator) -> tuple[AnyArray, AnyArray]:
-    """Sensing vectors and data, zero where the row weight is; traceable."""
-    used = problem.omega > 0
-    return jnp.where(used[:, None], operator.a, 0.0), jnp.where(used, problem.b, 0.0)
-
-
-def steps_within(most: int, budget: int | None, first: int, cost: int) -> int:
+def steps_within(most: int, budget: float | None, first: float, cost: float) -> int:
     """Steps of ``cost`` applications that a budget pays for after ``first``, at least one."""
-    return most if budget is None else max(1, min(most, (budget - first) // cost))
+    return most if budget is None else max(1, int(min(most, (budget - first) // cost)))
 
 
 def handed_over(

@@ -1,0 +1,90 @@
+"""The one accountant: what a run may spend, and what it has spent.
+
+Work is counted in applications of A or A* to a factor of the problem's own rank, by the cost model:
+an application in a wide factor counts for more, and so does the elimination in a Newton step.
+Beside it stands the plain number of applications, whatever their width, which is what papers count.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+from liftless.cost import CostModel
+
+
+class Account:
+    """Budget and expense of one run.
+
+    Parameters
+    ----------
+    model : CostModel
+    budget : float
+        Work that may be spent.
+    seconds : float
+        Time after which nothing more is begun.
+
+    Attributes
+    ----------
+    spent : float
+        Work so far.
+    applications : int
+        Applications of A or A* so far, whatever their width.
+    """
+
+    def __init__(
+        self, model: CostModel, budget: float = math.inf, seconds: float = math.inf
+    ) -> None:
+        self.model = model
+        self.seconds = seconds
+        self.began = time.perf_counter()
+        self.spent = 0.0
+        self.applications = 0
+        self._limits = [float(budget)]
+
+    @property
+    def budget(self) -> float:
+        """Work at which the present limit ends."""
+        return self._limits[-1]
+
+    @property
+    def left(self) -> float:
+        """Work within the present limit; 0 once the time is over."""
+        if self.elapsed >= self.seconds:
+            return 0.0
+        return max(0.0, self.budget - self.spent)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.perf_counter() - self.began
+
+    def charge(self, applications: float, columns: int | None = None, work: float = 0.0) -> None:
+        """Book applications to so many columns (the rank's by default), and multiply-adds."""
+        ratio = 1.0 if columns is None else self.model.ratio(columns)
+        self.spent += applications * ratio + (self.model.of(work) if work else 0.0)
+        self.applications += int(applications)
+
+    def steps(self, applications: float, columns: int | None = None, work: float = 0.0) -> int:
+        """Steps of that price that are left, at least one."""
+        ratio = 1.0 if columns is None else self.model.ratio(columns)
+        price = applications * ratio + (self.model.of(work) if work else 0.0)
+        return max(1, int(min(self.left / price, 1e9)))
+
+    @contextlib.contextmanager
+    def within(self, most: float) -> Iterator[None]:
+        """Allow no more than ``most`` inside the context, and never more than is left."""
+        self._limits.append(min(self.budget, self.spent + most))
+        try:
+            yield
+        finally:
+            self._limits.pop()
+
+    @contextlib.contextmanager
+    def beyond(self, most: float) -> Iterator[None]:
+        """Allow ``most`` inside the context, whatever the limit was: for what ends a run."""
+        self._limits.append(self.spent + most)
+        try:
+            yield
+        finally:
+            self._limits.pop()
