@@ -17,8 +17,10 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._version import __version__
 
 if TYPE_CHECKING:
+    from liftless.account import Account as Account
     from liftless.certificate import Certificate as Certificate
     from liftless.certificate import certify as certify
+    from liftless.cost import CostModel as CostModel
     from liftless.descent import ALTO as ALTO
     from liftless.descent import LBFGS as LBFGS
     from liftless.descent import SGD as SGD
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from liftless.descent import Nesterov as Nesterov
     from liftless.descent import NoisyProjected as NoisyProjected
     from liftless.descent import Optax as Optax
+    from liftless.descent import Point as Point
     from liftless.descent import SimulatedAnnealing as SimulatedAnnealing
     from liftless.descent import Stop as Stop
     from liftless.descent import TrustRegion as TrustRegion
@@ -51,12 +54,17 @@ if TYPE_CHECKING:
     from liftless.escape import exact_score as exact_score
     from liftless.escape import oracle as oracle
     from liftless.escape import paper_score as paper_score
+    from liftless.identify import Evidence as Evidence
     from liftless.identify import Identifiability as Identifiability
+    from liftless.identify import Verdict as Verdict
     from liftless.identify import identifiability as identifiability
     from liftless.instances import INSTANCES as INSTANCES
     from liftless.instances import Instance as Instance
     from liftless.instances import make_instance as make_instance
     from liftless.instances import make_ipgd_problem as make_ipgd_problem
+    from liftless.io import LoadedProblem as LoadedProblem
+    from liftless.io import load_problem as load_problem
+    from liftless.io import save_problem as save_problem
     from liftless.ipgd import IPGD as IPGD
     from liftless.ipgd import Descended as Descended
     from liftless.ipgd import IPGDPlus as IPGDPlus
@@ -75,7 +83,9 @@ if TYPE_CHECKING:
     from liftless.lifted import strict_saddle as strict_saddle
     from liftless.lifted import truncated_path as truncated_path
     from liftless.losses import Logistic as Logistic
+    from liftless.losses import Loss as Loss
     from liftless.losses import Squared as Squared
+    from liftless.operators import Amplitudes as Amplitudes
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
@@ -92,14 +102,28 @@ if TYPE_CHECKING:
     from liftless.operators import rip_estimate as rip_estimate
     from liftless.operators import stacked as stacked
     from liftless.problem import Problem as Problem
+    from liftless.recovery import Policy as Policy
     from liftless.recovery import Recovery as Recovery
     from liftless.recovery import recover as recover
     from liftless.regularisers import Balance as Balance
+    from liftless.regularisers import Regulariser as Regulariser
     from liftless.regularisers import Ridge as Ridge
     from liftless.regularisers import balance_bound as balance_bound
-    from liftless.start import Passing as Passing
-    from liftless.start import Reflection as Reflection
-    from liftless.start import Reweighting as Reweighting
+    from liftless.space import Hermitian as Hermitian
+    from liftless.space import Rectangular as Rectangular
+    from liftless.space import Space as Space
+    from liftless.space import Symmetric as Symmetric
+    from liftless.start import Allowance as Allowance
+    from liftless.start import Begun as Begun
+    from liftless.start import Course as Course
+    from liftless.start import DouglasRachford as DouglasRachford
+    from liftless.start import Gaussian as Gaussian
+    from liftless.start import MessagePassing as MessagePassing
+    from liftless.start import OverParameterised as OverParameterised
+    from liftless.start import ReweightedTrace as ReweightedTrace
+    from liftless.start import Spectral as Spectral
+    from liftless.start import Start as Start
+    from liftless.start import course_of as course_of
     from liftless.start import passing_start as passing_start
     from liftless.start import random_start as random_start
     from liftless.start import reflection_start as reflection_start
@@ -107,10 +131,9 @@ if TYPE_CHECKING:
     from liftless.start import spectral_start as spectral_start
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "liftless.certificate": (
-        "Certificate",
-        "certify",
-    ),
+    "liftless.account": ("Account",),
+    "liftless.certificate": ("Certificate", "certify"),
+    "liftless.cost": ("CostModel",),
     "liftless.descent": (
         "ALTO",
         "Adam",
@@ -125,6 +148,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Nesterov",
         "NoisyProjected",
         "Optax",
+        "Point",
         "SGD",
         "SGLD",
         "SimulatedAnnealing",
@@ -147,16 +171,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "oracle",
         "paper_score",
     ),
-    "liftless.identify": (
-        "Identifiability",
-        "identifiability",
-    ),
-    "liftless.instances": (
-        "INSTANCES",
-        "Instance",
-        "make_instance",
-        "make_ipgd_problem",
-    ),
+    "liftless.identify": ("Evidence", "Identifiability", "Verdict", "identifiability"),
+    "liftless.instances": ("INSTANCES", "Instance", "make_instance", "make_ipgd_problem"),
+    "liftless.io": ("LoadedProblem", "load_problem", "save_problem"),
     "liftless.ipgd": (
         "Descended",
         "IPGD",
@@ -178,11 +195,9 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "strict_saddle",
         "truncated_path",
     ),
-    "liftless.losses": (
-        "Logistic",
-        "Squared",
-    ),
+    "liftless.losses": ("Logistic", "Loss", "Squared"),
     "liftless.operators": (
+        "Amplitudes",
         "DenseOperator",
         "DiagonalOperator",
         "EntriesOperator",
@@ -200,19 +215,21 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "stacked",
     ),
     "liftless.problem": ("Problem",),
-    "liftless.recovery": (
-        "Recovery",
-        "recover",
-    ),
-    "liftless.regularisers": (
-        "Balance",
-        "Ridge",
-        "balance_bound",
-    ),
+    "liftless.recovery": ("Policy", "Recovery", "recover"),
+    "liftless.regularisers": ("Balance", "Regulariser", "Ridge", "balance_bound"),
+    "liftless.space": ("Hermitian", "Rectangular", "Space", "Symmetric"),
     "liftless.start": (
-        "Passing",
-        "Reflection",
-        "Reweighting",
+        "Allowance",
+        "Begun",
+        "Course",
+        "DouglasRachford",
+        "Gaussian",
+        "MessagePassing",
+        "OverParameterised",
+        "ReweightedTrace",
+        "Spectral",
+        "Start",
+        "course_of",
         "passing_start",
         "random_start",
         "reflection_start",
@@ -220,9 +237,15 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "spectral_start",
     ),
 }
-#: Where a public name went that is not in this distribution any more.
-_ELSEWHERE = dict.fromkeys(("Attempt", "PEERS", "Peer"), "liftless_papers.compare.peers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
+#: Names of earlier versions.
+_RENAMED = {
+    "Passing": "MessagePassing",
+    "Reflection": "DouglasRachford",
+    "Reweighting": "ReweightedTrace",
+}
+#: Names that are in another distribution.
+_ELSEWHERE = dict.fromkeys(("PEERS", "Attempt", "Peer"), "liftless_papers.compare.peers")
 
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
 
@@ -232,6 +255,7 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         cure = f"it is in {_ELSEWHERE[name]}, of the distribution liftless-papers"
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {cure}")
+    name = _RENAMED.get(name, name)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
@@ -240,4 +264,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted(__all__)

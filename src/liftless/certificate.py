@@ -23,7 +23,8 @@ from jaxtyping import Float
 from liftless._checks import factor, real_number
 from liftless._precision import double, entry
 from liftless._types import AnyArray
-from liftless.linalg import DENSE_LIMIT, extreme_eigenpairs
+from liftless.cost import dense_eigen
+from liftless.linalg import extreme_eigenpairs
 from liftless.operators import backproject
 from liftless.problem import Problem
 
@@ -205,7 +206,7 @@ def _point(
     problem: Problem, X: Float[np.ndarray, "n r"]
 ) -> tuple[FirstOrder, Float[np.ndarray, " 1"], Float[np.ndarray, "n 1"]]:
     """First-order values and the slack's lowest eigenpair, in one compiled call for small n."""
-    if problem.n > DENSE_LIMIT:
+    if not dense_eigen(problem.n):
         return first_order(problem, X), *slack_eigenpairs(problem, X, 1)
     numbers, slack = _values_and_slack(problem, X)
     return _first_order(numbers, X), *extreme_eigenpairs(lambda _: np.asarray(slack), problem.n, 1)
@@ -224,10 +225,18 @@ def _first_order(numbers: tuple, X: Float[np.ndarray, "n r"]) -> FirstOrder:
 
 
 def slack_eigenpairs(
-    problem: Problem, X: Float[np.ndarray, "n r"], k: int, which: str = "lowest"
+    problem: Problem,
+    X: Float[np.ndarray, "n r"],
+    k: int,
+    which: str = "lowest",
+    accuracy: float = 0.0,
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"]]:
-    """Return the k lowest (or highest) eigenpairs of the slack ∇f(X Xᵀ), signs fixed."""
-    return extreme_eigenpairs(lambda W: np.asarray(problem.slack(X, W)), problem.n, k, which)
+    """Return the k lowest (or highest) eigenpairs of the slack ∇f(X Xᵀ), signs fixed.
+
+    ``accuracy`` is that of Lanczos, 0 for machine precision.
+    """
+    space = problem.operator.space
+    return space.eigenpairs(lambda W: np.asarray(problem.slack(X, W)), k, which, accuracy)
 
 
 @entry
@@ -238,7 +247,7 @@ def _dense_hessian(problem: Problem, X: AnyArray) -> AnyArray:
 
 def hessian_extremes(problem: Problem, X: Float[np.ndarray, "n r"]) -> tuple[float, float]:
     """Least and largest eigenvalue of ∇²h(X): dense to n r = 500, Lanczos above."""
-    if X.size <= DENSE_LIMIT:
+    if dense_eigen(X.size):
         matrix = np.asarray(_dense_hessian(problem, X))
         values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
         return float(values[0]), float(values[-1])
@@ -371,7 +380,7 @@ def _dual_shift(problem: Problem, X: np.ndarray, w: np.ndarray, lambda_n: float)
     def product(W: np.ndarray) -> np.ndarray:
         return np.asarray(backproject(problem.operator, w, W))
 
-    if problem.n > DENSE_LIMIT:
+    if not dense_eigen(problem.n):
         least = float(extreme_eigenpairs(product, problem.n, 1, "lowest")[0][0])
         return -lambda_n / least * (1 + 1e-9) if least > 0 else None
     eye = np.eye(problem.n)

@@ -5,8 +5,9 @@ start may be, what an application in a wide factor is charged.  An operator says
 applications takes (:meth:`liftless.SensingOperator.cost`); the rest follows.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 #: What an application costs on its own: entering compiled code, the vector work of a step.  With
 #: it the model follows the time of a step of L-BFGS at n = 100 within a third: 9 µs for one column
@@ -16,6 +17,8 @@ OVERHEAD = 3e5
 QUICK = 1.2e9
 #: Work that a check may take which the answer does not depend on: a fraction of a second.
 CHECK = 2e9
+#: Share of a budget that one over-parameterised descent may take, at some 400 applications.
+WIDE_SHARE, WIDE_APPLICATIONS = 0.5, 400
 #: Numbers that one array may hold without asking: half a gigabyte.
 NUMBERS = 6.4e7
 
@@ -103,3 +106,20 @@ class CostModel:
             middle = (low + high) // 2
             low, high = (middle, high) if self.ratio(middle) <= most else (low, middle)
         return low
+
+
+def affordable_width(problem: Any, budget: float = math.inf, *, square: bool = False) -> int:
+    """Columns of an over-parameterised start.
+
+    Pataki's number, beyond which the factored problem has the convex problem's optimum, or as many
+    as there are rows; less where memory or the budget do not pay for it, and never less than the
+    rank.
+    """
+    space = problem.operator.space
+    pataki = max(problem.rank + 1, space.pataki(problem.m) + 1)
+    most = space.most_columns if square else min(space.most_columns, pataki)
+    most = min(most, max(problem.rank + 1, widest_in_memory(problem.n)))
+    if budget == math.inf:
+        return most
+    model = CostModel(problem.operator, problem.rank)
+    return model.columns(WIDE_SHARE * budget / WIDE_APPLICATIONS, most)

@@ -16,6 +16,7 @@ from liftless._types import AnyArray, Scalar
 from liftless.losses import Loss, Squared
 from liftless.operators import SensingOperator
 from liftless.regularisers import Regulariser
+from liftless.space import Space
 
 Factor = Float[AnyArray, "n r"]
 
@@ -174,7 +175,7 @@ class Problem(eqx.Module):
         if self.b.shape != (m,):
             raise InvalidInput("b", describe(self.b), f"of shape ({m},), one value a measurement")
         self.loss.check(self.b)
-        self.rank = positive_int("rank", rank, most=operator.n)
+        self.rank = positive_int("rank", rank, most=operator.space.most_columns)
         for regulariser in self.regularisers:
             regulariser.check(operator.n, self.rank)
         self.weights = np.ones(m) if weights is None else real_array("weights", weights, 1)
@@ -192,13 +193,18 @@ class Problem(eqx.Module):
         return self.operator.m
 
     @property
+    def space(self) -> Space:
+        """What the factor stands for: the operator's space."""
+        return self.operator.space
+
+    @property
     def degrees_of_freedom(self) -> int:
         """Dimension of the matrices of rank r that the operator is for."""
         return self.operator.degrees_of_freedom(self.rank)
 
     def with_rank(self, rank: int) -> "Problem":
         """Return the same data, another number of columns."""
-        rank = positive_int("rank", rank, most=self.n)
+        rank = positive_int("rank", rank, most=self.space.most_columns)
         return Problem(
             self.operator,
             self.b,

@@ -35,7 +35,7 @@ def run(options: CertifyOptions) -> int:
     del fields["u_n"]
     fields |= {"optimal": found.optimal, "status": status, "problem": loaded.kind}
     fields |= {"n": problem.n, "m": problem.m, "rank": problem.rank, "version": __version__}
-    fields |= distances(X, loaded.truth, problem.operator.split)
+    fields |= distances(X, loaded.truth, problem.operator.space)
     if options.as_json:
         emit_json(fields)
     else:

@@ -1,7 +1,7 @@
 """Deterministic escapes from spurious points, with the directions a lifted problem would show."""
 
 from liftless.escape.base import Candidate, Escape
-from liftless.escape.ladder import Ladder, MultiStepEscape, OracleJump, pataki_width
+from liftless.escape.ladder import Ladder, MultiStepEscape, OracleJump
 from liftless.escape.multi_step import Interval, MultiStep
 from liftless.escape.oracle import Oracle, oracle
 from liftless.escape.scale import best_scale, line_minimisers
@@ -30,5 +30,4 @@ __all__ = [
     "line_minimisers",
     "oracle",
     "paper_score",
-    "pataki_width",
 ]

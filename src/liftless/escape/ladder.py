@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from liftless._errors import InvalidInput
 from liftless.certificate import Certificate
+from liftless.cost import affordable_width
 from liftless.escape import moves
 from liftless.escape.base import Candidate, Escape
 from liftless.escape.multi_step import MultiStep
@@ -23,15 +24,6 @@ def _leaves(X: Factor, certificate: Certificate) -> bool:
     return certificate.lambda_n < 0 and bool(np.any(X))
 
 
-def pataki_width(problem: Problem) -> int:
-    """Width beyond which the factored problem has the convex problem's optimum.
-
-    The least p with p(p+1)/2 > m, at least r + 1, at most n (Pataki 1998; Burer and Monteiro).
-    """
-    p = (math.isqrt(8 * problem.m + 1) - 1) // 2 + 1
-    return min(problem.n, max(problem.rank + 1, p))
-
-
 @dataclass(frozen=True)
 class Ladder(Escape):
     """Every move with its exact amplitude, cheapest local solve for its chance first.
@@ -39,7 +31,14 @@ class Ladder(Escape):
     Order: a fresh over-parameterised factor from the negative part of the slack; two more columns,
     truncated early; a swap of each singular triple for u_n; the γ move.  For r = 1 the swap is the
     β move.
+
+    Parameters
+    ----------
+    budget : float
+        Work of which one descent in a wide factor may take half: it bounds the width.
     """
+
+    budget: float = 6000.0
 
     def candidates(
         self, problem: Problem, X: Factor, certificate: Certificate
@@ -47,7 +46,7 @@ class Ladder(Escape):
         """Candidates one by one, each computed only when it is asked for."""
         if not _leaves(X, certificate):
             return
-        width = pataki_width(problem)
+        width = affordable_width(problem, self.budget)
         if width > problem.rank:
             yield from moves.replace(problem, X, certificate, width)
             yield from moves.lift(problem, X, certificate)

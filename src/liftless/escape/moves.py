@@ -13,6 +13,8 @@ from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
 
+#: Relative accuracy of eigenvalues that only scale a direction, where Lanczos finds them.
+ROUGH = 1e-3
 #: Share of h at which a rank lift stops and truncates: going on costs 30 times more and gains
 #: nothing, since only the direction matters.
 SETTLE_LIFT = 1e-2
@@ -86,7 +88,7 @@ def lift(problem: Problem, X: Factor, certificate: Certificate, extra: int = 2) 
 
     The factor is descended in the wider space until h has fallen to a hundredth, then truncated.
     """
-    values, vectors = slack_eigenpairs(problem, X, min(extra, problem.n))
+    values, vectors = slack_eigenpairs(problem, X, min(extra, problem.n), accuracy=ROUGH)
     columns = vectors[:, values < 0]
     if columns.shape[1] == 0:
         return []
@@ -101,7 +103,7 @@ def lift(problem: Problem, X: Factor, certificate: Certificate, extra: int = 2) 
 
 def replace(problem: Problem, X: Factor, certificate: Certificate, width: int) -> list[Candidate]:
     """A whole new over-parameterised factor from the negative part of the slack."""
-    values, vectors = slack_eigenpairs(problem, X, width)
+    values, vectors = slack_eigenpairs(problem, X, width, accuracy=ROUGH)
     negative = values < 0
     D = vectors[:, negative] * np.sqrt(-values[negative])
     if D.shape[1] == 0:

@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 from liftless._errors import InvalidInput
 from liftless.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, tidy
 from liftless.io import FIGURE_SUFFIXES, atomic_write
-from liftless.operators import balanced
 from liftless.problem import Problem
 from liftless.recovery import Recovery
 
@@ -84,7 +83,7 @@ def recovery_figure(
     figure = new_figure(9.6, 3.1)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
     _course(left, recovery)
-    _matrix(figure, middle, recovery, truth, problem.operator.split)
+    _matrix(figure, middle, recovery, truth)
     _fit(right, problem, recovery)
     figure.suptitle(recovery.certificate.message.split(";")[0], fontsize=9, x=0.01, ha="left")
     save_figure(figure, path)
@@ -123,35 +122,30 @@ def _matrix(
     axes: Axes,
     recovery: Recovery,
     truth: Float[np.ndarray, "n s"] | None,
-    split: int | None,
 ) -> None:
-    X, name = recovery.x, "X Xᵀ" if split is None else "U Vᵀ"
+    X, space = recovery.x, recovery.space
+    name = space.formula
     if X.shape[0] > DRAWN:
-        # A balanced [U; V] has the squared singular values 2σ: of U Vᵀ they are half of them.
-        part = X if split is None else balanced(X, split) / np.sqrt(2)
-        s = np.linalg.svd(part, compute_uv=False) ** 2
+        s = space.spectrum(X)
         axes.bar(np.arange(1, s.size + 1), s, color=BLUE)
-        kind = "eigenvalue" if split is None else "singular value"
+        kind = space.spectrum_name
         tidy(axes, f"{kind.capitalize()}s of the recovered matrix", "number", kind)
         return
-    M = _product(X, split)
+    M = space.matrix(X)
+    complex_ = np.iscomplexobj(M)
+    parts = np.abs(M) if complex_ else M
     top = float(np.abs(M).max()) or 1.0
-    image = axes.imshow(M, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+    image = axes.imshow(parts, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     bar.ax.tick_params(labelsize=7)
-    title = f"Recovered matrix {name}"
+    title = f"Modulus of the recovered {name}" if complex_ else f"Recovered matrix {name}"
     if truth is not None:
-        error = float(np.linalg.norm(M - _product(truth, split)))
+        error = space.distance(X, truth)
         title += f"\n‖{name} − M*‖ = {error:.1e}"
     tidy(axes, title, "column", "row")
     axes.grid(visible=False)
-
-
-def _product(X: Float[np.ndarray, "n r"], split: int | None) -> Float[np.ndarray, "a b"]:
-    """X Xᵀ, or U Vᵀ of a stacked factor."""
-    return X @ X.T if split is None else X[:split] @ X[split:].T
 
 
 def _fit(axes: Axes, problem: Problem, recovery: Recovery) -> None:
@@ -162,5 +156,5 @@ def _fit(axes: Axes, problem: Problem, recovery: Recovery) -> None:
     ends = [min(b.min(), y.min()), max(b.max(), y.max())]
     axes.plot(ends, ends, color=GREY, lw=0.8)
     axes.plot(b, y, ".", color=BLUE, markersize=4 if b.size < 500 else 2)
-    name = "X Xᵀ" if problem.operator.split is None else "U Vᵀ"
+    name = problem.operator.space.formula
     tidy(axes, "Fit of the data", "measured  b", f"fitted  A({name})")

@@ -14,9 +14,10 @@ from liftless.io.forms import FORMS, RECTANGULAR_FORMS, RECTANGULAR_ONLY, is_rec
 from liftless.io.read import Arrays, read_arrays
 from liftless.io.write import write_arrays
 from liftless.losses import LOSSES, Loss
-from liftless.operators import SensingOperator, StackedOperator, factors, stacked
+from liftless.operators import SensingOperator, StackedOperator, stacked
 from liftless.problem import Problem
 from liftless.regularisers import Balance
+from liftless.space import Rectangular
 
 #: Arrays that MATLAB stores as a row or a column.
 VECTORS = ("b", "rows", "cols", "values", "weights", "shape", "row_weights")
@@ -44,10 +45,10 @@ class LoadedProblem:
     @property
     def label(self) -> str:
         """The kind in words, with the sides of a rectangular matrix."""
-        n1 = self.problem.operator.split
-        if n1 is None:
+        space = self.problem.operator.space
+        if not isinstance(space, Rectangular):
             return self.kind
-        return f"rectangular {self.kind}, {n1} x {self.problem.n - n1}"
+        return f"rectangular {self.kind}, {space.n1} x {space.n2}"
 
 
 def load_problem(path: str | os.PathLike, rank: int | None = None) -> LoadedProblem:
@@ -138,9 +139,11 @@ def save_problem(
     if np.any(weights != 1):
         arrays["row_weights"] = weights
     if truth is not None:
-        truth, n1 = factor("truth", truth, problem.n), problem.operator.split
-        both = None if n1 is None else factors(truth, n1)
-        arrays |= {"truth": truth} if both is None else {"U": both[0], "V": both[1]}
+        truth, space = factor("truth", truth, problem.n), problem.operator.space
+        if isinstance(space, Rectangular):
+            arrays["U"], arrays["V"] = space.unpack(truth)
+        else:
+            arrays["truth"] = truth
     write_arrays(path, arrays | dict(extra or {}))
 
 
@@ -209,9 +212,10 @@ def _truth(arrays: Arrays, problem: Problem) -> Float[np.ndarray, "n r"] | None:
         raise InvalidInput("V" if given == ["U"] else "U", "missing", f"present beside {given[0]}")
     if "truth" in arrays:
         raise InvalidInput("truth", "given beside U and V", "left out", "Store one of them.")
-    n1 = problem.operator.split or 0
-    U = factor("U", _column(arrays["U"]), n1)
-    return stacked(U, factor("V", _column(arrays["V"]), problem.n - n1))
+    space = problem.operator.space
+    if not isinstance(space, Rectangular):
+        raise InvalidInput("U", "given", "left out for a symmetric matrix", "Store truth instead.")
+    return space.pack((_column(arrays["U"]), _column(arrays["V"])))
 
 
 def _balance(
@@ -230,15 +234,15 @@ def _balance(
 
 def _stored_balance(problem: Problem) -> Arrays:
     """Arrays that say a matrix is rectangular and how it is balanced; none for a symmetric one."""
-    split = problem.operator.split
-    if split is None:
+    space = problem.operator.space
+    if not isinstance(space, Rectangular):
         if problem.regularisers:
             raise InvalidInput("regularisers", describe(problem.regularisers), "empty to be stored")
         return {}
     weight = 0.0
     for one in problem.regularisers:
-        if not isinstance(one, Balance) or one.split != split or len(problem.regularisers) > 1:
-            must = f"empty or one Balance({split}, ...) to be stored"
+        if not isinstance(one, Balance) or one.split != space.n1 or len(problem.regularisers) > 1:
+            must = f"empty or one Balance({space.n1}, ...) to be stored"
             raise InvalidInput("regularisers", describe(problem.regularisers), must)
         weight = float(one.weight)
     return {"rectangular": np.asarray(1), "balance": np.asarray(weight)}

@@ -11,10 +11,9 @@ from jaxtyping import Float
 
 from liftless._version import __version__
 from liftless.io.write import write_arrays
-from liftless.linalg import matrix_distance
-from liftless.operators import balanced, factors, product_distance
 from liftless.problem import Problem
 from liftless.recovery import Recovery
+from liftless.space import Rectangular, Space, Symmetric
 
 #: Most entries of a rectangular matrix that a result holds whole.
 LARGEST_MATRIX = 10**7
@@ -75,41 +74,30 @@ def result_fields(
         "escapes": [candidate.summary() for candidate in recovery.escapes],
         "version": __version__,
     }
-    n1 = problem.operator.split
-    if n1 is not None:
-        fields |= _rectangular(recovery.x, n1)
-    return fields | distances(recovery.x, truth, n1)
+    space = problem.operator.space
+    if isinstance(space, Rectangular):
+        fields |= _rectangular(recovery.x, space)
+    return fields | distances(recovery.x, truth, space)
 
 
-def _rectangular(X: Float[np.ndarray, "n r"], n1: int) -> dict[str, Any]:
-    U, V = factors(X, n1)
+def _rectangular(X: Float[np.ndarray, "n r"], space: Rectangular) -> dict[str, Any]:
+    U, V = space.unpack(X)
     size = float(np.linalg.norm(U.T @ U) + np.linalg.norm(V.T @ V))
-    B = balanced(X, n1)
     return {
-        "n1": n1,
-        "n2": X.shape[0] - n1,
-        # Columns of a balanced U have the squared lengths σ_i.
-        "singular_values": [float(s) for s in np.sum(B[:n1] ** 2, axis=0)],
+        "n1": space.n1,
+        "n2": space.n2,
+        "singular_values": [float(s) for s in space.spectrum(X)],
         "imbalance": float(np.linalg.norm(U.T @ U - V.T @ V)) / size if size > 0 else 0.0,
     }
 
 
 def distances(
-    X: Float[np.ndarray, "n r"],
-    truth: Float[np.ndarray, "n s"] | None,
-    split: int | None = None,
+    X: Float[np.ndarray, "n r"], truth: Float[np.ndarray, "n s"] | None, space: Space
 ) -> dict[str, float]:
-    """Distance of the matrix from the truth, absolute and relative; empty without a truth.
-
-    The matrix is X Xᵀ, or U Vᵀ where ``split`` is the number of rows of U.
-    """
+    """Distance of the matrix from the truth, absolute and relative; empty without a truth."""
     if truth is None:
         return {}
-    if split is None:
-        distance, size = matrix_distance(X, truth), float(np.linalg.norm(truth.T @ truth))
-    else:
-        distance = product_distance(X, truth, split)
-        size = product_distance(truth, np.zeros_like(truth), split)
+    distance, size = space.distance(X, truth), space.size(truth)
     return {
         "distance": distance,
         "relative_distance": distance / size if size > 0 else math.nan,
@@ -119,7 +107,8 @@ def distances(
 def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str, Any]) -> None:
     """Write the factor and the fields of :func:`result_fields` to ``.npz`` or ``.mat``.
 
-    A rectangular result has ``U``, ``V`` and, up to ten million entries, ``matrix`` U Vᵀ as well.
+    A rectangular result has ``U`` and ``V``, and it and a Hermitian one, up to ten million entries,
+    ``matrix`` as well.
 
     Parameters
     ----------
@@ -136,11 +125,12 @@ def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str
     """
     arrays = {name: _array(value) for name, value in fields.items()}
     X = np.asarray(recovery.x)
-    found = {"factor": X}
-    if "n1" in fields:
-        found["U"], found["V"] = factors(X, fields["n1"])
-        if fields["n1"] * fields["n2"] <= LARGEST_MATRIX:
-            found["matrix"] = found["U"] @ found["V"].T
+    space = recovery.space
+    found = {"factor": recovery.factor}
+    if isinstance(space, Rectangular):
+        found["U"], found["V"] = space.unpack(X)
+    if not isinstance(space, Symmetric) and math.prod(space.shape) <= LARGEST_MATRIX:
+        found["matrix"] = recovery.matrix
     write_arrays(path, found | arrays)
 
 

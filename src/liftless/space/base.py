@@ -110,6 +110,11 @@ class Space(abc.ABC):
     ) -> Float[np.ndarray, " k"]:
         """Norm of the derivatives of the entries (i, j) of the matrix along directions of X."""
 
+    def across(self, directions: Directions, X: Factor, line: int) -> Float[np.ndarray, " lines"]:
+        """:meth:`change` of the entries that a line of the matrix shares with every line."""
+        every = np.arange(self.lines)
+        return self.change(directions, X, np.full(self.lines, line), every)
+
     @abc.abstractmethod
     def pataki(self, measurements: int) -> int:
         """Rank at which, if any matrix fits so many measurements, one of that rank does."""
@@ -147,14 +152,14 @@ class Space(abc.ABC):
     def unpack(self, X: Factor) -> Any:
         """Return what a user calls the factor, from the array X."""
 
-    def row_name(self, k: int) -> str:
-        """Name of row k of X, as a user counts."""
+    def line_name(self, k: int) -> str:
+        """Name of line k of the matrix, as a user counts."""
         return f"row {k}"
 
-    def named(self, rows: Int[np.ndarray, " k"], most: int = 5) -> str:
-        """Names of some rows of X in a phrase, each once."""
-        names = list(dict.fromkeys(self.row_name(int(k)) for k in rows))
-        return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    def named(self, lines: Int[np.ndarray, " k"], most: int = 5) -> str:
+        """Names of some lines of the matrix in a phrase."""
+        names = [self.line_name(int(k)) for k in lines[:most]]
+        return ", ".join(names) + (", ..." if len(lines) > most else "")
 
     def line_of(self, k: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
         """Return the line of the matrix to which rows k of X belong, rows before columns."""
@@ -178,10 +183,12 @@ def widened(X: Float[np.ndarray, "n k"], rank: int) -> Factor:
 def products(
     D: Float[np.ndarray, "d k r"], X: Float[np.ndarray, "k r"]
 ) -> Float[np.ndarray, "d k"]:
+    """Inner products of rows k of each direction with those of X."""
     return np.einsum("dkr,kr->dk", D, X)
 
 
 def rows_of(array: np.ndarray, rows: int, argument: str) -> np.ndarray:
+    """``array`` if it has so many rows, or :class:`InvalidInput`."""
     if array.shape[0] != rows or array.shape[1] < 1:
         must, cure = f"of shape ({rows}, r) with r >= 1", "Transpose it if its rows are columns."
         raise InvalidInput(argument, describe(array), must, cure)

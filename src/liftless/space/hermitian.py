@@ -50,12 +50,12 @@ class Hermitian(Space):
         """(n, n)."""
         return self.order, self.order
 
-    def complex(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "o r"]:
-        """Z of X; traceable."""
+    def complex(self, X: Float[AnyArray, "n r"]) -> Any:
+        """Z of X, a complex array of shape (o, r); traceable."""
         return X[: self.order] + 1j * X[self.order :]
 
-    def real(self, Z: Complex[AnyArray, "o r"]) -> Float[AnyArray, "n r"]:
-        """X of Z; traceable."""
+    def real(self, Z: Complex[AnyArray, "o r"]) -> Any:
+        """X of Z, a real array of shape (2o, r); traceable."""
         if isinstance(Z, np.ndarray):
             return np.concatenate([Z.real, Z.imag])
         return jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
@@ -176,10 +176,6 @@ class Hermitian(Space):
     def unpack(self, X: Factor) -> Complex[np.ndarray, "o r"]:
         """Return Z."""
         return self.complex(X)
-
-    def row_name(self, k: int) -> str:
-        """Return the row of Z to which row k of X belongs."""
-        return f"row {k % self.order}"
 
     def line_of(self, k: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
         """See :meth:`Space.line_of`."""

@@ -99,6 +99,17 @@ class Rectangular(Space):
         moved = products(directions[:, i], X[below]) + products(directions[:, below], X[i])
         return np.sqrt(np.sum(moved * moved, axis=0))
 
+    def across(self, directions: Directions, X: Factor, line: int) -> Float[np.ndarray, " lines"]:
+        """See :meth:`Space.across`; lines of one kind share no entry."""
+        out = np.zeros(self.n)
+        if line < self.n1:
+            every = np.arange(self.n2)
+            out[self.n1 :] = self.change(directions, X, np.full(self.n2, line), every)
+        else:
+            every, column = np.arange(self.n1), np.full(self.n1, line - self.n1)
+            out[: self.n1] = self.change(directions, X, every, column)
+        return out
+
     def pataki(self, measurements: int) -> int:
         """Return Pataki's number for the stacked factor, since the lift is X Xᵀ."""
         return Symmetric(self.n).pataki(measurements)
@@ -122,7 +133,7 @@ class Rectangular(Space):
         """Return (U, V)."""
         return X[: self.n1], X[self.n1 :]
 
-    def row_name(self, k: int) -> str:
+    def line_name(self, k: int) -> str:
         """Return a row of U as "row i", and one of V as "column j"."""
         return f"row {k}" if k < self.n1 else f"column {k - self.n1}"
 

@@ -9,7 +9,6 @@ from liftless.start.base import (
     Begun,
     Given,
     Start,
-    affordable_width,
     checked,
 )
 from liftless.start.course import (
@@ -49,7 +48,6 @@ __all__ = [
     "ReweightedTrace",
     "Spectral",
     "Start",
-    "affordable_width",
     "can_pass",
     "checked",
     "course_of",

@@ -2,7 +2,6 @@
 
 import abc
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from jaxtyping import Float
 from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless.account import Account
-from liftless.cost import CostModel, widest_in_memory
+from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
 from liftless.start.simple import random_start, wide_start
 
@@ -30,8 +29,6 @@ HOPELESS_NEAR = 4.0
 HOPELESS_POOR = 0.1
 #: Applications of a start that takes one eigenproblem and a line.
 START_COST = 4
-#: Share of a budget that one over-parameterised start may take, at some 400 applications.
-WIDE_SHARE, WIDE_APPLICATIONS = 0.5, 400
 
 
 @dataclass(frozen=True)
@@ -190,20 +187,3 @@ def checked(begun: Any, start: Start, problem: Problem) -> Begun:
     X = np.pad(np.asarray(X, float), ((0, 0), (0, problem.rank - X.shape[1])))
     count = round(begun.spent) if begun.applications is None else begun.applications
     return Begun(X, float(begun.spent), int(count), begun.error, begun.values)
-
-
-def affordable_width(problem: Problem, budget: float = math.inf, *, square: bool = False) -> int:
-    """Columns of an over-parameterised start.
-
-    Pataki's number, beyond which the factored problem has the convex problem's optimum, or as many
-    as there are rows; less where memory or the budget do not pay for it, and never less than the
-    rank.
-    """
-    space = problem.operator.space
-    pataki = max(problem.rank + 1, space.pataki(problem.m) + 1)
-    most = space.most_columns if square else min(space.most_columns, pataki)
-    most = min(most, max(problem.rank + 1, widest_in_memory(problem.n)))
-    if budget == math.inf:
-        return most
-    model = CostModel(problem.operator, problem.rank)
-    return model.columns(WIDE_SHARE * budget / WIDE_APPLICATIONS, most)

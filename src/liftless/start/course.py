@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
-from liftless.cost import CostModel
+from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
-from liftless.start.base import Start, affordable_width
+from liftless.start.base import Start
 from liftless.start.message_passing import MessagePassing, can_pass
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
@@ -50,7 +50,9 @@ class Course:
         starts = (*self.first, *self.later)
         if not starts or not all(isinstance(start, Start) for start in starts):
             was = ", ".join(describe(start) for start in starts) or "empty"
-            raise InvalidInput("Course", was, "made of Start objects", "Write Course((Spectral(),)).")
+            raise InvalidInput(
+                "Course", was, "made of Start objects", "Write Course((Spectral(),))."
+            )
 
     def start(self, round_: int) -> Start:
         """Return the start of round ``round_``, counted from 0."""

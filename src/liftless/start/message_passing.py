@@ -155,5 +155,8 @@ def passing_start(
     U, extra = _leading(problem, used)
     first = FIRST_COST + extra
     steps = steps_within(plan.steps, budget, first, STEP_COST)
-    X, watch = _run(problem, used, Numbers.of(plan, steps), G, U, problem.rank)
+    p = plan
+    values = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))
+    numbers = Numbers(*(np.asarray(float(v)) for v in values))
+    X, watch = _run(problem, used, numbers, G, U, problem.rank)
     return handed_over(X, first + STEP_COST * int(watch.k), watch.error)

@@ -19,24 +19,12 @@ from typing import Protocol, TypeVar, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
 from liftless._types import AnyArray
 
 #: Without a fall of the estimated error to this share in so many steps it has stalled.
 FALL = 0.9
-
-
-class Plan(Protocol):
-    """Hyper-parameters of a run."""
-
-    noise: float
-    damping: float
-    fresh: float
-    ready: float
-    patience: int
-    steps: int
 
 
 class Numbers(eqx.Module):
@@ -48,13 +36,6 @@ class Numbers(eqx.Module):
     ready: Float[AnyArray, ""]
     patience: Float[AnyArray, ""]
     steps: Float[AnyArray, ""]
-
-    @classmethod
-    def of(cls, plan: Plan, steps: int) -> "Numbers":
-        """Scalars of a plan, for at most ``steps`` steps."""
-        p = plan
-        numbers = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))
-        return cls(*(np.asarray(float(v)) for v in numbers))
 
 
 class Watch(eqx.Module):

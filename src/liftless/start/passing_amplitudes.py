@@ -6,8 +6,8 @@ with variance V_i in each entry, its mean under ‖w_i‖ = √b_i is
 
     √b_i ρ_q(κ_i) ω_i/‖ω_i‖,   κ_i = √b_i ‖ω_i‖ / V_i,   ρ_q = I_{q/2} / I_{q/2−1},
 
-with q the real dimension of a row and Bessel functions I (von Mises and Fisher); ρ_1 is tanh.  The variance of the entries of X is
-kept as one number, and scaled by the lengths for the rows.
+with q the real dimension of a row and Bessel functions I (von Mises and Fisher); ρ_1 is tanh.  The
+variance of the entries of X is kept as one number, and scaled by the lengths for the rows.
 
 For real rows of r = 1 and large n it finds the truth from m > 1.13 n, the least known for any fast
 method.
@@ -93,7 +93,7 @@ def _step(
 def _spectral_weights(
     rows: Used, b: AnyArray, n: int, q: int, rank: int
 ) -> tuple[AnyArray, AnyArray, AnyArray]:
-    """Lengths (0 for a row that is not used), weights of the spectral matrix, and the prior variance."""
+    """Lengths (0 for a row that is not used), spectral weights, and the prior variance."""
     lengths = rows.lengths()
     root = rows.roots(b)
     total = jnp.sum(lengths)

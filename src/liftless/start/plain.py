@@ -6,7 +6,7 @@ import numpy as np
 
 from liftless.descent import LBFGS, Stop, descend
 from liftless.problem import Problem
-from liftless.start.base import HOPELESS_POOR, START_COST, Allowance, Begun, Start
+from liftless.start.base import START_COST, Allowance, Begun, Start
 from liftless.start.simple import SMALL, random_start, spectral_start
 
 #: Relative to h at zero, where the descent in a wide factor ends and the factor is truncated.
@@ -19,7 +19,7 @@ STUCK = 1e-4
 class Spectral(Start):
     """The spectral estimate of the problem's own rank: leading eigenvectors of A*(w² b)."""
 
-    hopeless = HOPELESS_POOR
+    hopeless = 0.0
 
     def __str__(self) -> str:
         return "spectral"
@@ -41,7 +41,7 @@ class Gaussian(Start):
     """
 
     size: float = SMALL
-    hopeless = HOPELESS_POOR
+    hopeless = 0.0
 
     def __str__(self) -> str:
         return f"random size={self.size:g}"

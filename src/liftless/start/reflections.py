@@ -82,7 +82,7 @@ class DouglasRachford(Start):
 
 
 class _State(eqx.Module):
-    """Steps taken, the iterate (W, or η), the last P_b(W) or low-rank factor, the sets' distance."""
+    """Steps taken, the iterate (W, or η), the last P_b(W) or factor, and the sets' distance."""
 
     k: Float[AnyArray, ""]
     at: AnyArray
@@ -162,7 +162,7 @@ def _reflect_matrix(
 
 
 def reflection_cost(problem: Problem) -> int:
-    """Applications before the first step: those that A* A of the amplitudes, or A A*, is made of."""
+    """Applications before the first step: those that make A* A of the amplitudes, or A A*."""
     amplitudes = problem.operator.amplitudes() is not None
     return 2 * problem.n if amplitudes else 2 * problem.m
 

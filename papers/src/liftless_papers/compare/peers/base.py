@@ -14,18 +14,20 @@ from jaxtyping import Float
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
-from liftless._run import STUCK, can_finish
 from liftless.certificate import first_order
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED
 from liftless.linalg import truncate
 from liftless.problem import Problem
+from liftless.recovery import can_finish
 from liftless.start import random_start, spectral_start
 
 #: Applications of a random start (the line that sizes it) and of a spectral one (A*(b) on top).
 RANDOM_COST, SPECTRAL_COST = 3, 4
 #: Least budget a method can do anything with.
 LEAST_BUDGET = 10
+#: ‖∇h‖ ‖X‖ / h at which a local solve counts as stuck.
+STUCK = 1e-4
 #: Round-off in the last check of success, relative to the level.
 SLACK = 1e-6
 

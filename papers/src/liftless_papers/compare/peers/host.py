@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._run import STUCK
 from liftless._types import AnyArray
 from liftless.problem import Problem
-from liftless_papers.compare.peers.base import Effort
+from liftless_papers.compare.peers.base import STUCK, Effort
 
 Factor = Float[np.ndarray, "n r"]
 

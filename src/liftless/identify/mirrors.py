@@ -1,11 +1,10 @@
 """Other matrices that fit, though none near does: what the Jacobian cannot see.
 
-At rank one, groups of rows that no entry links have each a sign of their own.  At any rank a row of
-the factor whose own square is observed, and beside it entries with fewer than r other rows, lies on
-a sphere and on hyperplanes given by those rows alone: its image in a mirror that holds them has the
-same measurements.  The Jacobian has full rank all the same.  With r other rows the mirror image of
-the row in r − 1 of them misses the last entry only; where that row is free enough to follow,
-descent from there ends at a second exact fit.
+A row of the factor whose own square is observed, and beside it entries with fewer than r other
+rows, lies on a sphere and on hyperplanes given by those rows alone: its image in a mirror that
+holds them has the same measurements.  The Jacobian has full rank all the same.  With r other rows
+the mirror image of the row in r − 1 of them misses the last entry only; where that row is free
+enough to follow, descent from there ends at a second exact fit.
 """
 
 import itertools
@@ -30,20 +29,6 @@ MOST = 40
 STEPS = 40
 #: Two fits differ if their matrices do by this much, relatively; rows below this size are nothing.
 APART, NOTHING = 1e-5, 1e-6
-
-
-def free_signs(problem: Problem, X: Factor) -> int:
-    """Number of unlinked groups of nonzero rows where X has rank one, if there are several; else 0.
-
-    Flipping the sign of one group is no small change, so that the Jacobian does not see it.  For a
-    higher rank the groups turn freely, which it does see.
-    """
-    labels = problem.operator.groups() if X.shape[1] == 1 else None
-    if labels is None:
-        return 0
-    size = np.abs(X[:, 0])
-    count = np.unique(labels[size > NOTHING * size.max()]).size
-    return int(count) if count > 1 else 0
 
 
 def mirrored_fit(problem: Problem, X: Factor) -> tuple[int, Factor] | None:

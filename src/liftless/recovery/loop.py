@@ -4,30 +4,47 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, factor, positive_int, real_number
+from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InputWarning, InvalidInput
 from liftless._precision import double, on_device
-from liftless._rounds import Search, search
-from liftless._run import START_COST, Run, Stopped
 from liftless._threads import few_threads
+from liftless.account import Account
 from liftless.certificate import Certificate, certify, noise_level
+from liftless.cost import CHECK, CostModel, dense_eigen
 from liftless.descent import Method
-from liftless.escape import Candidate, Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
+from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, identifiability
 from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
-from liftless.start import STAGE_COST, over_width
+from liftless.recovery.effort import Effort, Stopped
+from liftless.recovery.policy import Policy
+from liftless.recovery.result import (
+    CERTIFIED,
+    INTERRUPTED,
+    NOT_CONVERGED,
+    UNCERTIFIED,
+    Recovery,
+)
+from liftless.recovery.rounds import Search, search
+from liftless.start import (
+    STAGE_COST,
+    START_COST,
+    Course,
+    Gaussian,
+    Given,
+    OverParameterised,
+    Spectral,
+    Start,
+    course_of,
+    general_course,
+)
 
 Factor = Float[np.ndarray, "n r"]
-
-#: ‖∇h‖ ‖X‖ / h of the point that is reported.
-POLISHED = 1e-10
 
 #: Escapes by the name the command line uses.
 ESCAPES: dict[str, type[Escape]] = {
@@ -38,87 +55,20 @@ ESCAPES: dict[str, type[Escape]] = {
     "jump": OracleJump,
 }
 
-#: Most m (n r)² for which an exact fit is checked for being the only one: a fraction of a second.
-UNIQUE_WORK = 2e9
-
-#: Rules by which the first round can start.
-STARTS = ("auto", "reweighted", "over", "spectral", "random")
-
-#: Status, which is also the exit code of the command line.
-CERTIFIED, NOT_CONVERGED, UNCERTIFIED, INTERRUPTED = 0, 3, 4, 75
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """Result of :func:`recover`; the first names are SciPy's ``OptimizeResult``'s.
-
-    Attributes
-    ----------
-    x : array of shape (n, r)
-        The factor, also called ``factor``.
-    fun : float
-        h at ``x``.
-    success : bool
-        Whether the certificate says ``exact`` or ``global``.
-    status : int
-        0 certified, 3 not converged within the budget, 4 stationary but not certified, 75 stopped
-        by the callback.
-    message : str
-        What happened, the usual cause, and what to pass instead.
-    nit, nfev : int
-        Iterations of local methods, and applications of A or A* to one matrix.
-    certificate : Certificate
-    identifiability : Identifiability or None
-        Whether the measurements determine the matrix near an exact fit, which the certificate does
-        not say; None where the fit is not exact or the check would take long.
-    escapes : tuple of Candidate
-        Every candidate that was tried, with h before, at, and after the local solve.
-    history : tuple of dict
-        One row an event: what was done, h after it, applications so far; with ``trace=True`` also
-        the values of h on the way.  After message passing and reflections, which do not evaluate
-        h, that is NaN, and ``error`` is their own estimate of how far they are.
-    rounds : int
-        Fresh starts used.
-    seed : int
-    seconds : float
-    split : int or None
-        Rows of U where the problem is rectangular and ``x`` stacks [U; V].
-    """
-
-    x: Factor
-    fun: float
-    success: bool
-    status: int
-    message: str
-    nit: int
-    nfev: int
-    certificate: Certificate
-    identifiability: Identifiability | None = field(repr=False)
-    escapes: tuple[Candidate, ...]
-    history: tuple[dict, ...] = field(repr=False)
-    rounds: int
-    seed: int
-    seconds: float
-    split: int | None = None
-
-    @property
-    def factor(self) -> Factor:
-        """The recovered factor X."""
-        return self.x
-
-    @property
-    def matrix(self) -> Float[np.ndarray, "p q"]:
-        """The recovered matrix X Xᵀ, or U Vᵀ of a stacked factor [U; V]."""
-        if self.split is not None:
-            return self.x[: self.split] @ self.x[self.split :].T
-        return self.x @ self.x.T
+#: First starts by the name the command line uses, and the names of whole courses.
+NAMED: dict[str, Start] = {
+    "over": OverParameterised(),
+    "spectral": Spectral(),
+    "random": Gaussian(),
+}
+STARTS = ("auto", "reweighted", *NAMED)
 
 
 @double
 def recover(
     problem: Problem,
     *,
-    start: str | Any = "auto",
+    start: str | Start | Course | Any = "auto",
     escape: str | Escape | None = "ladder",
     method: Method | None = None,
     seed: int = 0,
@@ -128,24 +78,27 @@ def recover(
     rounds: int | None = None,
     callback: Callable[[dict], None] | None = None,
     trace: bool = False,
+    policy: Policy | None = None,
+    max_seconds: float | None = None,
 ) -> Recovery:
     """Recover the low-rank matrix: start, descend, certify, escape, and start afresh.
 
     Parameters
     ----------
     problem : Problem
-    start : {"auto", "reweighted", "over", "spectral", "random"} or array of shape (n, r)
-        Message passing where it is meant for the measurements, then reweighted and
-        over-parameterised starts in turn (the default); over-parameterised descent with a
-        reweighted trace penalty (for the squared loss without a trace penalty of its own; "over"
-        else); plain over-parameterised descent, truncated; the spectral start itself; a small
-        random one; or a given factor.  Later rounds are those of the default, whatever the first
-        was, or of "reweighted".
+    start : str, Start, Course, or factor
+        "auto": message passing where it is meant for the measurements, then reweighted and
+        over-parameterised starts in turn (the default); "reweighted": the course without message
+        passing; "over", "spectral", "random": plain over-parameterised descent, truncated, the
+        spectral start itself, a small random one.  Or any :class:`Start` for the first round, an
+        array of shape (n, r) (a complex one where the space is Hermitian), or a :class:`Course`
+        for all rounds.  After a first start of one's own the rounds are those of the default.
     escape : {"ladder", "single", "multi", "lifted", "jump"}, Escape or None
         What to try at a spurious point.
     method : Method, optional
-        Local method, run to the end from every start.  By default Levenberg–Marquardt for n r up
-        to 1000 and :class:`LBFGS` above, given up early where hopeless.
+        Local method, run to the end from every start; it changes nothing else.  By default
+        Levenberg–Marquardt for n r up to 1000 and :class:`LBFGS` above, given up early where
+        hopeless.
     seed : int
         Of every random start; the only randomness.
     noise : float, optional
@@ -153,13 +106,18 @@ def recover(
     trace_bound : float, optional
         Passed on to :func:`certify`.
     budget : int
-        Applications of A or A* to one matrix after which the search ends.
+        Work after which the search ends, in applications of A or A* to a factor of the problem's
+        rank; wider factors and eliminations are charged by the model of :mod:`liftless.cost`.
     rounds : int, optional
         Most fresh starts; by default as many as the budget pays for, or one without an escape.
     callback : callable, optional
         Called with a dictionary after every local solve; raising ``StopIteration`` ends the run.
     trace : bool
         Keep the values of h along every local solve in ``history``.
+    policy : Policy, optional
+        The constants of the search.
+    max_seconds : float, optional
+        No new step of the search begins after this time.
 
     Returns
     -------
@@ -178,29 +136,33 @@ def recover(
     # Without an escape the run is one plain descent, unless fresh starts are asked for.
     most = 1 if rule is None else math.inf
     limit = float(most if rounds is None else positive_int("rounds", rounds))
-    first = _check_start(problem, start)
+    first, course = _starts(problem, start, budget)
+    policy = policy or Policy()
+    seconds = math.inf if max_seconds is None else real_number("max_seconds", max_seconds, above=0)
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)
-    run = Run(
+    account = Account(CostModel(problem.operator, problem.rank), budget, seconds)
+    effort = Effort(
         on_device(problem),
-        method,
-        budget,
-        callback,
-        trace,
-        noise_level(problem, noise),
+        account,
+        method=method,
+        policy=policy,
+        callback=callback,
+        trace=trace,
+        level=noise_level(problem, noise),
     )
     stopped = False
     with few_threads(problem.n):
         try:
-            search(run, Search(first, rule, seed, limit, trace_bound, noise))
+            search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
         except Stopped:
             stopped = True
-        return _finish(run, seed, stopped, trace_bound, noise, began)
+        return _finish(effort, seed, stopped, trace_bound, noise, began)
 
 
 def _finish(
-    run: Run,
+    effort: Effort,
     seed: int,
     stopped: bool,
     trace_bound: float | None,
@@ -208,31 +170,34 @@ def _finish(
     began: float,
 ) -> Recovery:
     """Polish and certify the best point, and say what happened."""
-    X = run.answer()
-    point = certify(run.problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
+    X, problem = effort.answer(), effort.problem
+    point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
     # A fit within the noise is the best estimate only at the end of its descent.
-    within = point.kind == "exact" and run.level > 0
-    if (within or not point.optimal) and not stopped and run.best is not None:
-        X = run.polish(X, POLISHED, near=within)
-        point = certify(run.problem, X, trace_bound=trace_bound, noise=noise)
+    within = point.kind == "exact" and effort.level > 0
+    if (within or not point.optimal) and not stopped and effort.best is not None:
+        X = effort.polish(X, near=within)
+        # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
+        told = dense_eigen(X.size)
+        point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
     status = _status(point, stopped)
-    unique = _unique(run.problem, X, point)
+    unique = _unique(problem, X, point)
     return Recovery(
         x=X,
         fun=point.objective,
         success=point.optimal,
         status=status,
-        message=_message(status, point, run, unique),
-        nit=run.iterations,
-        nfev=run.spent,
+        message=_message(status, point, effort, unique),
+        nit=effort.iterations,
+        nfev=effort.account.applications,
         certificate=point,
         identifiability=unique,
-        escapes=tuple(run.escapes),
-        history=tuple(run.events),
-        rounds=run.rounds,
+        escapes=tuple(effort.escapes),
+        history=tuple(effort.events),
+        rounds=effort.rounds,
         seed=seed,
         seconds=time.perf_counter() - began,
-        split=run.problem.operator.split,
+        work=effort.account.spent,
+        space=problem.operator.space,
     )
 
 
@@ -246,13 +211,15 @@ def _status(point: Certificate, stopped: bool) -> int:
 
 def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
     """Whether an exact fit is the only one near it, where that is quickly found out."""
-    if point.kind != "exact" or not np.any(X) or problem.m * X.size**2 > UNIQUE_WORK:
+    if point.kind != "exact" or not np.any(X) or float(problem.m) * X.size**2 > CHECK:
         return None
     return identifiability(problem, X)
 
 
-def _message(status: int, point: Certificate, run: Run, unique: Identifiability | None) -> str:
-    head = f"{point.message} {run.rounds} round(s), {len(run.escapes)} escape(s) tried."
+def _message(
+    status: int, point: Certificate, effort: Effort, unique: Identifiability | None
+) -> str:
+    head = f"{point.message} {effort.rounds} round(s), {len(effort.escapes)} escape(s) tried."
     if unique is not None and not unique.identifiable:
         head += f" Other matrices fit as well: {unique.message}"
     cures = {
@@ -276,13 +243,32 @@ def _escape_rule(escape: str | Escape | None) -> Escape | None:
     raise InvalidInput("escape", describe(escape), f"one of {names}, or an Escape")
 
 
-def _check_start(problem: Problem, start: Any) -> str | Factor:
+def _starts(problem: Problem, start: Any, budget: int) -> tuple[Start | None, Course]:
+    """First start where it is not the course's, and the course."""
+    if isinstance(start, type) and issubclass(start, Start):
+        cure = f"Write start={start.__name__}()."
+        raise InvalidInput("start", f"the class {start.__name__}", "a Start", cure)
+    if isinstance(start, Course):
+        return None, start
+    default = course_of(problem, budget)
     if isinstance(start, str):
         if start not in STARTS:
             names = ", ".join(repr(name) for name in STARTS)
-            raise InvalidInput("start", repr(start), f"one of {names}, or a factor")
-        return start
-    X = factor("start", start, problem.n)
+            raise InvalidInput("start", repr(start), f"one of {names}, a Start, or a factor")
+        reweighted = start == "reweighted" and default.patient
+        return NAMED.get(start), general_course(problem, budget) if reweighted else default
+    if not isinstance(start, Start):
+        return Given(_factor(problem, start)), default
+    if not start.suits(problem):
+        kind, loss = type(problem.operator).__name__, problem.loss.name
+        must = f"one that suits a {kind} with {loss} loss"
+        raise InvalidInput("start", str(start), must, "start='auto' chooses.")
+    return start, default
+
+
+def _factor(problem: Problem, start: Any) -> Factor:
+    """Check a given factor and widen it to the rank."""
+    X = problem.operator.space.pack(start)
     if X.shape[1] > problem.rank:
         cure = "Truncate it, or raise the problem's rank."
         raise InvalidInput("start", describe(X), f"at most {problem.rank} columns wide", cure)
@@ -294,31 +280,26 @@ def _check_start(problem: Problem, start: Any) -> str | Factor:
 
 def _warn(problem: Problem, budget: int) -> None:
     """Warn of what the search cannot mend, and say what follows."""
-    m, rank, width = problem.m, problem.rank, over_width(problem)
+    m, rank, space = problem.m, problem.rank, problem.operator.space
+    enough = space.pataki(m)
     if m < problem.degrees_of_freedom:
         text = (
             f"{m} measurements are fewer than the {problem.degrees_of_freedom} degrees of "
-            f"freedom of a rank-{rank} matrix {_shape(problem)}: many matrices fit, and "
+            f"freedom of a rank-{rank} matrix {space.describe()}: many matrices fit, and "
             "the one returned need not be yours. Add measurements or lower the rank."
         )
-        if rank * (rank + 1) // 2 > m:
-            enough = (math.isqrt(8 * m + 1) - 1) // 2
+        if rank > enough:
             text += (
                 f" Rank {rank} is even above Pataki's bound: if any matrix fits, one of rank "
                 f"{enough} does."
             )
         _say(text)
     least = STAGE_COST + START_COST
-    if budget < least and width > rank:
+    if budget < least and min(space.most_columns, max(rank, enough) + 1) > rank:
         _say(
             f"a budget of {budget} applications ends inside the first stage of the first start "
             f"({least}): the answer is no more than that start. Allow some hundreds."
         )
-
-
-def _shape(problem: Problem) -> str:
-    rows = problem.operator.split
-    return f"of order {problem.n}" if rows is None else f"of {rows} × {problem.n - rows}"
 
 
 def _say(text: str) -> None:

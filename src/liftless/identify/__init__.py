@@ -1,0 +1,20 @@
+"""What the measurements leave open: detectors that each return evidence, and one verdict."""
+
+from liftless.identify.examine import identifiability
+from liftless.identify.groups import free_signs, groups
+from liftless.identify.jacobian import MOST, ZERO
+from liftless.identify.mirrors import mirrored_fit
+from liftless.identify.verdict import FINDINGS, Evidence, Identifiability, Verdict
+
+__all__ = [
+    "FINDINGS",
+    "MOST",
+    "ZERO",
+    "Evidence",
+    "Identifiability",
+    "Verdict",
+    "free_signs",
+    "groups",
+    "identifiability",
+    "mirrored_fit",
+]

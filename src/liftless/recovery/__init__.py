@@ -1,0 +1,26 @@
+"""Recovery: starts, local solves, certificates and escapes, until the answer is certified."""
+
+from liftless.recovery.effort import Effort, can_finish
+from liftless.recovery.loop import ESCAPES, STARTS, recover
+from liftless.recovery.policy import Policy
+from liftless.recovery.result import (
+    CERTIFIED,
+    INTERRUPTED,
+    NOT_CONVERGED,
+    UNCERTIFIED,
+    Recovery,
+)
+
+__all__ = [
+    "CERTIFIED",
+    "ESCAPES",
+    "INTERRUPTED",
+    "NOT_CONVERGED",
+    "STARTS",
+    "UNCERTIFIED",
+    "Effort",
+    "Policy",
+    "Recovery",
+    "can_finish",
+    "recover",
+]

@@ -1,0 +1,274 @@
+"""Book-keeping of one recovery: what was spent, tried and found; its local solves."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless.account import Account
+from liftless.certificate import first_order
+from liftless.cost import normal_matrix, normal_work
+from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
+from liftless.descent.loop import FITTED, STATIONARY
+from liftless.escape import Candidate
+from liftless.problem import Problem
+from liftless.recovery.policy import Policy
+from liftless.start import HOPELESS, Allowance, Begun, Start
+
+Factor = Float[np.ndarray, "n r"]
+
+
+def can_finish(problem: Problem) -> bool:
+    """Whether Levenberg–Marquardt is affordable for a problem, and meant for its loss."""
+    return problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)
+
+
+def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
+    """Applications of a step of a method, and multiply-adds of its eliminations."""
+    if not isinstance(method, LevenbergMarquardt):
+        return 3, 0.0
+    price = 3 + problem.operator.jacobian_cost(columns)
+    return price, normal_work(problem.m, problem.n * columns)
+
+
+class Stopped(Exception):
+    """The callback asked for an end."""
+
+
+class Effort:
+    """What one recovery has done so far, and the best point."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        account: Account,
+        *,
+        method: Method | None = None,
+        policy: Policy | None = None,
+        callback: Callable[[dict], None] | None = None,
+        trace: bool = False,
+        level: float = 0.0,
+    ) -> None:
+        self.problem = problem
+        self.account = account
+        self.method = method
+        self.policy = policy or Policy()
+        self.callback = callback
+        self.trace = trace
+        self.level = level
+        self.iterations = 0
+        self.events: list[dict] = []
+        self.escapes: list[Candidate] = []
+        self.rounds = 0
+        self.waiting: list[Descent] = []
+        self.best: Factor | None = None
+        self.latest: Float[np.ndarray, "n p"] | None = None
+        self.least = math.inf
+        self.allowance = Allowance(problem, account)
+        over, rank = self.allowance.width, problem.rank
+        small = problem.n * over <= self.policy.shared_width
+        self.width = max(over, rank + 2) if small else rank
+        self.allowance.padded = self.width
+
+    @property
+    def space(self):
+        """What the factor stands for."""
+        return self.problem.operator.space
+
+    @functools.cached_property
+    def full(self) -> float:
+        """H at zero, over the least that any measurements could reach."""
+        return first_order(self.problem, np.zeros((self.problem.n, self.problem.rank))).full
+
+    @property
+    def target(self) -> float:
+        """Noise level relative to h at zero; NaN for round-off."""
+        return self.fraction(self.level) if self.level > 0 else math.nan
+
+    def fraction(self, level: float) -> float:
+        """``level`` of h relative to h at zero, as :class:`Stop` takes it."""
+        return level / self.full if self.full > 0 else 0.0
+
+    @functools.cached_property
+    def small(self) -> bool:
+        """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
+        return self.method is None and can_finish(self.problem)
+
+    # -- what happened ------------------------------------------------------------------------
+
+    def note(
+        self,
+        event: str,
+        objective: float,
+        values: np.ndarray | None = None,
+        error: float | None = None,
+    ) -> None:
+        """Add a row to the history, and tell the callback."""
+        row = {
+            "event": event,
+            "objective": float(objective),
+            "applications": self.account.applications,
+        }
+        if error is not None:
+            row["error"] = error
+        if values is not None:
+            row["values"] = values
+        self.events.append(row)
+        if self.callback is not None:
+            try:
+                self.callback(row)
+            except StopIteration:
+                raise Stopped from None
+
+    def offer(self, done: Descent) -> None:
+        """Keep the best point of the problem's own rank."""
+        bound = self.least * (1 - self.policy.lower)
+        if (math.isfinite(done.objective) and done.objective < bound) or self.best is None:
+            self.best, self.least = done.X, done.objective
+
+    def answer(self) -> Factor:
+        """Best point so far; before there is one, what the wide descent had, truncated."""
+        if self.best is not None:
+            return self.best
+        if self.latest is not None:
+            return self.space.truncate(self.latest, self.problem.rank)
+        return np.zeros((self.problem.n, self.problem.rank))
+
+    # -- starts -------------------------------------------------------------------------------
+
+    def begun(self, start: Start, begun: Begun) -> None:
+        """Book what a start spent, and note what it handed over."""
+        self.account.spent += begun.spent
+        self.account.applications += begun.applications or 0
+        self.latest = begun.X
+        self.allowance.size = max(self.allowance.size, float(np.linalg.norm(begun.X)))
+        values = begun.values
+        reached = math.nan if values is None or not values.size else float(values[-1])
+        self.note(f"start {start}", reached, values if self.trace else None, begun.error)
+
+    # -- local solves -------------------------------------------------------------------------
+
+    def descend(
+        self,
+        X: Float[np.ndarray, "n p"],
+        kind: str,
+        method: Method,
+        gradient: float,
+        objective: float = math.nan,
+        *,
+        shared: bool = True,
+    ) -> Descent:
+        """Local solve within the budget, at a shared compiled width if so wished.
+
+        ``gradient`` and ``objective`` are the tolerances of :class:`Stop`; padding columns stay
+        zero.
+        """
+        columns = X.shape[1]
+        padding = max(0, self.width - columns) if shared else 0
+        price, work = step_price(self.problem, method, columns)
+        steps = self.account.steps(price, columns, work)
+        level = None if math.isnan(objective) else objective
+        stop = Stop(level, gradient, steps, self.allowance.size / 2)
+        padded = np.pad(X, ((0, 0), (0, padding)))
+        keep = "values" if self.trace else "none"
+        done = descend(self.problem, padded, method, stop, history=keep)
+        done = dataclasses.replace(done, X=done.X[:, :columns])
+        self.account.charge(done.applications, columns, done.iterations * work)
+        self.iterations += done.iterations
+        self.latest = done.X
+        if columns == self.problem.rank:
+            self.offer(done)
+        self.note(kind, done.objective, done.history.get("objective"))
+        return done
+
+    def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
+        """Levenberg–Marquardt at the problem's own rank."""
+        method = LevenbergMarquardt()
+        return self.descend(X, kind, method, gradient, self.target, shared=False)
+
+    def local(self, X: Factor, kind: str, gradient: float) -> Descent:
+        """Descend to round-off, the noise level, or a stationary point."""
+        done = self.descend(X, kind, self.method or LBFGS(), gradient, self.target)
+        if not done.success and self.small and self.account.left > 3 * X.size:
+            done = self.finish(done.X, "finish", gradient)
+        return done
+
+    def attempt(
+        self, X: Factor, kind: str, hopeless: float = HOPELESS, *, later: bool = False
+    ) -> Descent:
+        """Local solve that is given up early where it is hopeless, unless it could be the best.
+
+        Parameters
+        ----------
+        X : array of shape (n, r)
+        kind : str
+        hopeless : float
+            ‖∇h‖ ‖X‖ / h at which it is given up, 0 for never; below :data:`HOPELESS` the start is a
+            poor one, and Levenberg–Marquardt comes only after L-BFGS.
+        later : bool
+            Whether one that could be the best may wait for :meth:`converge_best`.
+        """
+        policy = self.policy
+        if self.method is not None or hopeless == 0:
+            return self.local(X, kind, policy.stuck)
+        least = self.least
+        if self.small and hopeless >= HOPELESS:
+            done = self.finish(X, kind, hopeless)
+        elif self.small:
+            near = max(policy.near, 0.0 if math.isnan(self.target) else self.target)
+            done = self.descend(X, kind, LBFGS(), hopeless, near)
+            if done.status == FITTED:
+                done = self.finish(done.X, "finish", hopeless)
+        else:
+            # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
+            done = self.descend(X, kind, LBFGS(), min(hopeless, HOPELESS), self.target)
+        if done.status == STATIONARY and done.objective < policy.promising * least:
+            if not later or self.level > 0:
+                return self.converge(done.X)
+            self.waiting.append(done)
+        return done
+
+    def converge(self, X: Factor) -> Descent:
+        """Go on from near a stationary point, for a limited work."""
+        go = self.finish if self.small else self.local
+        with self.account.within(self.policy.converge):
+            return go(X, "converge", self.policy.stuck)
+
+    def waits(self, done: Descent) -> bool:
+        """Whether a local solve was left to :meth:`converge_best`."""
+        return any(done is other for other in self.waiting)
+
+    def converge_best(self) -> Descent:
+        """Converge the lowest of the points left to later, and of them all return the best."""
+        waiting, self.waiting = sorted(self.waiting, key=lambda done: done.objective), []
+        kept: list[Factor] = []
+        for done in waiting:
+            near = any(self._same(done.X, X) for X in kept)
+            low = done.objective < self.policy.promising * self.least
+            if len(kept) < self.policy.most_waiting and low and not near:
+                kept.append(done.X)
+                if self.converge(done.X).status == FITTED:
+                    break
+        assert self.best is not None
+        return self.converge(self.best)
+
+    def _same(self, X: Factor, Y: Factor) -> bool:
+        """Whether two points are of one basin, by their matrices."""
+        return self.space.distance(X, Y) <= self.policy.same * self.space.size(Y)
+
+    def settle(
+        self, X: Float[np.ndarray, "n p"], fraction: float, kind: str
+    ) -> Float[np.ndarray, "n r"]:
+        """Descend in a wide factor to a fraction of h(0), then truncate to the rank."""
+        wide = self.descend(X, kind, LBFGS(), self.policy.stuck, fraction)
+        return self.space.truncate(wide.X, self.problem.rank)
+
+    def polish(self, X: Factor, *, near: bool) -> Factor:
+        """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
+        self.callback, self.level = None, 0.0
+        go = self.finish if near and self.small else self.local
+        with self.account.beyond(max(self.policy.polish, self.account.budget // 10)):
+            return go(X, "polish", self.policy.polished).X

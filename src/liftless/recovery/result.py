@@ -1,0 +1,158 @@
+"""What a recovery hands back."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless.certificate import Certificate
+from liftless.escape import Candidate
+from liftless.identify import Identifiability
+from liftless.space import Hermitian, Space
+
+Factor = Float[np.ndarray, "n r"]
+
+#: Status, which is also the exit code of the command line.
+CERTIFIED, NOT_CONVERGED, UNCERTIFIED, INTERRUPTED = 0, 3, 4, 75
+#: Further names of the parts of a result, beside its fields.
+ALIASES = (
+    "X",
+    "factor",
+    "matrix",
+    "objective",
+    "iterations",
+    "applications",
+    "split",
+)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Result of :func:`recover`; the first names are SciPy's ``OptimizeResult``'s.
+
+    Attributes
+    ----------
+    x : array of shape (n, r)
+        The factor, also called ``factor``.
+    fun : float
+        h at ``x``.
+    success : bool
+        Whether the certificate says ``exact`` or ``global``.
+    status : int
+        0 certified, 3 not converged within the budget, 4 stationary but not certified, 75 stopped
+        by the callback.
+    message : str
+        What happened, the usual cause, and what to pass instead.
+    nit, nfev : int
+        Iterations of local methods, and applications of A or A* to one matrix.
+    certificate : Certificate
+    identifiability : Identifiability or None
+        Whether the measurements determine the matrix near an exact fit, which the certificate does
+        not say; None where the fit is not exact or the check would take long.
+    escapes : tuple of Candidate
+        Every candidate that was tried, with h before, at, and after the local solve.
+    history : tuple of dict
+        One row an event: what was done, h after it, applications so far; with ``trace=True`` also
+        the values of h on the way.  After message passing and reflections, which do not evaluate
+        h, that is NaN, and ``error`` is their own estimate of how far they are.
+    rounds : int
+        Fresh starts used.
+    seed : int
+    seconds : float
+    work : float
+        What was spent, in applications to a factor of the problem's own rank: the budget's unit.
+    space : Space
+        What ``x`` stands for.
+    """
+
+    x: Factor
+    fun: float
+    success: bool
+    status: int
+    message: str
+    nit: int
+    nfev: int
+    certificate: Certificate
+    identifiability: Identifiability | None = field(repr=False)
+    escapes: tuple[Candidate, ...]
+    history: tuple[dict, ...] = field(repr=False)
+    rounds: int
+    seed: int
+    seconds: float
+    work: float
+    space: Space
+
+    @property
+    def split(self) -> int | None:
+        """Rows of U where the problem is rectangular and ``x`` stacks [U; V]."""
+        return getattr(self.space, "n1", None)
+
+    @property
+    def X(self) -> Factor:
+        """The array X of shape (n, r); also called ``x``."""
+        return self.x
+
+    @property
+    def objective(self) -> float:
+        """H at X; also called ``fun``."""
+        return self.fun
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of local methods; also called ``nit``."""
+        return self.nit
+
+    @property
+    def applications(self) -> int:
+        """Applications of A or A* to one matrix; also called ``nfev``."""
+        return self.nfev
+
+    @property
+    def factor(self) -> Any:
+        """The factor as the space has it: X, the stacked [U; V], or a complex Z."""
+        return self.space.unpack(self.x) if isinstance(self.space, Hermitian) else self.x
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The recovered matrix X Xᵀ, U Vᵀ or Z Z*."""
+        return self.space.matrix(self.x)
+
+    def keys(self) -> list[str]:
+        """Names that the result can be subscripted with."""
+        return [f.name for f in dataclasses.fields(self)]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in (*self.keys(), *ALIASES):
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:>14}: {text}" for name, text in self._rows())
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:right'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in self._rows()
+        )
+        return f"<table>{cells}</table>"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """The result in about eight lines."""
+        unique, point = self.identifiability, self.certificate
+        known = "not looked into" if unique is None else ("yes" if unique.identifiable else "NO")
+        spectrum = ", ".join(f"{s:.4g}" for s in self.space.spectrum(self.x)[:5])
+        more = ", ..." if self.x.shape[1] > 5 else ""
+        return [
+            ("kind", f"{point.kind} (success {self.success}, status {self.status})"),
+            ("matrix", f"{self.space.formula} {self.space.describe()}, rank {self.x.shape[1]}"),
+            (f"{self.space.spectrum_name}s", spectrum + more),
+            ("objective", f"{self.fun:.6g} (optimum >= {point.lower_bound:.6g})"),
+            ("determined", known),
+            ("applications", f"{self.nfev} in {self.rounds} round(s), {len(self.escapes)} escapes"),
+            ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
+            ("message", self.message),
+        ]

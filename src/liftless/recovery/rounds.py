@@ -1,0 +1,133 @@
+"""Rounds of a recovery: a start, a local solve, and escapes from the lowest level so far."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from liftless.certificate import Certificate, certify
+from liftless.descent import Descent
+from liftless.descent.loop import FITTED
+from liftless.escape import Candidate, Escape
+from liftless.recovery.effort import Effort, Factor
+from liftless.start import HOPELESS, HOPELESS_POOR, Course, Start, checked
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search is told.
+
+    Attributes
+    ----------
+    first : Start or None
+        Start of the first round, where it is not the course's.
+    course : Course
+    rule : Escape or None
+    seed : int
+    limit : float
+        Most rounds.
+    trace_bound, noise : float or None
+        As for :func:`liftless.certify`.
+    """
+
+    first: Start | None
+    course: Course
+    rule: Escape | None
+    seed: int
+    limit: float
+    trace_bound: float | None
+    noise: float | None
+
+
+def search(effort: Effort, plan: Search) -> None:
+    """Rounds until the answer is certified, or the budget or the limit is reached."""
+    idle, climbed = 0, math.inf
+    lower = 1 - effort.policy.lower
+    while effort.account.left > 0 and effort.rounds < plan.limit:
+        before = effort.least
+        given = plan.first if effort.rounds == 0 else None
+        start = given or plan.course.start(effort.rounds)
+        patient = given is None and plan.course.patient
+        done = _round(effort, start, plan.seed, patient)
+        effort.rounds += 1
+        if done.status == FITTED:
+            return
+        # A point that waits to be converged cannot be certified yet.
+        if patient and effort.least < before and not effort.waits(done) and _optimal(effort, plan):
+            return
+        # Where the rounds' own starts are good, the whole ladder comes once a cycle; else always.
+        due = not patient or effort.rounds == plan.limit or plan.course.cycle_ends(effort.rounds)
+        # A level is climbed from once: another round that ends at it has nothing new to offer.
+        if due and effort.best is not None and effort.least < climbed * lower:
+            climbed = effort.least
+            stuck = effort.converge_best() if patient else done
+            if stuck.status == FITTED or _climb(effort, stuck, plan):
+                return
+            climbed = min(climbed, effort.least)
+        idle = 0 if effort.least < before * lower else idle + 1
+        if plan.noise is not None and idle >= effort.policy.noisy_rounds:
+            return
+
+
+def _round(effort: Effort, start: Start, seed: int, patient: bool) -> Descent:
+    """Start and local solve of one round; one that could be the best may wait if patient."""
+    allowance = effort.allowance
+    allowance.first = effort.rounds == 0
+    begun = start.begin(effort.problem, seed + effort.rounds, allowance)
+    begun = checked(begun, start, effort.problem)
+    effort.begun(start, begun)
+    return effort.attempt(begun.X, "descent", start.hopeless, later=patient)
+
+
+def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Certificate:
+    """Certify a point on the run's account."""
+    point = certify(
+        effort.problem, X, trace_bound=plan.trace_bound, noise=plan.noise, second_order=False
+    )
+    effort.account.charge(2)
+    effort.note(f"certified {point.kind}", objective)
+    return point
+
+
+def _optimal(effort: Effort, plan: Search) -> bool:
+    """Whether the best point so far is certified."""
+    if effort.best is None:
+        return False
+    return _certified(effort, plan, effort.best, effort.least).optimal
+
+
+def _climb(effort: Effort, done: Descent, plan: Search) -> bool:
+    """Escape from stuck points while that lowers h; whether the end is reached."""
+    while effort.account.left > 0:
+        point = _certified(effort, plan, done.X, done.objective)
+        if point.optimal:
+            return True
+        if plan.rule is None:
+            return False
+        lower = _try(effort, plan.rule.candidates(effort.problem, done.X, point), done)
+        if lower is None:
+            return False
+        done = lower
+        if done.status == FITTED:
+            return True
+    return False
+
+
+def _try(effort: Effort, candidates: Iterable[Candidate], done: Descent) -> Descent | None:
+    """Judge candidates after their local solve; the first that ends lower wins."""
+    for candidate in candidates:
+        if effort.account.left <= 0:
+            return None
+        effort.account.charge(effort.policy.candidate)
+        X = candidate.point
+        if candidate.settle is not None:
+            whole = candidate.kind == "replace"
+            level = candidate.settle * (1.0 if whole else effort.fraction(done.objective))
+            X = effort.settle(X, level, f"{candidate.kind} (wide)")
+        # What descent in a wide factor leaves is as good as the rounds' own starts.
+        hopeless = HOPELESS_POOR if candidate.settle is None else HOPELESS
+        after = effort.attempt(X, candidate.kind, hopeless)
+        effort.escapes.append(dataclasses.replace(candidate, objective_after=after.objective))
+        if after.objective < done.objective * (1 - effort.policy.lower):
+            return after
+    return None
