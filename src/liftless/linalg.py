@@ -83,7 +83,15 @@ def _lanczos(
     end = "SA" if which == "lowest" else "LA"
     subspace = min(n - 1, max(2 * k + 1, 20) if accuracy else max(4 * k + 1, 40))
     v0 = start_vector(n).astype(dtype)
-    found: Any = eigsh(operator, k=k, which=end, v0=v0, ncv=subspace, maxiter=100 * n, tol=accuracy)
+    found: Any = eigsh(
+        operator,
+        k=k,
+        which=end,
+        v0=v0,
+        ncv=subspace,
+        maxiter=100 * n,
+        tol=accuracy,  # pyright: ignore[reportArgumentType]
+    )
     return found
 
 

@@ -30,6 +30,7 @@ from liftless.operators import (
 )
 from liftless.problem import Problem
 from liftless.regularisers import Balance
+from liftless.space import Rectangular
 
 #: Second part of every seed, so that these draws share nothing with the other instances.
 STREAM = 20260
@@ -351,13 +352,14 @@ def _made(
         real_number("scale", scale, above=0.0),
         real_number("balance", balance, least=0.0),
     )
-    split, name = operator.split, "sparse"
+    space, name = operator.space, "sparse"
+    split = space.n1 if isinstance(space, Rectangular) else 0
     if family != "sparse":
-        name = f"{family}-{'sym' if split is None else 'rect'}"
-    width = (operator.n if split is None else split) if width is None else width
+        name = f"{family}-{'rect' if split else 'sym'}"
+    width = (split or operator.n) if width is None else width
     width = positive_int("width", width, least=truth.shape[1], most=operator.n)
     regularisers = ()
-    if split is not None and balance > 0:
+    if split and balance > 0:
         regularisers = (Balance(split, 4 * balance / scale),)
     problem = Problem(operator, b, width, loss=loss, regularisers=regularisers)
     return IpgdProblem(name, problem, truth, truth.shape[1], scale, printed)

@@ -1,15 +1,11 @@
 """The IPGD paper's matrix problems as named instances, at the rank of their truth."""
 
-import functools
 from typing import Any
-
-import numpy as np
-from jaxtyping import Float
 
 from liftless._checks import positive_int
 from liftless.instances.base import Instance
 from liftless.instances.ipgd import SPECTRUM, IpgdProblem, completion, one_bit, sensing
-from liftless.operators import factors
+from liftless.space import Rectangular
 
 #: The paper, as references name it.
 IPGD = "Implicit Regularization of Infinitesimally-perturbed Gradient Descent, Section 7"
@@ -77,7 +73,7 @@ def _instance(
     made: IpgdProblem, parameters: dict[str, Any], description: str, equation: str
 ) -> Instance:
     """Return the problem at the rank of its truth, without the factor ``scale``."""
-    split = made.problem.operator.split
+    space = made.problem.operator.space
     return Instance(
         name=made.name,
         problem=made.problem.with_rank(made.rank),
@@ -87,11 +83,5 @@ def _instance(
         parameters=parameters,
         description=description,
         reference=f"{IPGD}, eq. {equation}",
-        readout=None if split is None else functools.partial(product, n1=split),
+        readout=space.matrix if isinstance(space, Rectangular) else None,
     )
-
-
-def product(X: Float[np.ndarray, "n r"], n1: int) -> Float[np.ndarray, "n1 n2"]:
-    """U Vᵀ of a stacked factor."""
-    U, V = factors(X, n1)
-    return U @ V.T

@@ -70,7 +70,8 @@ class SensingOperator(eqx.Module):
         super().__init_subclass__(**keywords)
         own = cls.__dict__
         if "space" in own and "n" not in own and "n" not in own.get("__annotations__", {}):
-            cls.n = property(lambda self: self.space.n, doc="Rows of the array X.")
+            whole = property(lambda self: self.space.n, doc="Rows of the array X.")
+            type.__setattr__(cls, "n", whole)
 
     @property
     def space(self) -> Space:

@@ -1,6 +1,6 @@
 """Recovery: starts, local solves, certificates and escapes, until the answer is certified."""
 
-from liftless.recovery.effort import Effort, can_finish
+from liftless.recovery.effort import Effort, can_finish, step_price
 from liftless.recovery.loop import ESCAPES, STARTS, recover
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
@@ -23,4 +23,5 @@ __all__ = [
     "Recovery",
     "can_finish",
     "recover",
+    "step_price",
 ]

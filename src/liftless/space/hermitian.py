@@ -57,7 +57,7 @@ class Hermitian(Space):
     def real(self, Z: Complex[AnyArray, "o r"]) -> Any:
         """X of Z, a real array of shape (2o, r); traceable."""
         if isinstance(Z, np.ndarray):
-            return np.concatenate([Z.real, Z.imag])
+            return np.concatenate([np.real(Z), np.imag(Z)])
         return jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
 
     def matrix(self, X: Factor) -> np.ndarray:

@@ -18,7 +18,6 @@ import numpy as np
 from liftless.descent import Stop, descend
 from liftless.identify import identifiability
 from liftless.instances import Instance
-from liftless.linalg import matrix_distance, truncate
 from liftless.problem import Problem
 from liftless_papers.compare.cells import Cell
 from liftless_papers.compare.peers import Attempt, Peer
@@ -136,7 +135,8 @@ def prepare(cell: Cell, seed: int) -> Prepared:
     # Of a truth of lower rank than sought, the Jacobian is judged among matrices of its rank.
     s = np.linalg.svd(truth, compute_uv=False)
     rank = max(1, int(np.sum(s > NULL * s[0])))
-    found = identifiability(problem.with_rank(rank), truncate(truth, rank))
+    space = problem.operator.space
+    found = identifiability(problem.with_rank(rank), space.truncate(truth, rank))
     return Prepared(instance, full, level, found.rank, found.dof, bool(found.identifiable))
 
 
@@ -239,8 +239,8 @@ def _verdict(trial: Trial, ready: Prepared, X: np.ndarray | None) -> Row:
         truth = ready.instance.truth
         assert truth is not None
         if not trial.cell.noisy:
-            size = float(np.linalg.norm(truth.T @ truth))
-            right = bool(matrix_distance(X, truth) <= RIGHT * size)
+            space = ready.instance.problem.operator.space
+            right = bool(space.distance(X, truth) <= RIGHT * space.size(truth))
     success = (fitted and right is not False) if ready.identifiable else None
     return {
         "success": success,

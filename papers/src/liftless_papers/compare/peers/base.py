@@ -3,7 +3,6 @@
 import abc
 import importlib
 import math
-import time
 from dataclasses import dataclass
 from types import ModuleType
 from typing import ClassVar
@@ -14,12 +13,13 @@ from jaxtyping import Float
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
+from liftless.account import Account
 from liftless.certificate import first_order
+from liftless.cost import CostModel
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED
-from liftless.linalg import truncate
 from liftless.problem import Problem
-from liftless.recovery import can_finish
+from liftless.recovery import can_finish, step_price
 from liftless.start import random_start, spectral_start
 
 #: Applications of a random start (the line that sizes it) and of a spectral one (A*(b) on top).
@@ -171,12 +171,11 @@ class Effort:
     ) -> None:
         if not isinstance(problem, Problem):
             raise InvalidInput("problem", describe(problem), "a Problem")
-        self.budget = positive_int("budget", budget, least=LEAST_BUDGET)
+        budget = positive_int("budget", budget, least=LEAST_BUDGET)
         self.seed = positive_int("seed", seed, least=0)
         self.seconds = (
             seconds if seconds == math.inf else real_number("seconds", seconds, above=0.0)
         )
-        self.began = time.perf_counter()
         self.original = problem
         self.problem = on_device(problem)
         self.best = np.zeros((problem.n, problem.rank))
@@ -187,26 +186,17 @@ class Effort:
         self.goal = max(real_number("target", target, least=0.0) * zero.excess, noisy)
         self.least = zero.objective
         self.fitted = zero.excess <= self.goal
-        self.spent = 0
+        model = CostModel(problem.operator, problem.rank)
+        self.account = Account(model, budget, self.seconds)
         self.size = 0.0
         self.starts = 0
 
     # -- limits -------------------------------------------------------------------------------
 
     @property
-    def left(self) -> int:
-        """Applications still in the budget."""
-        return max(0, self.budget - self.spent)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the call."""
-        return time.perf_counter() - self.began
-
-    @property
     def over(self) -> bool:
         """Whether there is nothing left to do, or to spend."""
-        return self.fitted or self.left < LEAST_BUDGET or self.elapsed >= self.seconds
+        return self.fitted or self.account.left < LEAST_BUDGET
 
     # -- starts -------------------------------------------------------------------------------
 
@@ -226,12 +216,12 @@ class Effort:
         first = spectral and self.starts == 0
         self.starts += 1
         if first:
-            self.spent += SPECTRAL_COST
+            self.account.charge(SPECTRAL_COST, columns)
             X = spectral_start(self.problem, columns)
             if np.any(X):
                 self.size = max(self.size, float(np.linalg.norm(X)))
                 return X
-        self.spent += RANDOM_COST
+        self.account.charge(RANDOM_COST, columns)
         X = random_start(self.problem, columns, self.draw(), size=size)
         # A small start is not stuck merely because it is small: the rule looks as far as this.
         self.size = max(self.size, float(np.linalg.norm(X)) / size)
@@ -245,33 +235,34 @@ class Effort:
         By default L-BFGS with the exact step, and Levenberg–Marquardt where that ends in round-off
         short of both.
         """
-        done = self.descend(X, LBFGS() if method is None else method, self.goal, 3)
+        done = self.descend(X, LBFGS() if method is None else method, self.goal)
         able = method is None and can_finish(self.problem)
         ended = done.success or not math.isfinite(done.objective)
-        if able and not ended and self.left > 3 * X.size:
-            # A step there costs a Jacobian on top.
-            cost = 3 + self.problem.operator.jacobian_cost(X.shape[1])
-            done = self.descend(done.X, LevenbergMarquardt(), self.goal, cost)
+        if able and not ended and self.account.left > 3 * X.size:
+            done = self.descend(done.X, LevenbergMarquardt(), self.goal)
         return done
 
     def settle(self, X: Float[np.ndarray, "n w"], fraction: float) -> Float[np.ndarray, "n r"]:
         """Descend in a wide factor to a fraction of h at zero, then truncate to the rank."""
-        wide = self.descend(X, LBFGS(), fraction * self.full, 3)
-        return truncate(wide.X, self.problem.rank)
+        wide = self.descend(X, LBFGS(), fraction * self.full)
+        return self.problem.operator.space.truncate(wide.X, self.problem.rank)
 
     def descend(
         self,
         X: Float[np.ndarray, "n w"],
         method: Method,
         goal: float,
-        cost: int,
         gradient: float = STUCK,
+        price: int | None = None,
     ) -> Descent:
-        """Run a method within the budget; ``cost`` is what one step of it costs."""
-        steps = max(0, (self.left - 2) // cost)
+        """Run a method within the budget; ``price`` is a step's, if not L-BFGS's or LM's."""
+        columns = X.shape[1]
+        usual, work = step_price(self.problem, method, columns)
+        price = usual if price is None else price
+        steps = self.account.steps(price, columns, work)
         stop = Stop(goal / self.full, gradient, steps, self.size / 2)
         done = descend(self.problem, X, method, stop)
-        self.spent += done.applications
+        self.account.charge(done.applications, columns, done.iterations * work)
         if X.shape[1] == self.problem.rank:
             reached = done.status == FITTED and goal <= self.goal
             self.offer(done.X, done.objective, fitted=reached)
@@ -287,14 +278,14 @@ class Effort:
 
     def attempt(self, message: str) -> Attempt:
         """Evaluate the best point afresh, and say why the search ended."""
-        seconds = self.elapsed
+        seconds = self.account.elapsed
         point = first_order(self.problem, self.best)
         success = point.excess <= self.goal * (1 + SLACK)
         return Attempt(
             X=self.best,
             objective=point.objective,
             success=success,
-            applications=self.spent,
+            applications=self.account.applications,
             seconds=seconds,
             starts=self.starts,
             message=message or self._reason(success),
@@ -303,5 +294,5 @@ class Effort:
     def _reason(self, success: bool) -> str:
         if success:
             return f"The data are fitted after {self.starts} start(s)."
-        limit = "time" if self.elapsed >= self.seconds else "budget"
+        limit = "time" if self.account.elapsed >= self.seconds else "budget"
         return f"The {limit} ended after {self.starts} start(s); pass a larger one to go on."

@@ -82,7 +82,7 @@ class Relaxation(Peer):
         posed = self.pose(cp, M, residual, radius)
         options = dict(OPTIONS[self.solver])
         if effort.seconds < math.inf:
-            options[TIME_LIMIT[self.solver]] = max(effort.seconds - effort.elapsed, 1e-3)
+            options[TIME_LIMIT[self.solver]] = max(effort.seconds - effort.account.elapsed, 1e-3)
         with warnings.catch_warnings():
             # An inaccurate solution is refined all the same, and its status reported.
             warnings.filterwarnings("ignore", message="Solution may be inaccurate")

@@ -51,9 +51,9 @@ class Evaluations:
 
     def _spend(self, cost: int) -> None:
         effort = self.effort
-        if effort.left < cost or effort.elapsed >= effort.seconds:
+        if effort.account.left < cost:
             raise Enough
-        effort.spent += cost
+        effort.account.charge(cost)
 
     def value(self, X: Factor) -> float:
         """h(X) − its least conceivable value, over the same at zero."""

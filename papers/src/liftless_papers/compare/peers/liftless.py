@@ -31,16 +31,17 @@ class Liftless(Peer):
 
         def watch(row: dict[str, Any]) -> None:
             del row
-            if effort.elapsed >= effort.seconds:
+            if effort.account.elapsed >= effort.seconds:
                 raise StopIteration
 
         done = recover(
             effort.original,
-            budget=effort.budget,
+            budget=int(effort.account.budget),
             seed=effort.seed,
             noise=self.noise,
             callback=watch if effort.seconds < float("inf") else None,
         )
-        effort.spent, effort.starts = done.nfev, done.rounds
+        effort.account.spent, effort.account.applications = done.work, done.nfev
+        effort.starts = done.rounds
         effort.offer(done.x, float(done.fun), fitted=False)
         return done.message

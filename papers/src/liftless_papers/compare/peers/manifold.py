@@ -36,8 +36,8 @@ class Manifold(Peer):
             X = effort.start(spectral=True)
             limits = {
                 "max_time": 1e9,
-                "max_iterations": effort.budget,
-                "max_cost_evaluations": effort.budget,
+                "max_iterations": int(effort.account.budget),
+                "max_cost_evaluations": int(effort.account.budget),
                 "min_gradient_norm": 0.0,
                 "min_step_size": LEAST_STEP * float(np.linalg.norm(X)),
                 "verbosity": 0,

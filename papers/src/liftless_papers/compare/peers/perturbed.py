@@ -48,7 +48,7 @@ class PerturbedDescent(Peer):
     def search(self, effort: Effort) -> str:
         """Run from one start, with a smaller step only if it diverges."""
         spectral = spectral_start(effort.problem, effort.problem.rank)
-        effort.spent += SPECTRAL_COST
+        effort.account.charge(SPECTRAL_COST)
         X = effort.start(spectral=False)
         at = spectral if np.any(spectral) else X
         step = self.step / _largest_curvature(effort, at)
@@ -56,7 +56,7 @@ class PerturbedDescent(Peer):
         while not effort.over:
             seed = effort.draw() % 2**32
             method = PerturbedGradientDescent(step, radius, self.threshold, self.wait, seed)
-            done = effort.descend(X, method, effort.goal, 2, gradient=0.0)
+            done = effort.descend(X, method, effort.goal, gradient=0.0, price=2)
             if done.status != DIVERGED:
                 break
             step /= 4
@@ -66,9 +66,9 @@ class PerturbedDescent(Peer):
 def _largest_curvature(effort: Effort, X: Float[np.ndarray, "n r"]) -> float:
     """Largest Hessian eigenvalue at X by a few power steps from X itself."""
     D, value = X / np.linalg.norm(X), 1.0
-    for _ in range(min(POWER_STEPS, effort.left // POWER_COST)):
+    for _ in range(min(POWER_STEPS, int(effort.account.left // POWER_COST))):
         image = np.asarray(effort.problem.hessian_product(X, D))
-        effort.spent += POWER_COST
+        effort.account.charge(POWER_COST)
         value = float(np.linalg.norm(image))
         if value == 0:
             return 1.0

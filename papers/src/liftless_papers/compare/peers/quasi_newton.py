@@ -38,8 +38,8 @@ class QuasiNewton(Peer):
             "ftol": 0.0,
             "gtol": 0.0,
             "maxcor": self.memory,
-            "maxiter": effort.budget,
-            "maxfun": effort.budget,
+            "maxiter": int(effort.account.budget),
+            "maxfun": int(effort.account.budget),
         }
         while not effort.over:
             X = effort.start(spectral=True)

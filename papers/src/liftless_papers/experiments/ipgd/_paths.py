@@ -15,6 +15,7 @@ from liftless.ipgd import Descended, IPGDPlus, OfProblem, ipgd_batch
 from liftless.ipgd.deviation import Deviation, Growth, deviation_along, residual_growth
 from liftless.ipgd.region import RectangularRegion, Region, SparseRegion, SymmetricRegion, split
 from liftless.problem import Problem
+from liftless.space import Rectangular
 from liftless_papers.experiments.base import Row
 
 #: Problems of Figure 4, in its order, and their names in words.
@@ -74,8 +75,10 @@ def region_of(made: IpgdProblem) -> Region:
     """Return the implicit region of section 7 for one of the problems."""
     if made.name == "sparse":
         return SparseRegion.of(made.truth)
-    rows = made.problem.operator.split
-    return SymmetricRegion(made.rank) if rows is None else RectangularRegion(made.rank, rows)
+    space = made.problem.operator.space
+    if isinstance(space, Rectangular):
+        return RectangularRegion(made.rank, space.n1)
+    return SymmetricRegion(made.rank)
 
 
 def courses(

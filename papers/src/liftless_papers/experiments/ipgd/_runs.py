@@ -108,8 +108,7 @@ def recovered(made: IpgdProblem, X: Float[np.ndarray, "n r"]) -> float:
         if made.name == "sparse":
             u, v = np.split(Z[:, 0], 2)
             return u * u - v * v
-        rows = made.problem.operator.split
-        return Z @ Z.T if rows is None else Z[:rows] @ Z[rows:].T
+        return made.problem.operator.space.matrix(Z)
 
     if not np.abs(X).max() < LOST:
         return float("nan")
