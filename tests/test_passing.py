@@ -19,19 +19,19 @@ from liftless import (
 from liftless.linalg import matrix_distance
 from liftless.operators import SensingOperator
 from liftless.start import (
+    AMPLITUDES,
     GENERAL,
     ISOTROPIC,
-    RANK_ONE,
-    Passing,
-    Reflection,
+    DouglasRachford,
+    MessagePassing,
     can_pass,
     course_of,
     passing_start,
     reflection_start,
 )
 from liftless.start.passing import Watch
+from liftless.start.passing_amplitudes import bessel_ratio
 from liftless.start.passing_matrix import _shrink
-from liftless.start.passing_rank_one import bessel_ratio
 
 RNG = np.random.default_rng(8)
 
@@ -97,8 +97,8 @@ def test_nothing_is_left_of_a_bulk_and_no_column_is_infinite_at_its_edge():
 
 
 def test_watch_stops_where_the_error_stalls():
-    plan = Passing(1.0, 1.0, ready=0.2, patience=3)
-    numbers = message_passing.Numbers.of(plan, 100)
+    plan = MessagePassing(1.0, 1.0, ready=0.2, patience=3)
+    numbers = message_passing.numbers_of(plan, 100)
     watch = Watch.begin(np.zeros(1))
     for error in (0.9, 0.7, 0.69, 0.68):
         watch = watch.seen(np.asarray(error))
@@ -111,9 +111,9 @@ def test_watch_stops_where_the_error_stalls():
 # -- what it finds ---------------------------------------------------------------------------------
 
 STARTS = {
-    "gaussian": (gaussian(12, 1, 3.0), Passing(0.8, 0.9, ready=0.2)),
-    "gaussian r=2": (gaussian(12, 2, 3.0), Passing(0.8, 0.9, ready=0.2)),
-    "phase": (phase(12, 5.0), Passing(1.0, 0.9, ready=0.1)),
+    "gaussian": (gaussian(12, 1, 3.0), MessagePassing(0.8, 0.9, ready=0.2)),
+    "gaussian r=2": (gaussian(12, 2, 3.0), MessagePassing(0.8, 0.9, ready=0.2)),
+    "phase": (phase(12, 5.0), MessagePassing(1.0, 0.9, ready=0.1)),
 }
 
 
@@ -137,7 +137,7 @@ def test_rank_one_measurements_of_rank_two():
     rng = np.random.default_rng(5)
     Z, a = rng.standard_normal((12, 2)), rng.standard_normal((60, 12))
     problem = Problem(RankOneOperator(a), np.sum((a @ Z) ** 2, axis=1), 2)
-    X, _, error = passing_start(problem, Passing(1.0, 0.9, ready=0.1))
+    X, _, error = passing_start(problem, MessagePassing(1.0, 0.9, ready=0.1))
     assert error <= 0.1
     assert matrix_distance(X, Z) < 0.4 * np.linalg.norm(Z.T @ Z)
 
@@ -154,7 +154,7 @@ def scaled(problem, factors):
 
 @pytest.mark.parametrize("instance", [gaussian(6, 2), phase()], ids=["dense", "rank one"])
 def test_units_of_the_measurements_do_not_matter(instance):
-    problem, plan = instance.problem, Passing(0.9, 0.9, fresh=0.5, steps=6)
+    problem, plan = instance.problem, MessagePassing(0.9, 0.9, fresh=0.5, steps=6)
     X = passing_start(problem, plan, 3)[0]
     factors = np.random.default_rng(4).uniform(0.2, 5.0, problem.m)
     Y = passing_start(scaled(problem, factors), plan, 3)[0]
@@ -166,7 +166,7 @@ def test_units_of_the_measurements_do_not_matter(instance):
 
 @pytest.mark.parametrize("instance", [gaussian(6, 2), phase()], ids=["dense", "rank one"])
 def test_rows_of_weight_zero_are_not_seen(instance):
-    problem, plan = instance.problem, Passing(0.9, 0.9, fresh=0.5, steps=6)
+    problem, plan = instance.problem, MessagePassing(0.9, 0.9, fresh=0.5, steps=6)
     weights = np.ones(problem.m)
     weights[[0, 3]] = 0
     spoilt = problem.b.copy()
@@ -180,7 +180,7 @@ def test_rows_of_weight_zero_are_not_seen(instance):
 def test_no_data_and_bad_data_give_a_finite_start(instance):
     problem = instance.problem
     for b in (np.zeros(problem.m), -np.abs(problem.b)):
-        X, _, _ = passing_start(Problem(problem.operator, b, 1), Passing(1.0, 0.9))
+        X, _, _ = passing_start(Problem(problem.operator, b, 1), MessagePassing(1.0, 0.9))
         assert np.all(np.isfinite(X))
         assert recover(Problem(problem.operator, b, 1), budget=300).certificate.kind in (
             "exact",
@@ -190,10 +190,10 @@ def test_no_data_and_bad_data_give_a_finite_start(instance):
 
 
 def test_spectral_estimate_by_lanczos(monkeypatch):
-    problem, plan = phase().problem, Passing(1.0, 0.9, steps=8)
+    problem, plan = phase().problem, MessagePassing(1.0, 0.9, steps=8)
     X, few, _ = passing_start(problem, plan)
-    monkeypatch.setattr(message_passing, "DENSE_LIMIT", 5)
-    monkeypatch.setattr("liftless.linalg.DENSE_LIMIT", 5)
+    monkeypatch.setattr(message_passing, "dense_eigen", lambda n: n <= 5)
+    monkeypatch.setattr("liftless.linalg.dense_eigen", lambda n: n <= 5)
     Y, many, _ = passing_start(problem, plan)
     np.testing.assert_allclose(Y @ Y.T, X @ X.T, atol=1e-8 * np.sum(X * X))
     assert many > few
@@ -204,7 +204,9 @@ def test_single_precision_storage_passes_too():
     packed = instance.problem.operator.packed
     operator = DenseOperator(packed, 6, np.float32)
     b = operator.measure(instance.truth, instance.truth)
-    X, _, error = passing_start(Problem(operator, np.asarray(b, float), 1), Passing(0.8, 0.9))
+    X, _, error = passing_start(
+        Problem(operator, np.asarray(b, float), 1), MessagePassing(0.8, 0.9)
+    )
     assert X.dtype == np.float64
     assert error <= 0.2
 
@@ -216,22 +218,23 @@ def test_course_by_measurements():
     dense, rank_one = gaussian().problem, phase().problem
     seen = Problem(EntriesOperator([0, 1, 1], [0, 0, 1], 2), np.ones(3), 1)
     courses = [course_of(p) for p in (dense, rank_one, seen)]
-    assert courses == [ISOTROPIC, RANK_ONE, GENERAL]
+    assert courses == [ISOTROPIC, AMPLITUDES, GENERAL]
     penalised = Problem(dense.operator, dense.b, 1, regularisers=(Ridge(0.1),))
     binary = Problem(rank_one.operator, np.ones(rank_one.m), 1, loss=Logistic())
     for other in (penalised, binary, dense.with_rank(6)):
         assert not can_pass(other)
         with pytest.raises(InvalidInput, match="problem"):
-            passing_start(other, Passing(1.0, 0.9))
+            passing_start(other, MessagePassing(1.0, 0.9))
     with pytest.raises(InvalidInput, match="squared loss alone"):
-        reflection_start(penalised, Reflection(1.0, 10))
+        reflection_start(penalised, DouglasRachford(1.0, 10))
 
 
 def test_a_users_operator_may_ask_for_it():
     class Mine(SensingOperator):
         A: np.ndarray
 
-        isotropic = True
+        def isotropic(self):
+            return True
 
         @property
         def n(self):
@@ -254,6 +257,6 @@ def test_a_users_operator_may_ask_for_it():
     np.testing.assert_allclose(np.asarray(theirs.squares()), expected, rtol=1e-12)
     Z = RNG.standard_normal((6, 1))
     b = np.einsum("mij,ir,jr->m", A, Z, Z)
-    plan = Passing(0.8, 0.9, steps=5)
+    plan = MessagePassing(0.8, 0.9, steps=5)
     X, Y = (passing_start(Problem(o, b, 1), plan)[0] for o in (mine, theirs))
     np.testing.assert_allclose(X @ X.T, Y @ Y.T, atol=1e-9 * np.sum(X * X))

@@ -15,11 +15,11 @@ from liftless.operators import (
     factors,
     matrix,
     measure,
-    product_distance,
     stacked,
 )
 from liftless.problem import Problem
 from liftless.regularisers import Balance, Ridge, balance_bound
+from liftless.space import Rectangular
 
 N1, N2, M = 4, 3, 9
 
@@ -122,9 +122,9 @@ class TestFactors:
     def test_distance_is_that_of_the_products(self):
         X, Z = np.random.default_rng(5).standard_normal((2, N1 + N2, 2))
         expected = np.linalg.norm(X[:N1] @ X[N1:].T - Z[:N1] @ Z[N1:].T)
-        assert product_distance(X, Z, N1) == pytest.approx(expected, rel=1e-13)
+        assert Rectangular(N1, N2).distance(X, Z) == pytest.approx(expected, rel=1e-13)
         scaled = stacked(3 * X[:N1], X[N1:] / 3)
-        assert product_distance(X, scaled, N1) < 1e-13
+        assert Rectangular(N1, N2).distance(X, scaled) < 1e-13
 
 
 class TestBalance:
@@ -163,7 +163,7 @@ class TestRecovery:
             problem, truth = gaussian(8, 6, rank, 48, seed)
             found = recover(problem)
             assert found.success
-            distance = product_distance(found.x, truth, 8)
+            distance = found.space.distance(found.x, truth)
             assert distance < 1e-7 * np.linalg.norm(truth[:8] @ truth[8:].T)
 
     def test_completion(self):
@@ -174,7 +174,7 @@ class TestRecovery:
         b = measure(operator, truth, truth)
         found = recover(Problem(operator, b, 2, regularisers=(Balance.natural(operator),)))
         assert found.success
-        assert product_distance(found.x, truth, 20) < 1e-7 * np.linalg.norm(b)
+        assert found.space.distance(found.x, truth) < 1e-7 * np.linalg.norm(b)
         U, V = factors(found.x, 20)
         assert np.linalg.norm(U.T @ U - V.T @ V) < 1e-6 * np.linalg.norm(U.T @ U)
 

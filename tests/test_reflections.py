@@ -6,8 +6,9 @@ import pytest
 
 from liftless import DenseOperator, Problem, RankOneOperator, make_instance
 from liftless.linalg import matrix_distance
-from liftless.start import Reflection, reflection_start
-from liftless.start.reflections import READY, _low_rank, _rank_one_step, _State, reflection_cost
+from liftless.start import DouglasRachford, reflection_start
+from liftless.start.amplitudes import Used
+from liftless.start.reflections import READY, _amplitude_step, _low_rank, _State, reflection_cost
 
 PHASE = make_instance("phase", n=6, ratio=4.0, seed=1)
 DENSE = make_instance("gaussian", n=5, rank=2, ratio=1.4, seed=3)
@@ -15,7 +16,7 @@ DENSE = make_instance("gaussian", n=5, rank=2, ratio=1.4, seed=3)
 
 @pytest.mark.parametrize("instance", [PHASE, DENSE], ids=["rank one", "dense"])
 def test_search_ends_near_an_exact_fit(instance):
-    problem, plan = instance.problem, Reflection(1.25, 3000)
+    problem, plan = instance.problem, DouglasRachford(1.25, 3000)
     X, applications, gap = reflection_start(problem, plan, 1)
     assert gap <= READY
     first = reflection_cost(problem)
@@ -29,17 +30,18 @@ def test_search_ends_near_an_exact_fit(instance):
 def test_truth_is_a_fixed_point_and_nothing_else_rests():
     """From W = a Z both projections are W; from another W the step is that of the formula."""
     a, Z = PHASE.problem.operator.a, PHASE.truth
-    Q, R = np.linalg.qr(a)
+    rows = Used(PHASE.problem.operator, None)
+    gram = np.linalg.cholesky(a.T @ a).T
     root, beta = np.sqrt(PHASE.problem.b), 1.25
     zero = jnp.zeros(())
-    rest = _rank_one_step(Q, R, root, jnp.asarray(beta), _State(zero, a @ Z, Z, zero))
+    rest = _amplitude_step(rows, gram, root, jnp.asarray(beta), _State(zero, a @ Z, Z, zero))
     np.testing.assert_allclose(rest.at, a @ Z, atol=1e-10)
-    np.testing.assert_allclose(rest.X, Z, atol=1e-10)
+    np.testing.assert_allclose(rest.X, a @ Z, atol=1e-10)
     W = np.random.default_rng(0).standard_normal((a.shape[0], 1))
-    moved = _rank_one_step(Q, R, root, jnp.asarray(beta), _State(zero, W, Z, zero))
+    moved = _amplitude_step(rows, gram, root, jnp.asarray(beta), _State(zero, W, Z, zero))
     P = a @ np.linalg.pinv(a)
-    rows = np.sign(W) * root[:, None]
-    np.testing.assert_allclose(moved.at, W + beta * (P @ (2 * rows - W) - rows), atol=1e-10)
+    near = np.sign(W) * root[:, None]
+    np.testing.assert_allclose(moved.at, W + beta * (P @ (2 * near - W) - near), atol=1e-10)
 
 
 def test_low_rank_projection():
@@ -51,7 +53,7 @@ def test_low_rank_projection():
 
 
 def test_budget_rows_of_weight_zero_and_repeated_rows():
-    problem, plan = PHASE.problem, Reflection(1.0, 50)
+    problem, plan = PHASE.problem, DouglasRachford(1.0, 50)
     assert reflection_start(problem, plan, 0, budget=20)[1] <= 20
     weights = np.ones(problem.m)
     weights[0] = 0
@@ -62,7 +64,7 @@ def test_budget_rows_of_weight_zero_and_repeated_rows():
     # Two equal measurements make A A* singular.
     packed = np.r_[DENSE.problem.operator.packed, DENSE.problem.operator.packed[:1]]
     twice = Problem(DenseOperator(packed, 5), np.r_[DENSE.problem.b, DENSE.problem.b[:1]], 2)
-    X, _, gap = reflection_start(twice, Reflection(1.25, 3000), 1)
+    X, _, gap = reflection_start(twice, DouglasRachford(1.25, 3000), 1)
     assert gap <= READY
     assert matrix_distance(X, DENSE.truth) < 0.3 * np.sum(DENSE.truth**2)
 
@@ -71,4 +73,4 @@ def test_rank_deficient_vectors_give_a_finite_start():
     a = np.random.default_rng(0).standard_normal((9, 4))
     a[:, 3] = 0
     problem = Problem(RankOneOperator(a), np.ones(9), 1)
-    assert np.all(np.isfinite(reflection_start(problem, Reflection(1.0, 20))[0]))
+    assert np.all(np.isfinite(reflection_start(problem, DouglasRachford(1.0, 20))[0]))

@@ -16,7 +16,7 @@ from liftless import (
 )
 from liftless.operators import SensingOperator
 from liftless.start import GENERAL, STAGE_COST
-from liftless.start.reweighted import Reweighting, _Numbers, _penalties, _run_stages
+from liftless.start.reweighted import ReweightedTrace, _Numbers, _penalties, _run_stages
 from liftless.start.simple import wide_start
 
 
@@ -32,7 +32,7 @@ def phase():
 @pytest.mark.parametrize("k", [0, 3])
 def test_penalties_are_those_of_the_formula(k):
     """P_c = (1 − mix) μ Λ min(((s_c² + ε)/(s_1² + ε))^(q/2 − 1), 10⁴), q linear in the stage."""
-    plan = Reweighting(0.03, 2.0, -1.0, 12, 0.25)
+    plan = ReweightedTrace(0.03, 2.0, -1.0, 12, 0.25)
     s, epsilon, top = np.array([2.0, 1.0, 1e-3, 0.0]), 1e-5, 7.0
     q = 2.0 - 3.0 * k / 11
     ratio = (s**2 + epsilon) / (4.0 + epsilon)
@@ -41,7 +41,7 @@ def test_penalties_are_those_of_the_formula(k):
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize("plan", [GENERAL.plan(k) for k in (0, 2, 4)], ids=str)
+@pytest.mark.parametrize("plan", [GENERAL.start(k) for k in (0, 2, 4)], ids=str)
 def test_start_lies_in_the_basin_of_the_truth(phase, plan):
     X, top = wide(phase.problem)
     start, applications, course = reweighted_start(phase.problem, X, plan, top)
@@ -56,7 +56,7 @@ def test_start_lies_in_the_basin_of_the_truth(phase, plan):
 
 def test_budget_ends_after_a_stage(phase):
     X, top = wide(phase.problem)
-    plan = Reweighting(0.01, 2.0, 0.0, 24)
+    plan = ReweightedTrace(0.01, 2.0, 0.0, 24)
     _, applications, course = reweighted_start(phase.problem, X, plan, top, budget=70)
     assert applications == 1 + 2 * STAGE_COST
     assert course.size == 2
@@ -64,7 +64,7 @@ def test_budget_ends_after_a_stage(phase):
 
 def test_random_objective_depends_on_its_seed_alone(phase):
     X, top = wide(phase.problem)
-    plan = Reweighting(0.1, 1.0, -1.0, 3, 1.0)
+    plan = ReweightedTrace(0.1, 1.0, -1.0, 3, 1.0)
     one, two, three = (reweighted_start(phase.problem, X, plan, top, seed=s)[0] for s in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert np.abs(one - three).max() > 1e-6
@@ -81,8 +81,8 @@ def test_another_schedule_or_instance_does_not_compile_anew(phase):
 
 def test_rounds_begin_with_the_first_and_cycle():
     first, later = GENERAL.first, GENERAL.later
-    assert [GENERAL.plan(k) for k in (0, 1)] == list(first)
-    assert GENERAL.plan(2 + len(later)) == later[0]
+    assert [GENERAL.start(k) for k in (0, 1)] == list(first)
+    assert GENERAL.start(2 + len(later)) == later[0]
     ends = [k for k in range(1, 30) if GENERAL.cycle_ends(k)]
     assert ends[:2] == [len(first) + len(later), len(first) + 2 * len(later)]
 

@@ -33,7 +33,7 @@ class Account:
     """
 
     def __init__(
-        self, model: CostModel, budget: float = math.inf, seconds: float = math.inf
+        self, model: CostModel, budget: float | int = math.inf, seconds: float | int = math.inf
     ) -> None:
         self.model = model
         self.seconds = seconds
@@ -59,20 +59,24 @@ class Account:
         """Seconds since the beginning."""
         return time.perf_counter() - self.began
 
-    def charge(self, applications: float, columns: int | None = None, work: float = 0.0) -> None:
+    def charge(
+        self, applications: float | int, columns: int | None = None, work: float | int = 0.0
+    ) -> None:
         """Book applications to so many columns (the rank's by default), and multiply-adds."""
         ratio = 1.0 if columns is None else self.model.ratio(columns)
         self.spent += applications * ratio + (self.model.of(work) if work else 0.0)
         self.applications += int(applications)
 
-    def steps(self, applications: float, columns: int | None = None, work: float = 0.0) -> int:
+    def steps(
+        self, applications: float | int, columns: int | None = None, work: float | int = 0.0
+    ) -> int:
         """Steps of that price that are left, at least one."""
         ratio = 1.0 if columns is None else self.model.ratio(columns)
         price = applications * ratio + (self.model.of(work) if work else 0.0)
         return max(1, int(min(self.left / price, 1e9)))
 
     @contextlib.contextmanager
-    def within(self, most: float) -> Iterator[None]:
+    def within(self, most: float | int) -> Iterator[None]:
         """Allow no more than ``most`` inside the context, and never more than is left."""
         self._limits.append(min(self.budget, self.spent + most))
         try:
@@ -81,7 +85,7 @@ class Account:
             self._limits.pop()
 
     @contextlib.contextmanager
-    def beyond(self, most: float) -> Iterator[None]:
+    def beyond(self, most: float | int) -> Iterator[None]:
         """Allow ``most`` inside the context, whatever the limit was: for what ends a run."""
         self._limits.append(self.spent + most)
         try:

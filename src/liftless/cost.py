@@ -7,7 +7,7 @@ applications takes (:meth:`liftless.SensingOperator.cost`); the rest follows.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 #: What an application costs on its own: entering compiled code, the vector work of a step.  With
 #: it the model follows the time of a step of L-BFGS at n = 100 within a third: 9 µs for one column
@@ -23,6 +23,7 @@ WIDE_SHARE, WIDE_APPLICATIONS = 0.5, 400
 NUMBERS = 6.4e7
 
 
+@runtime_checkable
 class Costly(Protocol):
     """What the model asks of an operator."""
 
@@ -93,11 +94,11 @@ class CostModel:
             return 1.0
         return (OVERHEAD + self.operator.cost(columns)) / self.one
 
-    def of(self, work: float) -> float:
+    def of(self, work: float | int) -> float:
         """Multiply-adds in applications to the rank."""
         return work / self.one
 
-    def columns(self, most: float, widest: int) -> int:
+    def columns(self, most: float | int, widest: int) -> int:
         """Columns up to ``widest`` whose application costs at most ``most``; at least the rank."""
         low, high = self.rank, max(self.rank, widest)
         if self.ratio(high) <= most:
@@ -108,7 +109,7 @@ class CostModel:
         return low
 
 
-def affordable_width(problem: Any, budget: float = math.inf, *, square: bool = False) -> int:
+def affordable_width(problem: Any, budget: float | int = math.inf, *, square: bool = False) -> int:
     """Columns of an over-parameterised start.
 
     Pataki's number, beyond which the factored problem has the convex problem's optimum, or as many

@@ -38,7 +38,7 @@ class Ladder(Escape):
         Work of which one descent in a wide factor may take half: it bounds the width.
     """
 
-    budget: float = 6000.0
+    budget: float | int = 6000
 
     def candidates(
         self, problem: Problem, X: Factor, certificate: Certificate

@@ -268,7 +268,7 @@ def _starts(problem: Problem, start: Any, budget: int) -> tuple[Start | None, Co
 
 def _factor(problem: Problem, start: Any) -> Factor:
     """Check a given factor and widen it to the rank."""
-    X = problem.operator.space.pack(start)
+    X = problem.operator.space.pack(start, "start")
     if X.shape[1] > problem.rank:
         cure = "Truncate it, or raise the problem's rank."
         raise InvalidInput("start", describe(X), f"at most {problem.rank} columns wide", cure)

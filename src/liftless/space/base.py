@@ -145,7 +145,7 @@ class Space(abc.ABC):
     # -- what a user sees ---------------------------------------------------------------------
 
     @abc.abstractmethod
-    def pack(self, factor: Any) -> Factor:
+    def pack(self, factor: Any, argument: str = "factor") -> Factor:
         """Return the array X of what a user calls the factor, or :class:`InvalidInput`."""
 
     @abc.abstractmethod

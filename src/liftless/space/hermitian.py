@@ -161,17 +161,17 @@ class Hermitian(Space):
         )
         return values, self.real(_fixed_phases(vectors))
 
-    def pack(self, factor: Any) -> Factor:
+    def pack(self, factor: Any, argument: str = "factor") -> Factor:
         """Take Z of shape (n, r), complex or real, or the array X of shape (2n, r)."""
         try:
             Z = np.asarray(factor)
         except ValueError:
             Z = np.asarray(None)
         if Z.dtype.kind in "fiub" and Z.ndim == 2 and Z.shape[0] == self.n != self.order:
-            return real_array("factor", Z, 2)
+            return real_array(argument, Z, 2)
         if Z.dtype.kind not in "fiubc" or Z.ndim != 2 or not np.isfinite(Z).all():
-            raise InvalidInput("factor", describe(factor), "a finite complex array (n, r)")
-        return self.real(rows_of(Z.astype(complex), self.order, "factor"))
+            raise InvalidInput(argument, describe(factor), "a finite complex array (n, r)")
+        return self.real(rows_of(Z.astype(complex), self.order, argument))
 
     def unpack(self, X: Factor) -> Complex[np.ndarray, "o r"]:
         """Return Z."""

@@ -119,7 +119,7 @@ class Rectangular(Space):
         U, s, _ = jnp.linalg.svd(X, full_matrices=False)
         return U * s[None, :], s
 
-    def pack(self, factor: Any) -> Factor:
+    def pack(self, factor: Any, argument: str = "factor") -> Factor:
         """Take the pair (U, V), or the stacked [U; V]."""
         if isinstance(factor, tuple) and len(factor) == 2:
             U = rows_of(real_array("U", factor[0], 2), self.n1, "U")
@@ -127,7 +127,7 @@ class Rectangular(Space):
             if U.shape[1] != V.shape[1]:
                 raise InvalidInput("V", describe(V), f"of {U.shape[1]} columns, as U has")
             return np.concatenate([U, V])
-        return rows_of(real_array("factor", factor, 2), self.n, "factor")
+        return rows_of(real_array(argument, factor, 2), self.n, argument)
 
     def unpack(self, X: Factor) -> tuple[np.ndarray, np.ndarray]:
         """Return (U, V)."""

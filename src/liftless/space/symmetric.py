@@ -93,9 +93,9 @@ class Symmetric(Space):
         U, s, _ = jnp.linalg.svd(X, full_matrices=False)
         return U * s[None, :], s
 
-    def pack(self, factor: Any) -> Factor:
+    def pack(self, factor: Any, argument: str = "factor") -> Factor:
         """Take X itself."""
-        return rows_of(real_array("factor", factor, 2), self.n, "factor")
+        return rows_of(real_array(argument, factor, 2), self.n, argument)
 
     def unpack(self, X: Factor) -> Factor:
         """Return X itself."""

@@ -50,7 +50,7 @@ class Begun:
     """
 
     X: Factor
-    spent: float = 0.0
+    spent: float | int = 0.0
     applications: int | None = None
     error: float | None = None
     values: Float[np.ndarray, " k"] | None = None

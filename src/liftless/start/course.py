@@ -146,7 +146,7 @@ AMPLITUDES = Course(
 )
 
 
-def course_of(problem: Problem, budget: float = float("inf")) -> Course:
+def course_of(problem: Problem, budget: float | int = float("inf")) -> Course:
     """Return the course that suits a problem's measurements, and a budget."""
     quadratic = problem.loss.quadratic and float(problem.trace_weight) == 0
     if not quadratic or affordable_width(problem, budget) <= problem.rank:
@@ -158,7 +158,7 @@ def course_of(problem: Problem, budget: float = float("inf")) -> Course:
     return ISOTROPIC if problem.n <= SMALL_ORDER else ISOTROPIC_LARGE
 
 
-def general_course(problem: Problem, budget: float = float("inf")) -> Course:
+def general_course(problem: Problem, budget: float | int = float("inf")) -> Course:
     """Return the course for any measurements: the spectral start first where a wide one is dear."""
     model = CostModel(problem.operator, problem.rank)
     if model.ratio(affordable_width(problem, budget)) <= DEAR:

@@ -83,6 +83,13 @@ def can_pass(problem: Problem) -> bool:
     return dense_eigen(problem.n) and problem.operator.isotropic()
 
 
+def numbers_of(plan: MessagePassing, steps: int) -> Numbers:
+    """Scalars of a plan, for at most ``steps`` steps."""
+    p = plan
+    values = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))
+    return Numbers(*(np.asarray(float(v)) for v in values))
+
+
 @functools.partial(jax.jit, static_argnames=("rank",))
 def _run(
     problem: Problem,
@@ -114,7 +121,7 @@ def _leading(problem: Problem, used: Used | None) -> tuple[Float[np.ndarray, "n 
 
 @double
 def passing_start(
-    problem: Problem, plan: MessagePassing, seed: int = 0, budget: float | None = None
+    problem: Problem, plan: MessagePassing, seed: int = 0, budget: float | int | None = None
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Run message passing until it knows the matrix well enough for a local solve, or stalls.
 
@@ -155,8 +162,5 @@ def passing_start(
     U, extra = _leading(problem, used)
     first = FIRST_COST + extra
     steps = steps_within(plan.steps, budget, first, STEP_COST)
-    p = plan
-    values = (p.noise, p.damping, p.fresh, p.ready, p.patience, min(p.steps, steps))
-    numbers = Numbers(*(np.asarray(float(v)) for v in values))
-    X, watch = _run(problem, used, numbers, G, U, problem.rank)
+    X, watch = _run(problem, used, numbers_of(plan, steps), G, U, problem.rank)
     return handed_over(X, first + STEP_COST * int(watch.k), watch.error)

@@ -169,7 +169,7 @@ def reflection_cost(problem: Problem) -> int:
 
 @double
 def reflection_start(
-    problem: Problem, plan: DouglasRachford, seed: int = 0, budget: float | None = None
+    problem: Problem, plan: DouglasRachford, seed: int = 0, budget: float | int | None = None
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Search from the Gaussian factor of a seed.
 

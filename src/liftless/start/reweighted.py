@@ -226,7 +226,7 @@ def reweighted_start(
     top: float,
     *,
     seed: int = 0,
-    budget: float | None = None,
+    budget: float | int | None = None,
 ) -> tuple[Float[np.ndarray, "n r"], int, Float[np.ndarray, " k"]]:
     """Drive a wide factor to the problem's rank and truncate it.
 

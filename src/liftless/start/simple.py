@@ -71,7 +71,9 @@ def random_start(
     return size * scale * X
 
 
-def steps_within(most: int, budget: float | None, first: float, cost: float) -> int:
+def steps_within(
+    most: int, budget: float | int | None, first: float | int, cost: float | int
+) -> int:
     """Steps of ``cost`` applications that a budget pays for after ``first``, at least one."""
     return most if budget is None else max(1, int(min(most, (budget - first) // cost)))
 
