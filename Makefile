@@ -22,7 +22,7 @@ contract: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/startup.py
@@ -37,7 +37,7 @@ bench: $(STAMP)
 
 # With the experiments that take minutes to compile.
 test-all: lint types contract
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m ""
 
 # The environment is made anew when what it is made from has changed.
 $(STAMP): pyproject.toml papers/pyproject.toml constraints.txt

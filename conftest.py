@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -36,3 +37,11 @@ def pytest_configure(config):
     # A worker may read an entry that another is still writing; JAX then compiles it anew.
     message = "ignore:Error (reading|writing) persistent compilation cache"
     config.addinivalue_line("filterwarnings", message)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep a file's tests in one process, for its fixtures' sake, unless they say otherwise."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

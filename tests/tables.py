@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,7 +24,7 @@ from liftless.problem import Problem
 from liftless.regularisers import Balance, Regulariser, Ridge
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# One shape for most tests: compiling costs more than computing.
+# One shape for most rows and tests: compiling costs more than computing.
 N, M, R = 4, 7, 2
 
 
@@ -89,13 +90,37 @@ def own(n, m, rng):
     return operator, (shifts + shifts.transpose(0, 2, 1)) / 2
 
 
+class FourierIntensities(SensingOperator):
+    """‖f_kᴴ X‖² for the m frequencies of the transform of X padded to m rows, m even."""
+
+    n: int = eqx.field(static=True)
+    m: int = eqx.field(static=True)
+
+    def measure(self, U, V):
+        # Real transforms: the frequencies 0 … m/2, those between the ends for two.
+        left, right = (jnp.fft.rfft(W, n=self.m, axis=0) for W in (U, V))
+        half = jnp.sum(left.real * right.real + left.imag * right.imag, axis=1)
+        return jnp.concatenate([half, half[1:-1][::-1]])
+
+
+def fourier(n, m, rng):
+    F = np.exp(-2j * np.pi * np.outer(np.arange(m), np.arange(n)) / m)
+    return FourierIntensities(n=n, m=m), np.einsum("ki,kj->kij", F.conj(), F).real
+
+
 class OperatorCase(NamedTuple):
+    """A row: how it is built, how exact it is, and the shape at which most tests take it."""
+
     name: str
     build: Callable[..., tuple[SensingOperator, np.ndarray]]
     tolerance: float = 1e-12
+    n: int = N
+    m: int = M
+    #: Further shapes; an operator whose m follows from its n has others than these.
+    shapes: tuple[tuple[int, int], ...] = ((1, 1), (2, 1), (3, 5))
 
-    def __call__(self, n=N, m=M, seed=0):
-        return self.build(n, m, np.random.default_rng(seed))
+    def __call__(self, n=None, m=None, seed=0):
+        return self.build(n or self.n, m or self.m, np.random.default_rng(seed))
 
 
 OPERATORS = [
@@ -106,6 +131,7 @@ OPERATORS = [
     OperatorCase("rank one", rank_one),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
+    OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),
 ]
 
 
@@ -200,10 +226,11 @@ class ProblemCase(NamedTuple):
 def make_problem(operator, loss="squared", regulariser="none", weighted=False, seed=0):
     rng = np.random.default_rng(seed)
     A, matrices = named(OPERATORS, operator)()
+    m, n, _ = matrices.shape
     row = named(LOSSES, loss)
-    b = row.data(M, rng)
-    w = rng.uniform(0.5, 2, M) if weighted else np.ones(M)
-    regularisers, penalty, trace = named(REGULARISERS, regulariser).build(N, R, rng)
+    b = row.data(m, rng)
+    w = rng.uniform(0.5, 2, m) if weighted else np.ones(m)
+    regularisers, penalty, trace = named(REGULARISERS, regulariser).build(n, R, rng)
     problem = Problem(
         A,
         b,

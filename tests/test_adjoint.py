@@ -47,9 +47,9 @@ def test_dot_test_passes(case, rank):
 def test_products_are_those_of_the_matrices(case):
     operator, A = case()
     rng = np.random.default_rng(1)
-    U, V = rng.standard_normal((2, N, R))
-    y = rng.standard_normal(M)
-    assert (operator.n, operator.m) == (N, M)
+    U, V = rng.standard_normal((2, case.n, R))
+    y = rng.standard_normal(case.m)
+    assert (operator.n, operator.m) == (case.n, case.m)
     assert_close(measure(operator, U, V), np.einsum("mij,ir,jr->m", A, U, V), case.tolerance)
     assert_close(backproject(operator, y, V), np.einsum("m,mij,jr->ir", y, A, V), case.tolerance)
     assert_close(matrix(operator, y), np.einsum("m,mij->ij", y, A), case.tolerance)
@@ -59,12 +59,13 @@ def test_products_are_those_of_the_matrices(case):
 @rows
 @settings(max_examples=12)
 @given(
-    shape=st.sampled_from([(1, 1, 1), (2, 1, 1), (3, 5, 2)]),
+    shape=st.sampled_from([(0, 1), (1, 1), (2, 2)]),
     seed=st.integers(0, 2**32 - 1),
     size=st.sampled_from([1e-150, 1.0, 1e6]),
 )
 def test_products_at_any_shape_and_size(case, shape, seed, size):
-    n, m, r = shape
+    which, r = shape
+    n, m = case.shapes[which]
     operator, A = case(n, m, seed)
     if case.name == "dense float32" and size < 1:
         size = 1e-10  # its range ends at 1e-38

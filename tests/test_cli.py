@@ -3,7 +3,6 @@
 import contextlib
 import re
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from cli_tools import contents, real_world, run, strict_json
 
+import liftless.figures
 from liftless._version import __version__
 from liftless.cli import run_recover
 from liftless.instances import INSTANCES, make_instance
@@ -170,9 +170,7 @@ def test_plot_is_drawn_whole_or_not_at_all(
         if fails:
             raise OSError(28, "No space left on device", str(path))
 
-    module = types.ModuleType("liftless.figures")
-    vars(module)["recovery_figure"] = recovery_figure
-    monkeypatch.setitem(sys.modules, "liftless.figures", module)
+    monkeypatch.setitem(vars(liftless.figures), "recovery_figure", recovery_figure)
     plot = tmp_path / "f.svg"
     found = run("recover", folder / "problem.npz", "--plot", plot, "--quiet")
     assert seen["n"] == 3
@@ -185,6 +183,22 @@ def test_plot_is_drawn_whole_or_not_at_all(
     else:
         assert found.code == 0
         assert contents(tmp_path) == {"f.svg": b"figure"}
+
+
+def test_a_plot_without_matplotlib_is_refused_with_the_cure(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "liftless.figures.recovery", raising=False)
+    for name in [name for name in sys.modules if name.startswith("matplotlib")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    found = run("recover", folder / "problem.npz", "--plot", tmp_path / "f.svg")
+    assert found.code == 2
+    assert found.err == (
+        "error: matplotlib was missing; it must be installed to draw. "
+        "Install it with: pip install 'liftless[plot]'\n"
+    )
+    assert contents(tmp_path) == {}
 
 
 # -- certify --------------------------------------------------------------------------------------

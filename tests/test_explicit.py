@@ -4,19 +4,18 @@ Expected values are from an independent computation with explicit tensors and au
 differentiation.
 """
 
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 import pytest
+from explicit_tools import explicit_path, point, unit_basis
 
 from liftless import Logistic, Problem, Ridge
 from liftless._errors import InvalidInput
-from liftless.escape import MultiStepEscape, oracle
+from liftless.escape import MultiStep, MultiStepEscape, oracle
 from liftless.instances import make_instance
 from liftless.lifted import LiftedSubspace, projected_descent, truncated_path
 from liftless.lifted.explicit import HESSIAN_LIMIT, LIMIT, ExplicitLift, check_size
-from liftless_papers.experiments.sod._explicit_cases import case
-from liftless_papers.experiments.sod._sub_terms import kron_power
 
 CASES = [
     ("basic", 3),
@@ -26,11 +25,6 @@ CASES = [
     ("pmc", 3),
     ("gaussian, r = 2", 3),
 ]
-
-
-@cache
-def point(name):
-    return case("pmc", n=3, eps=0.3) if name == "pmc" else case(name)
 
 
 @cache
@@ -52,7 +46,7 @@ def test_the_lift_of_a_spurious_point_is_stationary(name, order):
     lift, c = lifted(name, order), point(name)
     a = lift.lift(c.X)
     # The two parts of the gradient that cancel set its scale.
-    part = 4 * lift.pairing(a, kron_power(c.X @ c.X.T, order))
+    part = 4 * lift.pairing(a, reduce(np.kron, [c.X @ c.X.T] * order))
     assert np.linalg.norm(lift.gradient(a)) <= 1e-12 * np.linalg.norm(part)
 
 
@@ -94,8 +88,7 @@ def test_curvature_along_b_at_rank_two():
 def test_closed_form_agrees(name, order):
     lift, c = lifted(name, order), point(name)
     subspace = LiftedSubspace.at(c.problem, c.X, order, o=c.o)
-    basis = lift.basis(c.X, c.o)
-    unit = basis / np.linalg.norm(basis.reshape(3, -1), axis=1).reshape(3, *[1] * order)
+    basis, (unit, _) = lift.basis(c.X, c.o), unit_basis(lift, c)
     rng = np.random.default_rng(7)
     for _ in range(3):
         W = subspace.start()[0] * rng.standard_normal(3)
@@ -114,10 +107,10 @@ def test_closed_form_agrees(name, order):
 def test_ten_projected_steps_agree(name, order, mode):
     lift, c = lifted(name, order), point(name)
     subspace = LiftedSubspace.at(c.problem, c.X, order, o=c.o)
-    path = lift.algorithm_one(c.X, c.o, 0.1, 0.01, 10, truncate=False, mode=mode)
+    scale = 0.01 * (4 if mode == "exact" else 1)
+    path = explicit_path(lift, c, 0.1, scale, 10)
     closed = projected_descent(subspace, subspace.escaped(0.1), 0.01, 10, mode=mode)
-    unit = lift.basis(c.X, c.o)
-    unit = unit / np.linalg.norm(unit.reshape(3, -1), axis=1).reshape(3, *[1] * order)
+    unit, _ = unit_basis(lift, c)
     for t in range(11):
         explicit, W = np.tensordot(path.W[t], unit, 1), closed.W[t]
         off = np.linalg.norm(np.tensordot(W, unit, 1) - explicit)
@@ -129,7 +122,10 @@ def test_ten_projected_steps_agree(name, order, mode):
 @pytest.mark.parametrize(("name", "order"), CASES)
 def test_algorithm_one_is_the_printed_closed_form(name, order):
     lift, c = lifted(name, order), point(name)
-    path = lift.algorithm_one(c.X, c.o, 0.1, 0.1, 4)
+    size, pull = np.linalg.norm(c.X), np.linalg.norm(c.o.EX)
+    printed = MultiStep(c.o.lambda_n, c.o.sigma, size, pull, order, 0.1, 0.1)
+    truncated = [np.exp(printed.log_terms(float(t))) * [1, 1, -1] for t in range(5)]
+    path = explicit_path(lift, c, 0.1, 0.1, 4, truncated)
     form = MultiStepEscape(order, 0.1, 0.1).closed_form(c.X, c.o)
     subspace = LiftedSubspace.at(c.problem, c.X, order, o=c.o)
     closed = truncated_path(form, subspace, np.arange(5.0))
@@ -182,7 +178,7 @@ def test_refuses_what_does_not_fit(sizes, words):
 
 def test_bad_arguments():
     problem = make_instance("real-world").problem
-    lift, c = lifted("real-world", 3), point("real-world")
+    lift = lifted("real-world", 3)
     with pytest.raises(InvalidInput, match="order"):
         ExplicitLift.at(problem, 0)
     with pytest.raises(InvalidInput, match="regularisers"):
@@ -192,7 +188,5 @@ def test_bad_arguments():
         ExplicitLift.at(Problem(problem.operator, binary, 1, loss=Logistic()), 3)
     with pytest.raises(InvalidInput, match=r"w was .* of shape"):
         lift.objective(np.zeros((3, 3, 4)))
-    with pytest.raises(InvalidInput, match="mode"):
-        lift.algorithm_one(c.X, c.o, 0.1, 0.1, 1, mode="both")
     with pytest.raises(InvalidInput, match=f"<= {HESSIAN_LIMIT}"):
         ExplicitLift.at(problem, 6).hessian(np.zeros((3,) * 6))

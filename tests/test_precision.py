@@ -119,7 +119,7 @@ def test_vmap_is_the_loop_and_stays_traced(name, loss):
 @pytest.mark.parametrize("case", OPERATORS, ids=lambda case: case.name)
 def test_vmap_over_factors_is_the_loop(case):
     operator, _ = case()
-    U, V = np.random.default_rng(0).standard_normal((2, 3, N, R))
+    U, V = np.random.default_rng(0).standard_normal((2, 3, case.n, R))
     together = jax.jit(jax.vmap(measure, (None, 0, 0)))(operator, U, V)
     one_by_one = [measure(operator, u, v) for u, v in zip(U, V, strict=True)]
     np.testing.assert_allclose(together, one_by_one, rtol=max(case.tolerance, 1e-12), atol=1e-12)

@@ -21,11 +21,12 @@ COMBINATIONS = [
     ("diagonal", "squared", "ridge by entry", True),
     ("user's own", "squared", "ridge and balance", True),
     ("user's own", "logistic", "ridge", False),
+    ("Fourier", "squared", "ridge and balance", True),
 ]
 
 
-def points(count):
-    return np.random.default_rng(7).standard_normal((count, N, R))
+def points(n, count):
+    return np.random.default_rng(7).standard_normal((count, n, R))
 
 
 def label(row):
@@ -42,7 +43,7 @@ def fitted_slope(steps, errors):
 
 
 def test_taylor_error_has_the_right_order(case):
-    X, D = points(2)
+    X, D = points(case.problem.n, 2)
     problem = case.problem
     steps = np.logspace(-3.5, -2.5, 5)
     first = np.sum(problem.gradient(X) * D)
@@ -54,7 +55,7 @@ def test_taylor_error_has_the_right_order(case):
 
 
 def test_derivatives_are_those_of_the_reference(case):
-    X, D, W = points(3)
+    X, D, W = points(case.problem.n, 3)
     problem = case.problem
     assert problem.objective(X) == pytest.approx(float(case.objective(X)), rel=1e-12)
     gradient = jax.grad(case.objective)
@@ -69,14 +70,14 @@ def test_derivatives_are_those_of_the_reference(case):
 
 
 def test_slack_is_the_gradient_in_the_matrix(case):
-    X = points(1)[0]
-    W = np.random.default_rng(8).standard_normal((N, 3))
+    X = points(case.problem.n, 1)[0]
+    W = np.random.default_rng(8).standard_normal((len(X), 3))
     wanted = jax.grad(case.of_matrix)(X @ X.T) @ W
     np.testing.assert_allclose(case.problem.slack(X, W), wanted, rtol=1e-11, atol=1e-11)
 
 
 def test_line_is_the_objective_along_it(case):
-    X, D = points(2)
+    X, D = points(case.problem.n, 2)
     line = case.problem.line(X, D)
     for s in (-1.3, 0.0, 0.02, 2.5):
         assert line.value(s) == pytest.approx(case.problem.objective(X + s * D), rel=1e-12)
@@ -87,7 +88,7 @@ def test_line_is_the_objective_along_it(case):
 @pytest.mark.parametrize("row", [row for row in COMBINATIONS if row[1] == "squared"], ids=label)
 def test_quartic_coefficients_are_exact(row):
     problem = make_problem(*row).problem
-    X, D = points(2)
+    X, D = points(problem.n, 2)
     c = problem.along(X, D)
     assert c.shape == (5,)
     assert c[0] == pytest.approx(problem.objective(X), rel=1e-13)
@@ -98,14 +99,14 @@ def test_quartic_coefficients_are_exact(row):
 
 
 def test_no_quartic_for_another_loss():
-    X, D = points(2)
+    X, D = points(N, 2)
     with pytest.raises(InvalidInput, match="loss"):
         make_problem("dense", "logistic").problem.along(X, D)
 
 
 def test_line_search_of_the_logistic_loss_finds_the_first_minimiser():
     problem = make_problem("dense", "logistic", "ridge", weighted=True).problem
-    for X, D in points(10).reshape(5, 2, N, R):
+    for X, D in points(N, 10).reshape(5, 2, N, R):
         direction = D * -np.sign(np.sum(problem.gradient(X) * D))
         line = problem.line(X, direction)
         s = line.first_minimiser()
@@ -158,7 +159,7 @@ def test_excess_and_conjugate_of_the_logistic_loss_at_certain_data():
 @pytest.mark.parametrize("row", REGULARISERS, ids=lambda row: row.name)
 def test_trace_weight_bounds_the_regulariser_from_below(row):
     regularisers, reference, trace = row.build(N, R, np.random.default_rng(0))
-    X, tight = points(2)
+    X, tight = points(N, 2)
     assert sum(float(g.trace_weight()) for g in regularisers) == pytest.approx(trace)
     assert float(reference(X)) >= trace / 2 * np.sum(X**2)
     equal = float(reference(tight)) == pytest.approx(trace / 2 * np.sum(tight**2), rel=1e-12)

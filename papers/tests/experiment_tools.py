@@ -1,4 +1,14 @@
-"""What the tests of several experiments share."""
+"""What the tests of the experiments share."""
+
+import functools
+
+from liftless_papers.experiments import experiment
+
+
+@functools.cache
+def smoke(name):
+    """The experiment at size smoke and seed 0; run once in a process, and not to be changed."""
+    return experiment(name).run("smoke", 0)
 
 
 def rows_of(outcome, name, **where):

@@ -2,30 +2,19 @@
 
 import numpy as np
 import pytest
-from experiment_tools import rows_of
+from experiment_tools import rows_of, smoke
 
 from liftless.instances import make_ipgd_problem
 from liftless.ipgd import IPGDPlus, OfProblem, ipgd
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
 from liftless_papers.experiments.ipgd import settings_cases
 from liftless_papers.experiments.ipgd._runs import end_of, ends, recovered
-from liftless_papers.experiments.ipgd.fig1 import Fig1, draw
-from liftless_papers.experiments.ipgd.fig5 import Fig5
-from liftless_papers.experiments.ipgd.fig6 import Fig6, claims_of
-from liftless_papers.experiments.ipgd.gamma import Gamma
-from liftless_papers.experiments.ipgd.settings import Settings
-from liftless_papers.report.experiment import caption
-from liftless_papers.report.experiment import draw as draw_figure
+from liftless_papers.experiments.ipgd.fig1 import draw
+from liftless_papers.experiments.ipgd.fig6 import claims_of
 
 pytestmark = pytest.mark.slow
 
-CLASSES = {
-    "ipgd-fig1": Fig1,
-    "ipgd-fig5": Fig5,
-    "ipgd-fig6": Fig6,
-    "ipgd-gamma": Gamma,
-    "ipgd-settings": Settings,
-}
+NAMES = ("ipgd-fig1", "ipgd-fig5", "ipgd-fig6", "ipgd-gamma", "ipgd-settings")
 VERDICTS = {
     "ipgd-fig1": [HOLDS, CHANGED, CHANGED, CHANGED, HOLDS],
     "ipgd-fig5": [HOLDS] * 3,
@@ -38,45 +27,30 @@ VERDICTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    return {name: cls().run("smoke", 0) for name, cls in CLASSES.items()}
-
-
 @pytest.mark.parametrize("name", VERDICTS)
-def test_verdicts(outcomes, name):
-    claims = outcomes[name].claims
+def test_verdicts(name):
+    claims = smoke(name).claims
     assert [c.verdict for c in claims] == VERDICTS[name], [(c.text, c.note) for c in claims]
-
-
-@pytest.mark.parametrize("name", VERDICTS)
-def test_figures_are_drawn_from_the_rows(outcomes, name):
-    assert CLASSES[name].paper == "ipgd"
-    assert CLASSES[name].name == name
-    outcome = outcomes[name]
-    for figure in CLASSES[name].figures:
-        assert "{" not in caption(figure, outcome.values)
-        assert len(draw_figure(figure, outcome.rows, outcome.values).axes) >= len(figure.panels)
 
 
 # -- Fig. 1 ----------------------------------------------------------------------------------------
 
 
-def test_fig1_numbers(outcomes):
+def test_fig1_numbers():
     """Independent draws have 1.7e-2 and 8.7e-3 at t = 1000 and 2000, and 3e-6 with r' = 3."""
-    (over,) = rows_of(outcomes["ipgd-fig1"], "ends", series="r' = 4, PGD")
+    (over,) = rows_of(smoke("ipgd-fig1"), "ends", series="r' = 4, PGD")
     assert over["at_1000"] == pytest.approx(1.7e-2, rel=0.2)
     assert over["at_2000"] == pytest.approx(8.7e-3, rel=0.2)
     assert over["perturbations"] == 0
     # The fourth column alone is what is missing.
     assert over["fourth"] ** 2 == pytest.approx(over["error"], rel=0.6)
-    (exact,) = rows_of(outcomes["ipgd-fig1"], "ends", series="r' = 3, PGD")
+    (exact,) = rows_of(smoke("ipgd-fig1"), "ends", series="r' = 3, PGD")
     assert 2e-6 < exact["error"] < 4e-6
     assert 450 < exact["iterations"] < 750
 
 
-def test_fig1_from_zero(outcomes):
-    found = {row["series"]: row for row in rows_of(outcomes["ipgd-fig1"], "ends", random=False)}
+def test_fig1_from_zero():
+    found = {row["series"]: row for row in rows_of(smoke("ipgd-fig1"), "ends", random=False)}
     assert found["IPGD+, γ = 1e-15"]["error"] <= 1e-12
     assert 1e-4 < found["PGD, γ = 1e-2"]["error"] < 1e-2
     assert found["IPGD+, γ = 1e-15"]["fourth"] < 1e-5 < found["PGD, γ = 1e-2"]["fourth"]
@@ -95,9 +69,9 @@ def test_zero_measurements_change_nothing():
 # -- settings --------------------------------------------------------------------------------------
 
 
-def test_cells_of_the_table(outcomes):
+def test_cells_of_the_table():
     """As printed no draw of these lines returns; x in place of z mends the stable ones."""
-    cells = rows_of(outcomes["ipgd-settings"], "cells")
+    cells = rows_of(smoke("ipgd-settings"), "cells")
     good = {(row["case"], row["change"]): row["good"] for row in cells}
     assert not any(count for (_, change), count in good.items() if change == "printed")
     for case in ("the same, N = 600, η = 0.05", "sparse, mean"):
@@ -109,9 +83,9 @@ def test_cells_of_the_table(outcomes):
     assert good["sparse, sum", "return x"] == 0
 
 
-def test_budgets_of_the_printed_constants(outcomes):
+def test_budgets_of_the_printed_constants():
     """At zero the Hessian of the mean of squares is −4/N diag(± Σ y_i x_i)."""
-    rows = {row["case"]: row for row in rows_of(outcomes["ipgd-settings"], "budgets")}
+    rows = {row["case"]: row for row in rows_of(smoke("ipgd-settings"), "budgets")}
     made = make_ipgd_problem("sparse", 0)
     depth = np.max(np.abs(made.problem.operator.diag.T @ made.problem.b)) * 4 / 300
     sparse = rows["sparse, mean"]
@@ -126,14 +100,14 @@ def test_budgets_of_the_printed_constants(outcomes):
     assert settings_cases.weight_bound(0.02) == pytest.approx(0.625)
 
 
-def test_adaptive_rule_on_draws_of_two_problems(outcomes):
+def test_adaptive_rule_on_draws_of_two_problems():
     """Median residuals of independent draws are 7e-11 and 5e-10."""
-    for end in rows_of(outcomes["ipgd-settings"], "adaptive"):
+    for end in rows_of(smoke("ipgd-settings"), "adaptive"):
         assert end["good"]
         assert end["certified"]
         order = {"ms-sym": 7e-11, "sparse": 5e-10}[end["problem"]]
         assert order / 10 < end["residual"] < order * 10
-    exact = rows_of(outcomes["ipgd-settings"], "scales", factor=1024.0)
+    exact = rows_of(smoke("ipgd-settings"), "scales", factor=1024.0)
     assert [row["away"] for row in exact] == [0.0]
 
 
@@ -159,12 +133,12 @@ def test_diverging_runs_are_counted_without_a_warning():
 # -- radius, course, growth ------------------------------------------------------------------------
 
 
-def test_iterations_over_the_radius(outcomes):
-    fits = {row["problem"]: row for row in rows_of(outcomes["ipgd-gamma"], "fits")}
+def test_iterations_over_the_radius():
+    fits = {row["problem"]: row for row in rows_of(smoke("ipgd-gamma"), "fits")}
     assert fits["sparse"]["power"] == pytest.approx(1.0, abs=0.1)
     assert fits["ms-sym"]["power"] < 0.6
     medians = {
-        (row["problem"], row["gamma"]): row for row in rows_of(outcomes["ipgd-gamma"], "medians")
+        (row["problem"], row["gamma"]): row for row in rows_of(smoke("ipgd-gamma"), "medians")
     }
     # 674 and 1727, 489 and 7624 steps in independent draws.
     for key, reference in {
@@ -178,12 +152,12 @@ def test_iterations_over_the_radius(outcomes):
     assert 1e-13 < medians["ms-sym", 1e-100]["residual"] < 1e-9
 
 
-def test_growth_and_rate(outcomes):
+def test_growth_and_rate():
     """Slopes of .315 to .326 by independent draws; seed 0 of sparse recovery totals 40.8."""
-    for row in rows_of(outcomes["ipgd-fig6"], "runs"):
+    for row in rows_of(smoke("ipgd-fig6"), "runs"):
         assert 0.305 < row["slope"] < 0.336
         assert row["excess"] <= 1e-6
-    (draw0,) = rows_of(outcomes["ipgd-fig5"], "draws", seed=0)
+    (draw0,) = rows_of(smoke("ipgd-fig5"), "draws", seed=0)
     assert draw0["total"] == pytest.approx(40.8, rel=0.05)
     assert draw0["mismatch"] < 1e-6
 

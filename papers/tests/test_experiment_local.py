@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from experiment_tools import rows_of
+from experiment_tools import rows_of, smoke
 
 from liftless import InvalidInput
 from liftless.descent import Stop, descend
@@ -18,20 +18,18 @@ from liftless_papers.experiments import CHANGED, FAILS, HOLDS
 from liftless_papers.experiments.local import sgd, theorems_noise, theorems_saddle, transition
 from liftless_papers.experiments.local.backtracking import Backtracking
 from liftless_papers.experiments.local.certified import draw_sensing
-from liftless_papers.experiments.local.examples import CORRECTED, PRINTED, Examples, _row
+from liftless_papers.experiments.local.examples import CORRECTED, PRINTED, _row
 from liftless_papers.experiments.local.fig1 import CAPPED, RANKS, RATIOS, Fig1, cells
 from liftless_papers.experiments.local.fig1_claims import crossing
 from liftless_papers.experiments.local.points import Small
 from liftless_papers.experiments.local.relaxation import solver, trace_successes
-from liftless_papers.experiments.local.sgd import Sgd
-from liftless_papers.experiments.local.theorems import Theorems
 from liftless_papers.experiments.local.transition import Cell, run_cell, run_cells
 from liftless_papers.experiments.local.twin import TwinOperator
 from liftless_papers.report.experiment import caption, draw
 
 pytestmark = pytest.mark.slow
 
-CLASSES = {"local-examples": Examples, "local-theorems": Theorems, "local-sgd": Sgd}
+NAMES = ("local-examples", "local-theorems", "local-sgd")
 VERDICTS = {
     "local-examples": [CHANGED, CHANGED, CHANGED, CHANGED, HOLDS],
     "local-theorems": [
@@ -42,23 +40,10 @@ VERDICTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    return {name: cls().run("smoke", 0) for name, cls in CLASSES.items()}
-
-
 @pytest.mark.parametrize("name", VERDICTS)
-def test_verdicts(outcomes, name):
-    claims = outcomes[name].claims
+def test_verdicts(name):
+    claims = smoke(name).claims
     assert [c.verdict for c in claims] == VERDICTS[name], [(c.text, c.note) for c in claims]
-
-
-@pytest.mark.parametrize("name", VERDICTS)
-def test_figures_are_drawn_from_the_rows(outcomes, name):
-    outcome = outcomes[name]
-    for figure in CLASSES[name].figures:
-        assert "{" not in caption(figure, outcome.values)
-        assert len(draw(figure, outcome.rows, outcome.values).axes) >= len(figure.panels)
 
 
 # -- examples --------------------------------------------------------------------------------------
@@ -85,39 +70,39 @@ def test_spectra_of_the_examples(case, least, negative, zeros):
     assert row["f"] == pytest.approx(1.0)
 
 
-def test_curvature_of_the_corrected_examples(outcomes):
-    for row in rows_of(outcomes["local-examples"], "weights", form="exact"):
+def test_curvature_of_the_corrected_examples():
+    for row in rows_of(smoke("local-examples"), "weights", form="exact"):
         slope, zero = (4, 1) if row["example"] == "1" else (2, 2)
         assert row["bend"] == pytest.approx(slope * (row["c"] - zero), rel=1e-9)
         assert row["leave"] == 0
 
 
-def test_curves_have_the_closed_forms(outcomes):
+def test_curves_have_the_closed_forms():
     for name in ("checked", "curves"):
-        for row in rows_of(outcomes["local-examples"], name):
+        for row in rows_of(smoke("local-examples"), name):
             assert row["f"] == pytest.approx(row["formula"], abs=1e-14)
     for p in (0.1, 0.01):
-        (row,) = rows_of(outcomes["local-examples"], "checked", case="Example 1, r = 1", p=p)
+        (row,) = rows_of(smoke("local-examples"), "checked", case="Example 1, r = 1", p=p)
         assert row["f"] == pytest.approx(1 - 2 * p**4, abs=1e-15)
 
 
 # -- theorems --------------------------------------------------------------------------------------
 
 
-def test_noise_at_exact_isometry(outcomes):
-    rows = rows_of(outcomes["local-theorems"], "noise", case="isometry")
+def test_noise_at_exact_isometry():
+    rows = rows_of(smoke("local-theorems"), "noise", case="isometry")
     for r, reference in ((10, 30.9), (20, 42.6), (30, 50.3)):
         found = np.mean([row["scaled"] for row in rows if row["r"] == r])
         assert found == pytest.approx(reference, rel=0.015)
     assert theorems_noise.printed_bound(100, 10**4, 1.0) * 100 == pytest.approx(42.92, abs=0.01)
-    gaussian = rows_of(outcomes["local-theorems"], "noise", case="Gaussian")
+    gaussian = rows_of(smoke("local-theorems"), "noise", case="Gaussian")
     assert all(row["delta"] < 0.1 for row in gaussian)
     assert all(row["hessian_least"] > -1e-6 for row in gaussian)
     assert all(0.4 < row["error"] / row["scale"] < 2 for row in gaussian)
 
 
-def test_saddle_values(outcomes):
-    rows = rows_of(outcomes["local-theorems"], "saddles", spectrum="10, 5, 1")
+def test_saddle_values():
+    rows = rows_of(smoke("local-theorems"), "saddles", spectrum="10, 5, 1")
     found = {row["kept"]: row["least"] for row in rows}
     assert len(found) == 7
     for kept, reference in (("none", -40.4), ("1", -19.9), ("1, 2", -3.96), ("2, 3", -40.4)):
@@ -126,8 +111,8 @@ def test_saddle_values(outcomes):
     assert all(row["gradient"] < 1e-9 for row in rows)
 
 
-def test_tail_of_the_spectrum(outcomes):
-    rows = rows_of(outcomes["local-theorems"], "low_rank")
+def test_tail_of_the_spectrum():
+    rows = rows_of(smoke("local-theorems"), "low_rank")
     for tail, error, bound in ((0.01, 0.02828, 0.1154), (0.1, 0.28284, 1.154), (0.5, 1.414, 5.77)):
         mine = [row for row in rows if row["tail"] == tail]
         assert all(row["error"] == pytest.approx(error, rel=1e-3) for row in mine)
@@ -170,13 +155,13 @@ def test_lemma_of_rotations_at_its_counterexample():
 # -- noisy projected descent -----------------------------------------------------------------------
 
 
-def test_noisy_descent_reference(outcomes):
-    (row,) = rows_of(outcomes["local-sgd"], "settings", setting="κ = 0.25", form="printed")
+def test_noisy_descent_reference():
+    (row,) = rows_of(smoke("local-sgd"), "settings", setting="κ = 0.25", form="printed")
     assert 61 / 1.5 <= row["first_low"] <= row["first_high"] <= 100 * 1.5
     assert 3e-4 / 1.5 <= row["floor_low"] <= row["floor_high"] <= 4e-4 * 1.5
-    (letter,) = rows_of(outcomes["local-sgd"], "settings", form="unsymmetrised")
+    (letter,) = rows_of(smoke("local-sgd"), "settings", form="unsymmetrised")
     assert 61 / 1.5 <= letter["first_low"] <= letter["first_high"] <= 100 * 1.5
-    (scaled,) = rows_of(outcomes["local-sgd"], "settings", form="scaled")
+    (scaled,) = rows_of(smoke("local-sgd"), "settings", form="scaled")
     assert 0.07 / 1.5 <= scaled["floor_low"] <= scaled["floor_high"] <= 0.22 * 1.5
 
 

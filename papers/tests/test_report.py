@@ -11,8 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from liftless._errors import InvalidInput
-from liftless.figures.recovery import save_figure
-from liftless.figures.style import pen
+from liftless.figures import save_figure
 from liftless_papers.experiments import (
     Claim,
     Experiment,
@@ -28,6 +27,7 @@ from liftless_papers.experiments.papers import PAPERS
 from liftless_papers.report.experiment import caption, draw, draw_panel
 from liftless_papers.report.page import page, section, show
 from liftless_papers.report.run import Run, counts, write_run
+from liftless_papers.report.style import pen
 
 INFINITE = float("inf")
 

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from liftless._types import AnyArray
 
@@ -26,8 +26,10 @@ def _curvature(c: AnyArray, s: AnyArray) -> AnyArray:
     return (12 * c[4] * s + 6 * c[3]) * s + 2 * c[2]
 
 
-def stationary_points(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
-    """All real stationary points, ascending.
+def stationary_points(
+    c: Float[np.ndarray, " 5"],
+) -> tuple[Float[np.ndarray, " k"], Bool[np.ndarray, " k"]]:
+    """All real stationary points, ascending, and whether each is a minimum.
 
     Between two critical points of the slope the slope is monotone, so that a change of its sign
     brackets exactly one root, and bisection over the floating-point numbers finds it to the last
@@ -41,15 +43,13 @@ def stationary_points(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
 
     Returns
     -------
-    array of shape (k,), k <= 3
+    points : array of shape (k,), k <= 3
         Empty for a constant or for a polynomial without a stationary point.  A point where the
         slope touches zero within round-off counts, once.
+    minima : array of bool of shape (k,)
+        Whether the slope changes from negative to positive there.
     """
-    return _roots_of_slope(np.asarray(c, np.float64))[0]
-
-
-def _roots_of_slope(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Roots of the slope, ascending, and whether it changes from negative to positive there."""
+    c = np.asarray(c, np.float64)
     d = np.array([c[1], 2 * c[2], 3 * c[3], 4 * c[4]])
     knots = _critical_points(d)
     with np.errstate(over="ignore"):
@@ -127,7 +127,7 @@ def minimisers(c: Float[np.ndarray, " 5"]) -> Float[np.ndarray, " k"]:
     One so far out that its value is nothing but round-off, larger than c[0], is left out.
     """
     c = np.asarray(c, np.float64)
-    s, upward = _roots_of_slope(c)
+    s, upward = stationary_points(c)
     s = s[upward]
     bare = np.concatenate([[0.0], c[1:]])
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,239 +1,74 @@
 """The command line: parses here, computes in the ``run_*`` modules.
 
 Importing this module, and printing any help, imports neither JAX nor NumPy nor SciPy: a command
-only returns the job to be done, and the job imports what it needs.
+names the module that does its work, which is imported when the command line has been understood.
 """
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
-
-import typer
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from liftless._errors import InvalidInput
 from liftless._version import __version__
-from liftless.cli import options as given
-from liftless.cli.messages import USAGE, complain, note, warnings_as_lines
+from liftless.cli.command import Command, Usage, overview, parse
+from liftless.cli.messages import USAGE, complain, emit, note, warnings_as_lines
+from liftless.cli.names import nearest
+from liftless.cli.options import CertifyOptions, InfoOptions, InstanceOptions, RecoverOptions
 
-#: What a command returns: it does the work and returns the exit code.
-Job = Callable[[], int]
-
-#: Group of entry points by which other distributions add commands: each names a Typer app.
-COMMANDS = "liftless.commands"
-#: Commands that come with the distribution liftless-papers.
-OF_PAPERS = ("reproduce", "compare", "list", "cite")
-
-#: What Typer makes of a Ctrl-C while it parses.
-PARSER_INTERRUPTED = 130
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 EXIT_CODES = (
     "Exit codes: 0 exact or global optimum, 2 bad usage or input, 3 not converged, "
     "4 stationary but not certified, 75 interrupted."
 )
+ABOUT = "Recover a low-rank matrix from linear measurements, and certify the answer."
 
-app = typer.Typer(
-    name="liftless",
-    help="Recover a low-rank matrix from linear measurements, and certify the answer.",
-    epilog=EXIT_CODES,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+#: Group of entry points by which another distribution adds a command: its name, and a Command.
+GROUP = "liftless.commands"
+#: Commands of a distribution that may be missing, and that distribution.
+ELSEWHERE = dict.fromkeys(("reproduce", "compare", "list", "cite"), "liftless-papers")
 
-
-def _job(module: str, options: Any) -> Job:
-    """Defer a command to ``liftless.cli.<module>.run``."""
-    return lambda: importlib.import_module(f"liftless.cli.{module}").run(options)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    """Return those values that were given."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _version(wanted: bool) -> bool:
-    if wanted:
-        typer.echo(f"liftless {__version__}")
-        raise typer.Exit
-    return wanted
-
-
-@app.callback()
-def top(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+#: The commands of this package by name.
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command(
+            "recover",
+            RecoverOptions,
+            "liftless.cli.run_recover",
+            help="Recover the matrix of a problem file and say whether it is the global optimum.",
+            short="Recover a matrix, and say whether it is the optimum.",
+            epilog=EXIT_CODES,
         ),
-    ] = False,
-) -> None:
-    """Take the options before any command."""
-    del version
-
-
-@app.command(
-    help="Recover the matrix of a problem file and say whether it is the global optimum.",
-    short_help="Recover a matrix, and say whether it is the optimum.",
-    epilog=EXIT_CODES,
-)
-def recover(
-    file: given.File,
-    rank: given.Rank = None,
-    start: given.Start = "auto",
-    seed: given.Seed = 0,
-    escape: given.EscapeName = "ladder",
-    order: given.Order = None,
-    size: given.Size = None,
-    step: given.Step = None,
-    steps: given.Steps = None,
-    noise: given.Noise = None,
-    trace_bound: given.TraceBound = None,
-    budget: given.Budget = None,
-    out: given.Result = None,
-    plot: given.Figure = None,
-    as_json: given.Json = False,
-    quiet: given.Quiet = False,
-) -> Job:
-    """``liftless recover``."""
-    multi = _given(order=order, size=size, step=step, steps=steps)
-    options = given.RecoverOptions(
-        file=file,
-        rank=rank,
-        start=start,
-        seed=seed,
-        escape=escape,
-        multi=multi,
-        noise=noise,
-        trace_bound=trace_bound,
-        budget=budget,
-        out=out,
-        plot=plot,
-        as_json=as_json,
-        quiet=quiet,
+        Command(
+            "certify",
+            CertifyOptions,
+            "liftless.cli.run_certify",
+            help="Say what kind of point a factor is, and bound the optimum from both sides.",
+            short="Say what kind of point a factor is.",
+            epilog=EXIT_CODES,
+        ),
+        Command(
+            "info",
+            InfoOptions,
+            "liftless.cli.run_info",
+            help="Print versions, devices, and every name and format that a command takes.",
+            short="Print versions, devices, names and formats.",
+            epilog="",
+        ),
+        Command(
+            "instance",
+            InstanceOptions,
+            "liftless.cli.run_instance",
+            help="Write a named problem with known truth: basic, pmc, real-world, gaussian, phase, "
+            "completion, ... 'liftless info' lists all of them with the parameters of each.",
+            short="Write a named problem with known truth.",
+            epilog="",
+        ),
     )
-    return _job("run_recover", options)
-
-
-@app.command(
-    help="Say what kind of point a factor is, and bound the optimum from both sides.",
-    short_help="Say what kind of point a factor is.",
-    epilog=EXIT_CODES,
-)
-def certify(
-    file: given.File,
-    factor: given.FactorFile,
-    rank: given.FactorRank = None,
-    noise: given.Noise = None,
-    trace_bound: given.TraceBound = None,
-    as_json: given.Json = False,
-) -> Job:
-    """``liftless certify``."""
-    options = given.CertifyOptions(file, factor, rank, noise, trace_bound, as_json)
-    return _job("run_certify", options)
-
-
-@app.command(
-    help="Print versions, devices, and every name and format that a command takes.",
-    short_help="Print versions, devices, names and formats.",
-)
-def info(as_json: given.Json = False) -> Job:
-    """``liftless info``."""
-    return _job("run_info", as_json)
-
-
-@app.command(
-    help="Write a named problem with known truth: basic, pmc, real-world, gaussian, phase, "
-    "completion, ... 'liftless info' lists all of them with the parameters that each takes.",
-    short_help="Write a named problem with known truth.",
-)
-def instance(
-    name: given.Name,
-    out: given.Target,
-    n: given.N = None,
-    rank: given.TruthRank = None,
-    m: given.M = None,
-    ratio: given.Ratio = None,
-    probability: given.Probability = None,
-    sparsity: given.Sparsity = None,
-    eps: given.Eps = None,
-    noise: given.AddedNoise = None,
-    form: given.FormName = None,
-    weight: given.Weight = None,
-    seed: given.InstanceSeed = None,
-    as_json: given.Json = False,
-    quiet: given.Silent = False,
-) -> Job:
-    """``liftless instance``."""
-    parameters = _given(
-        n=n,
-        rank=rank,
-        m=m,
-        ratio=ratio,
-        probability=probability,
-        sparsity=sparsity,
-        eps=eps,
-        noise=noise,
-        form=form,
-        weight=weight,
-        seed=seed,
-    )
-    return _job("run_instance", given.InstanceOptions(name, parameters, out, as_json, quiet))
-
-
-@functools.cache
-def _extend() -> None:
-    """Add the commands of other distributions; they are looked for only when they are needed."""
-    from importlib.metadata import entry_points
-
-    for found in entry_points(group=COMMANDS):
-        try:
-            commands = found.load()
-        except ImportError as error:
-            note(f"warning: the commands of {found.value} cannot be loaded: {error}")
-        else:
-            app.add_typer(commands)
-
-
-def _names() -> set[str]:
-    """Names of the commands so far."""
-    own = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
-    for group in app.registered_groups:
-        more = group.typer_instance
-        if more is not None:
-            own |= {c.name or c.callback.__name__ for c in more.registered_commands if c.callback}
-    return own
-
-
-def _parse(argv: Sequence[str] | None) -> Job | int:
-    """Return the job that a command line asks for, or the exit code where there is none."""
-    words = sys.argv[1:] if argv is None else argv
-    command = next((word for word in words if not word.startswith("-")), None)
-    if command not in _names():
-        _extend()
-        if command in OF_PAPERS and command not in _names():
-            cure = "pip install liftless-papers"
-            complain(f"the command {command!r} is in the package liftless-papers; {cure}")
-            return USAGE
-    try:
-        job: Any = app(args=argv, standalone_mode=False, prog_name="liftless")
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        # Typer has its own copy of Click's exceptions, or Click's: they share this method.
-        message = getattr(error, "format_message", None)
-        if message is None:
-            raise
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context is not None else "liftless"
-        text = " ".join(message().split()).rstrip(".")
-        complain(f"{text}; see '{command} --help'")
-        return USAGE
-    if job == PARSER_INTERRUPTED:
-        raise KeyboardInterrupt
-    return 0 if job is None else job  # None or an int: help or version was printed
+}
 
 
 def invoke(argv: Sequence[str] | None = None) -> int:
@@ -249,16 +84,71 @@ def invoke(argv: Sequence[str] | None = None) -> int:
     int
         See :data:`EXIT_CODES`.
     """
-    job = _parse(argv)
-    if isinstance(job, int):
-        return job
-    with warnings_as_lines():
-        try:
-            return job()
-        except InvalidInput as error:
-            complain(str(error))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            complain(f"{error.filename or 'file'}: {error.strerror or error}")
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words or words[0].startswith("-"):
+            return _top(words)
+        command = _command(words[0])
+        options = parse(command, words[1:])
+        if options is None:  # its help was printed
+            return 0
+        with warnings_as_lines():
+            return importlib.import_module(command.home).run(options)
+    except (InvalidInput, Usage) as error:
+        complain(str(error))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        complain(f"{error.filename or 'file'}: {error.strerror or error}")
     return USAGE
+
+
+def _top(words: list[str]) -> int:
+    """Answer a command line without a command: help, or the version."""
+    if not words:
+        raise Usage("a command is missing", "liftless")
+    if words[0] == "--version":
+        emit(f"liftless {__version__}")
+    elif words[0] in ("-h", "--help"):
+        commands = [*COMMANDS.values(), *_others()]
+        sys.stdout.write(overview(ABOUT, commands, EXIT_CODES))
+    else:
+        cure = nearest(words[0], ["--help", "--version"])
+        raise Usage(f"no such option: {words[0]}. {cure}", "liftless")
+    return 0
+
+
+def _command(name: str) -> Command:
+    """Return the command of that name, of this package or of another."""
+    if name in COMMANDS:
+        return COMMANDS[name]
+    found = _entry_points()
+    if name in found:
+        try:
+            return found[name].load()
+        except ImportError as error:
+            must = f"one whose package {found[name].module} can be imported"
+            raise InvalidInput("command", repr(name), must, f"({error})") from error
+    if name in ELSEWHERE:
+        cure = f"Install it with: pip install {ELSEWHERE[name]}"
+        raise InvalidInput("command", repr(name), "one that is installed", cure)
+    cure = nearest(name, [*COMMANDS, *found, *ELSEWHERE])
+    raise Usage(f"no such command: {name!r}. {cure}", "liftless")
+
+
+def _others() -> list[Command]:
+    """Load the commands of other distributions; one that fails to load is named and left out."""
+    commands = []
+    for name, found in _entry_points().items():
+        try:
+            commands.append(found.load())
+        except ImportError as error:
+            note(f"warning: the command {name!r} cannot be loaded: {error}")
+    return commands
+
+
+def _entry_points() -> "dict[str, EntryPoint]":
+    """Look for the commands of other distributions, which takes as long as importing all this."""
+    from importlib.metadata import entry_points
+
+    return {found.name: found for found in entry_points(group=GROUP)}

@@ -1,140 +1,98 @@
-"""Every option with its help, and what a command is given."""
+"""What the commands take: a dataclass each, whose fields are the words of the command line."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
-import typer
+from liftless.cli.command import argument, option, switch
 
-# -- shared ---------------------------------------------------------------------------------------
-
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="The problem: .npz, .mat, or .csv for entries.")
-]
-Rank = Annotated[
-    int | None, typer.Option(metavar="R", help="Rank sought; the file's own if left out.")
-]
-Noise = Annotated[
-    float | None,
-    typer.Option(metavar="SIGMA", help="Standard deviation of the noise in each measurement."),
-]
-TraceBound = Annotated[
-    float | None, typer.Option(metavar="TAU", help="A known bound on the trace of the matrix.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
-
-# -- recover --------------------------------------------------------------------------------------
-
-Start = Annotated[
-    str,
-    typer.Option(
-        metavar="auto|reweighted|over|spectral|random|FILE",
-        help="Where descent starts; a file has a factor.",
-    ),
-]
-Seed = Annotated[int, typer.Option(metavar="S", help="Of every random start.")]
-EscapeName = Annotated[
-    str,
-    typer.Option(
-        metavar="ladder|single|multi|lifted|jump|none", help="What to try at a spurious point."
-    ),
-]
-Order = Annotated[
-    int | None, typer.Option(metavar="L", help="Lifting order of --escape multi, odd.")
-]
-Size = Annotated[
-    float | None, typer.Option(metavar="RHO", help="Escape step of --escape multi, in (0, 1).")
-]
-Step = Annotated[
-    float | None, typer.Option(metavar="ETA", help="Step size of --escape multi, in (0, 1).")
-]
-Steps = Annotated[
-    float | None, typer.Option(metavar="T", help="Number of steps of --escape multi.")
-]
-Budget = Annotated[
-    int | None, typer.Option(metavar="N", help="Applications of A or its adjoint to spend.")
-]
-Result = Annotated[
-    str | None,
-    typer.Option(metavar="RESULT.npz", help="Write the factor and the report (.npz or .mat)."),
-]
-Figure = Annotated[
-    str | None, typer.Option(metavar="FIGURE.png", help="Draw the course (.png, .svg or .pdf).")
-]
+FILE = "The problem: .npz, .mat, or .csv for entries."
+NOISE = "Standard deviation of the noise in each measurement."
+TRACE_BOUND = "A known bound on the trace of the matrix."
+SEED = "Of every random start."
+JSON = "Print one JSON object and nothing else."
+QUIET = "No progress on standard error."
 
 
 @dataclass(frozen=True)
 class RecoverOptions:
     """What was given to ``liftless recover``; None where nothing was."""
 
-    file: str
-    rank: int | None
-    start: str
-    seed: int
-    escape: str
-    multi: dict[str, Any]
-    noise: float | None
-    trace_bound: float | None
-    budget: int | None
-    out: str | None
-    plot: str | None
-    as_json: bool
-    quiet: bool
+    file: str = argument("FILE", FILE)
+    rank: int | None = option("R", "Rank sought; the file's own if left out.")
+    start: str = option(
+        "auto|reweighted|over|spectral|random|FILE",
+        "Where descent starts; a file has a factor.",
+        "auto",
+    )
+    seed: int = option("S", SEED, 0)
+    escape: str = option(
+        "ladder|single|multi|lifted|jump|none", "What to try at a spurious point.", "ladder"
+    )
+    order: int | None = option("L", "Lifting order of --escape multi, odd.")
+    size: float | None = option("RHO", "Escape step of --escape multi, in (0, 1).")
+    step: float | None = option("ETA", "Step size of --escape multi, in (0, 1).")
+    steps: float | None = option("T", "Number of steps of --escape multi.")
+    noise: float | None = option("SIGMA", NOISE)
+    trace_bound: float | None = option("TAU", TRACE_BOUND)
+    budget: int | None = option("N", "Applications of A or its adjoint to spend.")
+    out: str | None = option("RESULT.npz", "Write the factor and the report (.npz or .mat).")
+    plot: str | None = option("FIGURE.png", "Draw the course (.png, .svg or .pdf).")
+    as_json: bool = switch(JSON, "--json")
+    quiet: bool = switch(QUIET)
 
-
-# -- certify --------------------------------------------------------------------------------------
-
-FactorFile = Annotated[
-    str,
-    typer.Argument(metavar="FACTOR.npz", help="Has an array 'factor' or 'X', as a result does."),
-]
-FactorRank = Annotated[
-    int | None, typer.Option(metavar="R", help="Rank; the factor's columns if left out.")
-]
+    @property
+    def multi(self) -> dict[str, Any]:
+        """Those options of the multi-step escape that were given."""
+        return _given(self, ("order", "size", "step", "steps"))
 
 
 @dataclass(frozen=True)
 class CertifyOptions:
     """What was given to ``liftless certify``."""
 
-    file: str
-    factor: str
-    rank: int | None
-    noise: float | None
-    trace_bound: float | None
-    as_json: bool
-
-
-# -- instance -------------------------------------------------------------------------------------
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the instance.")]
-Target = Annotated[
-    str, typer.Option("--out", metavar="FILE", help="Where to write it (.npz or .mat).")
-]
-N = Annotated[int | None, typer.Option("--n", help="Order of the matrix.")]
-TruthRank = Annotated[int | None, typer.Option(help="Rank of the truth.")]
-M = Annotated[int | None, typer.Option("--m", help="Number of measurements.")]
-Ratio = Annotated[
-    float | None, typer.Option(help="Measurements a degree of freedom, in place of --m.")
-]
-Probability = Annotated[float | None, typer.Option(help="Chance of an entry to be observed.")]
-Sparsity = Annotated[int | None, typer.Option(help="Number of nonzero entries.")]
-Eps = Annotated[float | None, typer.Option(help="Weight of the hidden entries.")]
-AddedNoise = Annotated[float | None, typer.Option(help="Standard deviation of the added noise.")]
-FormName = Annotated[str | None, typer.Option(help="Form of an example: exact or paper.")]
-Weight = Annotated[
-    float | None, typer.Option(help="Weight of the off-diagonal entries of an example.")
-]
-InstanceSeed = Annotated[int | None, typer.Option(help="Seed of all randomness.")]
-Silent = Annotated[bool, typer.Option("--quiet", help="Print nothing.")]
+    file: str = argument("FILE", FILE)
+    factor: str = argument("FACTOR.npz", "Has an array 'factor' or 'X', as a result does.")
+    rank: int | None = option("R", "Rank; the factor's columns if left out.")
+    noise: float | None = option("SIGMA", NOISE)
+    trace_bound: float | None = option("TAU", TRACE_BOUND)
+    as_json: bool = switch(JSON, "--json")
 
 
 @dataclass(frozen=True)
 class InstanceOptions:
     """What was given to ``liftless instance``; a parameter that was not is None."""
 
-    name: str
-    parameters: dict[str, Any]
-    out: str
-    as_json: bool
-    quiet: bool
+    name: str = argument("NAME", "Name of the instance.")
+    out: str = option("FILE", "Where to write it (.npz or .mat).", MISSING)
+    n: int | None = option("N", "Order of the matrix.")
+    rank: int | None = option("R", "Rank of the truth.")
+    m: int | None = option("M", "Number of measurements.")
+    ratio: float | None = option("Q", "Measurements a degree of freedom, in place of --m.")
+    probability: float | None = option("P", "Chance of an entry to be observed.")
+    sparsity: int | None = option("K", "Number of nonzero entries.")
+    eps: float | None = option("EPS", "Weight of the hidden entries.")
+    noise: float | None = option("SIGMA", "Standard deviation of the added noise.")
+    form: str | None = option("FORM", "Form of an example: exact or paper.")
+    weight: float | None = option("W", "Weight of the off-diagonal entries of an example.")
+    seed: int | None = option("S", "Seed of all randomness.")
+    as_json: bool = switch(JSON, "--json")
+    quiet: bool = switch("Print nothing.")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those parameters of the instance that were given."""
+        names = [part.name for part in fields(self)]
+        return _given(self, names[names.index("n") : names.index("as_json")])
+
+
+@dataclass(frozen=True)
+class InfoOptions:
+    """What was given to ``liftless info``."""
+
+    as_json: bool = switch(JSON, "--json")
+
+
+def _given(options: Any, names: Any) -> dict[str, Any]:
+    """Return those of the named options that were given."""
+    values = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

@@ -10,6 +10,7 @@ from liftless._version import __version__
 from liftless.certificate import KINDS
 from liftless.cli.compilation import cache_directory
 from liftless.cli.messages import emit, emit_json, emit_table
+from liftless.cli.options import InfoOptions
 from liftless.cli.run_recover import STARTS
 from liftless.descent import Method
 from liftless.instances import INSTANCES
@@ -21,10 +22,10 @@ from liftless.recovery import ESCAPES
 PACKAGES = ("jax", "jaxlib", "equinox", "lineax", "optax", "numpy", "scipy", "matplotlib")
 
 
-def run(as_json: bool) -> int:
+def run(options: InfoOptions) -> int:
     """Print what this installation has."""
     fields = collect()
-    if as_json:
+    if options.as_json:
         emit_json(fields)
         return 0
     for name, value in fields.items():

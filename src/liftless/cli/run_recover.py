@@ -40,7 +40,9 @@ def run(options: RecoverOptions) -> int:
         value = getattr(options, name)
         if value is not None:
             real_number(name, value, least=0.0)
-    draw = _figure_maker() if options.plot else None
+    draw = None
+    if options.plot:
+        from liftless.figures import recovery_figure as draw
     loaded = load_problem(options.file, options.rank)
     start = _start(options.start)
     enable_cache(options.quiet)
@@ -102,15 +104,6 @@ def _start(start: str) -> Any:
         must = f"one of {', '.join(STARTS)}, or a file with a factor"
         raise InvalidInput("start", repr(start), must, nearest(start, STARTS))
     return load_factor(start)
-
-
-def _figure_maker() -> Callable[..., Any]:
-    try:
-        from liftless.figures import recovery_figure
-    except ImportError as error:
-        cure = f"({error})"
-        raise InvalidInput("plot", "given", "left out where matplotlib is missing", cure) from error
-    return recovery_figure
 
 
 def _recover(

@@ -1,11 +1,9 @@
 """One look for every figure: colour-blind safe, readable at column width."""
 
-from dataclasses import dataclass
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Okabe and Ito's palette, in the order in which it is used.
+#: Six of Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = (
     "#0072B2",
     "#E69F00",
@@ -14,35 +12,6 @@ BLUE, ORANGE, GREEN, RED, PURPLE, GREY = (
     "#CC79A7",
     "#666666",
 )
-#: The two others of the palette that show on white.
-SKY, BLACK = "#56B4E9", "#000000"
-
-#: Series are told apart by colour, and by marker and hatch where there is no colour.
-COLOURS = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "--")
-#: Colour map of images and of families of lines; perceptually uniform and colour-blind safe.
-COLOUR_MAP = "viridis"
-
-
-@dataclass(frozen=True)
-class Pen:
-    """How one series of a panel is drawn."""
-
-    colour: str
-    marker: str
-    hatch: str
-
-
-def pen(number: int) -> Pen:
-    """Style of the series of that number in its panel."""
-    # The periods differ, so that the 64 first combinations differ.
-    shift = number + number // len(COLOURS)
-    return Pen(
-        COLOURS[number % len(COLOURS)],
-        MARKERS[shift % len(MARKERS)],
-        HATCHES[number % len(HATCHES)],
-    )
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -6,7 +6,6 @@ tensor M(w) of (5.4), which every evaluation goes through, has n^{2l}.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -16,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, factor, positive_int, real_array, real_number
+from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._precision import double
 from liftless._types import AnyArray
-from liftless.escape import MultiStep, Oracle
+from liftless.escape import Oracle
 from liftless.operators.base import matrix
 from liftless.problem import Problem
 
@@ -34,31 +33,6 @@ HESSIAN_LIMIT = 300
 PARALLEL = 1e-4
 
 Tensor = Float[np.ndarray, "..."]
-
-
-@dataclass(frozen=True)
-class ExplicitPath:
-    """Course of projected descent in explicit tensors; row t is the point after t steps.
-
-    Attributes
-    ----------
-    W : array of shape (steps + 1, k)
-        Weights: the coefficient of each unit basis tensor, ``W_i = w_i ||D_i||^l``.
-    projected : array of shape (steps + 1, k)
-        The same before the truncation; equal to ``W`` without truncation.
-    objective : array of shape (steps + 1,)
-        h^l of the point.
-    dropped : array of shape (steps + 1,)
-        Frobenius norm of what the truncation took away.
-    w : array of shape (n r,) * l
-        The last point.
-    """
-
-    W: Float[np.ndarray, "t k"]
-    projected: Float[np.ndarray, "t k"]
-    objective: Float[np.ndarray, " t"]
-    dropped: Float[np.ndarray, " t"]
-    w: Tensor
 
 
 @dataclass(frozen=True)
@@ -194,67 +168,6 @@ class ExplicitLift:
         """a, b, c of (5.1), as an array of shape (3, n r, ..., n r)."""
         return np.stack([self.lift(D) for D in (X, o.beta_direction, o.gamma_direction)])
 
-    def algorithm_one(
-        self,
-        X: Float[np.ndarray, "n r"],
-        o: Oracle,
-        rho: float,
-        eta: float,
-        steps: int,
-        *,
-        truncate: bool = True,
-        mode: str = "paper",
-    ) -> ExplicitPath:
-        """Algorithm 1 as written, or without its truncation.
-
-        Parameters
-        ----------
-        X : array of shape (n, r)
-            The spurious point, from which :meth:`basis` and w_escape (3.1) are formed.
-        o : Oracle
-            Taken at ``X``.
-        rho, eta : float
-            Escape step and step size.
-        steps : int
-        truncate : bool
-            Step 1.3: put the closed form's coefficients (5.8) in place of the projected ones.
-            Without it this is exact projected gradient descent.
-        mode : {"paper", "exact"}
-            Step along the gradient of Lemma A.1 as printed, or along the true one, 4 times that.
-        """
-        if mode not in ("paper", "exact"):
-            raise InvalidInput("mode", repr(mode), "'paper' or 'exact'")
-        rho, eta = real_number("rho", rho, above=0.0), real_number("eta", eta, above=0.0)
-        closed = _closed_form(X, o, self.order, rho, eta) if truncate else None
-        C, norms = self._unit(self.basis(X, o))
-        scale = eta * (4.0 if mode == "exact" else 1.0)
-        W = norms * np.array([1.0, rho, 0.0])
-        return self._descend(C, W, scale, positive_int("steps", steps), closed)
-
-    def _descend(
-        self,
-        C: Float[np.ndarray, "d k"],
-        start: Float[np.ndarray, " k"],
-        scale: float,
-        steps: int,
-        closed: Callable[[int], Float[np.ndarray, " k"]] | None,
-    ) -> ExplicitPath:
-        """Projected descent on the span of unit columns, with truncation if ``closed`` is given."""
-        pseudo = np.linalg.pinv(C, rcond=PARALLEL)
-        W, projected, values, dropped = [start], [start], [], [0.0]
-        w = (C @ start).reshape(self.shape)
-        for t in range(1, steps + 1):
-            values.append(self.objective(w))
-            v = w - scale * self.printed_gradient(w)
-            projected.append(pseudo @ v.ravel())
-            W.append(projected[-1] if closed is None else closed(t))
-            dropped.append(float(np.linalg.norm(C @ (projected[-1] - W[-1]))))
-            w = (C @ W[-1]).reshape(self.shape)
-        values.append(self.objective(w))
-        return ExplicitPath(
-            np.stack(W), np.stack(projected), np.array(values), np.array(dropped), w
-        )
-
     def _tensor(self, w: Any) -> Tensor:
         array = real_array("w", w, self.order)
         if array.shape != self.shape:
@@ -291,19 +204,6 @@ def check_size(n: int, m: int, rank: int, order: int) -> None:
     if work**order > WORK_LIMIT:
         was = f"{order}, which needs tensors of max(n^2, m)^l = {work**order:.3g} entries"
         raise InvalidInput("order", was, f"such that max(n^2, m)^l <= {WORK_LIMIT}", cure)
-
-
-def _closed_form(
-    X: Float[np.ndarray, "n r"], o: Oracle, order: int, rho: float, eta: float
-) -> Callable[[int], Float[np.ndarray, " k"]]:
-    """Weights of (5.8), as printed, at every t."""
-    size, pull = float(np.linalg.norm(X)), float(np.linalg.norm(o.EX))
-    form = MultiStep(o.lambda_n, o.sigma, size, pull, order, rho, eta)
-
-    def at(t: int) -> Float[np.ndarray, " k"]:
-        return np.exp(form.log_terms(float(t))) * np.array([1.0, 1.0, -1.0])
-
-    return at
 
 
 # -- contractions; A (m, n, n) is symmetric in its last two modes, w has l modes of n r -----------

@@ -4,15 +4,16 @@ from liftless._errors import InvalidInput
 from liftless._version import __version__
 from liftless.cli.messages import emit
 from liftless.cli.names import nearest
+from liftless_papers.cli.options import CiteOptions
 from liftless_papers.experiments import EXPERIMENTS
 from liftless_papers.experiments.papers import PAPERS, Paper
 
 SOFTWARE = "liftless: low-rank matrix recovery that escapes spurious local minima"
 
 
-def run(name: str | None) -> int:
+def run(options: CiteOptions) -> int:
     """Print a line of text and a BibTeX entry."""
-    if name is None:
+    if options.name is None:
         emit(f"The liftless maintainers. {SOFTWARE}. Version {__version__}.")
         emit("")
         emit("@software{liftless,")
@@ -21,7 +22,7 @@ def run(name: str | None) -> int:
         emit(f"  version = {{{__version__}}}")
         emit("}")
         return 0
-    paper = _paper(name)
+    paper = _paper(options.name)
     emit(paper.text)
     emit("")
     emit(paper.bibtex)

@@ -1,12 +1,13 @@
 """``liftless list``."""
 
 from liftless.cli.messages import emit_json, emit_table
+from liftless_papers.cli.options import ListOptions
 from liftless_papers.experiments import EXPERIMENTS
 
 
-def run(as_json: bool) -> int:
+def run(options: ListOptions) -> int:
     """Print the experiments; nothing of them is loaded."""
-    if as_json:
+    if options.as_json:
         listed = [
             {"name": name, "paper": name.split("-")[0], "title": title}
             for name, (_, _, title) in EXPERIMENTS.items()

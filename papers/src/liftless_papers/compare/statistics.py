@@ -116,11 +116,6 @@ def mean_interval(values: Values, seed: int = 0, level: float = LEVEL) -> Interv
     return bootstrap(lambda x: np.mean(x, axis=1), values, seed=seed, level=level)
 
 
-def median_interval(values: Values, seed: int = 0, level: float = LEVEL) -> Interval:
-    """Bootstrap interval of the median."""
-    return bootstrap(lambda x: np.median(x, axis=1), values, seed=seed, level=level)
-
-
 def ratio_interval(
     first: Values, second: Values, seed: int = 0, level: float = LEVEL
 ) -> tuple[float, float, float]:

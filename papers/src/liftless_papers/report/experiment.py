@@ -11,12 +11,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
 
 from liftless._errors import InvalidInput
-from liftless.figures.style import COLOUR_MAP, COLOURS, GREY, MARKERS, Pen, new_figure, pen, tidy
+from liftless.figures.style import GREY, new_figure, tidy
 from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
 from liftless_papers.report.layers import DRAW, HALO, Canvas
 from liftless_papers.report.legend import lay_out, place_legends
 from liftless_papers.report.select import by_table, groups, select, text_of
+from liftless_papers.report.style import COLOUR_MAP, COLOURS, MARKERS, Pen, pen
 
 #: Width of a panel in inches by the number of panels in a row: a column of a page, or the page.
 WIDTHS = {1: 4.4, 2: 3.6, 3: 2.75}

@@ -13,10 +13,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 from liftless._errors import InvalidInput
-from liftless.figures.style import COLOUR_MAP, COLOURS, GREY, Pen
+from liftless.figures.style import GREY
 from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.figures import Layer, Panel
 from liftless_papers.report.select import numbers, text_of
+from liftless_papers.report.style import COLOUR_MAP, COLOURS, Pen
 
 Values = Float[np.ndarray, " k"]
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from liftless.figures.recovery import save_figure
+from liftless.figures import save_figure
 from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, Claim, Experiment, Outcome, Row
 from liftless_papers.experiments.figures import Figure
 from liftless_papers.report.experiment import draw

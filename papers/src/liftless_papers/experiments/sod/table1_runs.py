@@ -26,8 +26,8 @@ Flags = Bool[np.ndarray, " k"]
 LEFT = 0.5
 #: Descent that ends lower than X̂ by this fraction of h(X̂) has ended elsewhere.
 LOWER = 1e-3
-#: Iterations of the L-BFGS that finishes every run, and applications of each.
-FINISH, FINISH_COST = 200, 3.0
+#: Iterations of the L-BFGS that finishes every run.
+FINISH = 200
 #: Distinct seeds of starts and of methods, for the test and for tuning.
 TEST, TUNING, CHANCE = 0, 7919, 104_729
 
