@@ -230,7 +230,7 @@ def test_the_cubic_step_leaves_the_saddle_itself():
     @jax.jit
     def once(problem, X):
         point = Point.at(problem, X)
-        return method.step(problem, point, method.init(problem, point))[0].X
+        return method.advance(problem, point, method.init(problem, point))[0].X
 
     assert problem.objective(np.asarray(once(problem, X))) < 0.95 * problem.objective(X)
 

@@ -34,7 +34,7 @@ class Strides(Method[None]):
     def init(self, problem: Problem, point: Point) -> None:
         """No state."""
 
-    def step(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
         """Ten steps; two applications each."""
         del state
 
