@@ -12,8 +12,8 @@ recover: $(STAMP)
 test: lint types contract tests
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests examples benchmarks
-	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/ruff check src tests papers examples benchmarks conftest.py
+	$(BIN)/ruff format --check src tests papers examples benchmarks conftest.py
 
 types: $(STAMP)
 	$(BIN)/basedpyright --level error
@@ -40,12 +40,12 @@ test-all: lint types contract
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
 
 # The environment is made anew when what it is made from has changed.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml papers/pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "liftless needs Python 3.11 or newer; pass PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' --editable papers
 	touch $(STAMP)
 
 clean:
 	rm -rf .venv results build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests papers examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

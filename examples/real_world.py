@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 import liftless as ll
+from liftless.figures import save_figure
+from liftless.figures.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, tidy
 from liftless.io import load_problem, save_problem
 from liftless.linalg import matrix_distance
-from liftless.report import save_figure
-from liftless.report.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, tidy
 
 METHOD = ll.GradientDescent(0.1)
 STOP = ll.Stop(gradient=1e-12, max_iterations=4000)

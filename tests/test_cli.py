@@ -170,9 +170,9 @@ def test_plot_is_drawn_whole_or_not_at_all(
         if fails:
             raise OSError(28, "No space left on device", str(path))
 
-    module = types.ModuleType("liftless.report")
+    module = types.ModuleType("liftless.figures")
     vars(module)["recovery_figure"] = recovery_figure
-    monkeypatch.setitem(sys.modules, "liftless.report", module)
+    monkeypatch.setitem(sys.modules, "liftless.figures", module)
     plot = tmp_path / "f.svg"
     found = run("recover", folder / "problem.npz", "--plot", plot, "--quiet")
     assert seen["n"] == 3

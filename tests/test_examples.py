@@ -58,7 +58,7 @@ def test_main_job_recovers_the_true_matrix_and_draws_it(tmp_path, capsys):
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_recovery_figure_is_written_at_once_and_repeatable(tmp_path, suffix):
     from liftless import make_instance, recover
-    from liftless.report import course_rows, recovery_figure
+    from liftless.figures import course_rows, recovery_figure
 
     instance = make_instance("real-world")
     result = recover(instance.problem, trace=True)
@@ -74,7 +74,7 @@ def test_recovery_figure_is_written_at_once_and_repeatable(tmp_path, suffix):
 
 def test_figure_of_an_unknown_kind_is_refused(tmp_path):
     from liftless import InvalidInput, make_instance, recover
-    from liftless.report import recovery_figure
+    from liftless.figures import recovery_figure
 
     instance = make_instance("real-world")
     result = recover(instance.problem)

@@ -12,11 +12,11 @@ import pytest
 from liftless import Logistic, Problem, Ridge
 from liftless._errors import InvalidInput
 from liftless.escape import MultiStepEscape, oracle
-from liftless.experiments.sod._explicit_cases import case
-from liftless.experiments.sod._sub_terms import kron_power
 from liftless.instances import make_instance
 from liftless.lifted import LiftedSubspace, projected_descent, truncated_path
 from liftless.lifted.explicit import HESSIAN_LIMIT, LIMIT, ExplicitLift, check_size
+from liftless_papers.experiments.sod._explicit_cases import case
+from liftless_papers.experiments.sod._sub_terms import kron_power
 
 CASES = [
     ("basic", 3),

@@ -17,9 +17,6 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._version import __version__
 
 if TYPE_CHECKING:
-    from liftless.baselines import PEERS as PEERS
-    from liftless.baselines import Attempt as Attempt
-    from liftless.baselines import Peer as Peer
     from liftless.certificate import Certificate as Certificate
     from liftless.certificate import certify as certify
     from liftless.descent import ALTO as ALTO
@@ -110,11 +107,6 @@ if TYPE_CHECKING:
     from liftless.start import spectral_start as spectral_start
 
 _HOMES: dict[str, tuple[str, ...]] = {
-    "liftless.baselines": (
-        "Attempt",
-        "PEERS",
-        "Peer",
-    ),
     "liftless.certificate": (
         "Certificate",
         "certify",
@@ -228,6 +220,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "spectral_start",
     ),
 }
+#: Where a public name went that is not in this distribution any more.
+_ELSEWHERE = dict.fromkeys(("Attempt", "PEERS", "Peer"), "liftless_papers.compare.peers")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
@@ -235,6 +229,9 @@ __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noq
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module on first use."""
+    if name in _ELSEWHERE:
+        cure = f"it is in {_ELSEWHERE[name]}, of the distribution liftless-papers"
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {cure}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -4,7 +4,9 @@ Importing this module, and printing any help, imports neither JAX nor NumPy nor 
 only returns the job to be done, and the job imports what it needs.
 """
 
+import functools
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -13,10 +15,15 @@ import typer
 from liftless._errors import InvalidInput
 from liftless._version import __version__
 from liftless.cli import options as given
-from liftless.cli.messages import USAGE, complain, warnings_as_lines
+from liftless.cli.messages import USAGE, complain, note, warnings_as_lines
 
 #: What a command returns: it does the work and returns the exit code.
 Job = Callable[[], int]
+
+#: Group of entry points by which other distributions add commands: each names a Typer app.
+COMMANDS = "liftless.commands"
+#: Commands that come with the distribution liftless-papers.
+OF_PAPERS = ("reproduce", "compare", "list", "cite")
 
 #: What Typer makes of a Ctrl-C while it parses.
 PARSER_INTERRUPTED = 130
@@ -176,85 +183,40 @@ def instance(
     return _job("run_instance", given.InstanceOptions(name, parameters, out, as_json, quiet))
 
 
-@app.command(
-    help="Run an experiment of a paper, or all of them, and judge the paper's claims by what was "
-    "measured. A claim that fails is a result, not an error.",
-    short_help="Run the papers' experiments and judge their claims.",
-    epilog="Exit codes: 0 ran, 1 an experiment ended with an error, 2 bad usage or input, "
-    "75 interrupted.",
-)
-def reproduce(
-    name: given.ExperimentName,
-    size: given.SizeName = "smoke",
-    seed: given.Seed = 0,
-    out: given.ReportFolder = None,
-    as_json: given.Json = False,
-    quiet: given.Quiet = False,
-) -> Job:
-    """``liftless reproduce``."""
-    options = given.ReproduceOptions(name, size, seed, out, as_json, quiet)
-    return _job("run_reproduce", options)
+@functools.cache
+def _extend() -> None:
+    """Add the commands of other distributions; they are looked for only when they are needed."""
+    from importlib.metadata import entry_points
+
+    for found in entry_points(group=COMMANDS):
+        try:
+            commands = found.load()
+        except ImportError as error:
+            note(f"warning: the commands of {found.value} cannot be loaded: {error}")
+        else:
+            app.add_typer(commands)
 
 
-@app.command(
-    help="Run liftless and its peers on the same instances, with the same budget, and say who wins "
-    "where. Stopped with Ctrl-C, the same command with the same --out goes on.",
-    short_help="Compare with other methods on the same instances.",
-    epilog="Exit codes: 0 ran, 2 bad usage or input, 75 interrupted.",
-)
-def compare(
-    families: given.Families = None,
-    methods: given.Methods = None,
-    cells: given.Cells = None,
-    size: given.CompareSize = "smoke",
-    trials: given.Trials = None,
-    seed: given.CompareSeed = 0,
-    jobs: given.Jobs = 1,
-    budget: given.TrialBudget = 6000,
-    out: given.CompareFolder = None,
-    listed: given.Listed = False,
-    as_json: given.Json = False,
-    quiet: given.Quiet = False,
-) -> Job:
-    """``liftless compare``."""
-    options = given.CompareOptions(
-        families=families,
-        methods=methods,
-        cells=cells,
-        trials=trials,
-        seed=seed,
-        jobs=jobs,
-        budget=budget,
-        size=size,
-        out=out,
-        listed=listed,
-        as_json=as_json,
-        quiet=quiet,
-    )
-    return _job("run_compare", options)
-
-
-@app.command(
-    name="list",
-    help="List the experiments that 'liftless reproduce' runs.",
-    short_help="List the experiments.",
-)
-def list_experiments(as_json: given.Json = False) -> Job:
-    """``liftless list``."""
-    return _job("run_list", as_json)
-
-
-@app.command(
-    help="Print how to cite the paper behind an experiment, or this software: BibTeX and a line.",
-    short_help="Print how to cite a paper or this software.",
-)
-def cite(name: given.CitedName = None) -> Job:
-    """``liftless cite``."""
-    return _job("run_cite", name)
+def _names() -> set[str]:
+    """Names of the commands so far."""
+    own = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
+    for group in app.registered_groups:
+        more = group.typer_instance
+        if more is not None:
+            own |= {c.name or c.callback.__name__ for c in more.registered_commands if c.callback}
+    return own
 
 
 def _parse(argv: Sequence[str] | None) -> Job | int:
     """Return the job that a command line asks for, or the exit code where there is none."""
+    words = sys.argv[1:] if argv is None else argv
+    command = next((word for word in words if not word.startswith("-")), None)
+    if command not in _names():
+        _extend()
+        if command in OF_PAPERS and command not in _names():
+            cure = "pip install liftless-papers"
+            complain(f"the command {command!r} is in the package liftless-papers; {cure}")
+            return USAGE
     try:
         job: Any = app(args=argv, standalone_mode=False, prog_name="liftless")
     except typer.Abort:

@@ -106,7 +106,7 @@ def _start(start: str) -> Any:
 
 def _figure_maker() -> Callable[..., Any]:
     try:
-        from liftless.report import recovery_figure
+        from liftless.figures import recovery_figure
     except ImportError as error:
         cure = f"({error})"
         raise InvalidInput("plot", "given", "left out where matplotlib is missing", cure) from error

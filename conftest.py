@@ -1,0 +1,38 @@
+"""Strict numerics for every test: float64, run-time shape checks, no silent broadcasting.
+
+It holds for the tests of both packages.  All of it must precede the first import of ``liftless``;
+pytest imports this file first.
+"""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jax
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+install_import_hook(["liftless", "liftless_papers"], "beartype.beartype")
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# One compilation cache for the workers of a run, the subprocesses they start, and the next run.
+CACHE = Path(__file__).parent / ".pytest_cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+# The same few examples every time: a test passes or fails, it does not flicker.
+settings.register_profile("liftless", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("liftless")
+
+
+def pytest_configure(config):
+    # A worker may read an entry that another is still writing; JAX then compiles it anew.
+    message = "ignore:Error (reading|writing) persistent compilation cache"
+    config.addinivalue_line("filterwarnings", message)

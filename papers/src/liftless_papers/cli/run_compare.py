@@ -1,0 +1,245 @@
+"""``liftless compare``.
+
+Nothing heavy is imported here: the threads are limited first.
+"""
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liftless.cli.interrupt import Interrupt
+from liftless.cli.messages import INTERRUPTED, emit, emit_json, emit_table, note
+from liftless_papers.cli.options import CompareOptions
+from liftless_papers.compare.pool import one_thread
+
+if TYPE_CHECKING:
+    from liftless_papers.compare.cells import Cell
+    from liftless_papers.compare.plan import Plan
+    from liftless_papers.compare.store import Row, Store
+    from liftless_papers.report.compare import Comparison
+
+#: Trials a cell by size, when their number is not given.
+TRIALS = {"smoke": 5, "paper": 40}
+#: Seconds between two lines of progress.
+PROGRESS = 5.0
+#: File of the rows in the folder.
+ROWS = "rows.jsonl"
+
+
+def run(options: CompareOptions) -> int:
+    """Run what is missing, sum up, and write what was asked for."""
+    with one_thread():
+        return _list(options) if options.listed else _compare(options)
+
+
+def _cells(options: CompareOptions) -> "list[Cell]":
+    from liftless._errors import InvalidInput
+    from liftless.cli.names import nearest
+    from liftless_papers.compare.cells import choose_cells
+
+    if options.size not in TRIALS:
+        must = f"one of {', '.join(TRIALS)}"
+        raise InvalidInput("size", repr(options.size), must, nearest(options.size, TRIALS))
+    families, filters = (_words(text) for text in (options.families, options.cells))
+    return choose_cells(families, filters, options.size)
+
+
+def _words(text: str | None) -> list[str] | None:
+    """Split names at commas; None where nothing is left."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()] or None
+
+
+def _list(options: CompareOptions) -> int:
+    """Print the cells that the options choose, and the methods."""
+    from liftless_papers.compare.plan import METHODS
+
+    cells = _cells(options)
+    methods = {name: peer.title for name, peer in METHODS.items()}
+    if options.as_json:
+        listed = [
+            {"name": c.name, "family": c.family, "groups": list(c.groups), "n": c.n} for c in cells
+        ]
+        emit_json({"cells": listed, "methods": methods})
+        return 0
+    emit("cells:")
+    emit_table([(cell.name, ", ".join(cell.groups)) for cell in cells])
+    emit("methods:")
+    emit_table(list(methods.items()))
+    return 0
+
+
+def _compare(options: CompareOptions) -> int:
+    from liftless._checks import positive_int
+    from liftless.cli.compilation import enable_cache
+    from liftless_papers.cli.run_reproduce import report_folder
+    from liftless_papers.compare.plan import METHODS, choose_methods, plan, settings
+    from liftless_papers.compare.store import Store
+
+    cells = _cells(options)
+    methods, absent = choose_methods(METHODS, _words(options.methods))
+    trials = TRIALS[options.size] if options.trials is None else options.trials
+    wanted = plan(cells, methods, trials, options.seed, options.budget)
+    positive_int("jobs", options.jobs)
+    skipped = [*absent, *wanted.skipped]
+    folder = report_folder(options.out)
+    if not options.quiet:
+        _tell_skipped(skipped)
+    enable_cache(options.quiet)
+    if folder is None:
+        rows, stopped = _run(wanted, options, None)
+    else:
+        made = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        try:
+            with Store(folder / ROWS, settings(options.seed, options.budget)) as store:
+                rows, stopped = _run(wanted, options, store)
+        finally:
+            if made and not any(folder.iterdir()):
+                folder.rmdir()
+    done = _comparison(options, cells, methods, trials, rows, skipped)
+    _report(done, options, folder)
+    if stopped:
+        note(f"interrupted; {len(rows)} of {len(wanted.trials)} trials are done" + _go_on(folder))
+        return INTERRUPTED
+    return 0
+
+
+def _go_on(folder: Path | None) -> str:
+    return "; the same command goes on" if folder is not None else ""
+
+
+def _tell_skipped(skipped: "list[Row]") -> None:
+    """One line a method that is left out somewhere."""
+    for method in dict.fromkeys(row["method"] for row in skipped):
+        where = [row for row in skipped if row["method"] == method]
+        if where[0]["cell"] is None:
+            note(f"note: {method} is left out: {where[0]['reason']}")
+        else:
+            note(
+                f"note: {method} is left out in {len(where)} cell(s), the first by "
+                f"{where[0]['reason']}"
+            )
+
+
+def _run(
+    wanted: "Plan", options: CompareOptions, store: "Store | None"
+) -> "tuple[list[Row], bool]":
+    """Run what is missing; all rows of the plan, and whether an end was asked for."""
+    from functools import partial
+
+    from liftless.cli.compilation import enable_cache
+    from liftless_papers.compare.plan import chosen_rows, run_plan
+
+    rows: list[Row] = [] if store is None else list(store.rows)
+    before = len(chosen_rows(wanted, rows))
+    if before and not options.quiet:
+        note(f"{before} of {len(wanted.trials)} trials were done before")
+    progress = _Progress(len(wanted.trials), before, options.quiet)
+    with Interrupt("the trials that are running") as interrupt:
+
+        def keep(row: "Row") -> None:
+            if store is not None:
+                store.append(row)
+            rows.append(row)
+            progress.tell(row)
+
+        run_plan(
+            wanted,
+            list(rows),
+            keep,
+            jobs=options.jobs,
+            setup=partial(enable_cache, True),
+            asked=lambda: interrupt.asked,
+        )
+    found = chosen_rows(wanted, rows)
+    return found, interrupt.asked and len(found) < len(wanted.trials)
+
+
+class _Progress:
+    """A line now and then on standard error."""
+
+    def __init__(self, total: int, done: int, quiet: bool) -> None:
+        self.total, self.done, self.quiet = total, done, quiet
+        self.last = -math.inf
+
+    def tell(self, row: "Row") -> None:
+        """Count a row, and say so if nothing was said for a while."""
+        self.done += 1
+        now = time.monotonic()
+        if self.quiet or (now - self.last < PROGRESS and self.done < self.total):
+            return
+        self.last = now
+        note(f"{self.done} of {self.total} trials: {row['cell']}, {row['method']}")
+
+
+def _comparison(
+    options: CompareOptions,
+    cells: "list[Cell]",
+    methods: dict[str, Any],
+    trials: int,
+    rows: "list[Row]",
+    skipped: "list[Row]",
+) -> "Comparison":
+    from liftless_papers.compare.plan import settings
+    from liftless_papers.report.compare import Comparison
+
+    chosen = settings(options.seed, options.budget) | {"trials": trials, "size": options.size}
+    return Comparison(
+        command=_command(options),
+        settings=chosen,
+        cells=tuple(cells),
+        titles={name: peer.title for name, peer in methods.items()},
+        rows=tuple(rows),
+        skipped=tuple(skipped),
+    )
+
+
+def _command(options: CompareOptions) -> str:
+    """Command line that repeats the run, wherever it may write."""
+    words = ["liftless compare"]
+    for name in ("families", "methods", "cells"):
+        if (value := getattr(options, name)) is not None:
+            words.append(f"--{name} '{value}'" if " " in value else f"--{name} {value}")
+    words.append(f"--size {options.size}")
+    if options.trials is not None:
+        words.append(f"--trials {options.trials}")
+    return " ".join([*words, f"--seed {options.seed} --budget {options.budget}"])
+
+
+def _report(done: "Comparison", options: CompareOptions, folder: Path | None) -> None:
+    """Print the table or the JSON, and write the page if there is anything to show."""
+    if folder is not None and done.rows:
+        from liftless_papers.report.compare import write_comparison
+
+        write_comparison(done, folder)
+    if options.as_json:
+        path = None if folder is None else str(folder / ROWS)
+        emit_json(done.record() | {"rows": path})
+    else:
+        _print_cells(done)
+        if folder is not None and done.rows:
+            emit(f"wrote {folder / 'index.html'}")
+    sys.stdout.flush()
+
+
+def _print_cells(done: "Comparison") -> None:
+    """One block a cell: a line a method."""
+    from liftless_papers.report.compare import number
+
+    width = max((len(name) for name in done.titles), default=0)
+    cell = None
+    for row in done.tables["summary"]:
+        if row["cell"] != cell:
+            cell = row["cell"]
+            beside = f", {row['apart']} not identifiable" if row["apart"] else ""
+            emit(f"{cell} ({row['trials']} trials{beside})")
+        rate = f"{number(row['success'])} [{row['success_low']:.2f}, {row['success_high']:.2f}]"
+        cost = f"{number(row['mean_applications'])} applications"
+        time_ = f"{number(row['mean_seconds'])} s"
+        standing = row["standing"] or ""
+        emit(f"  {row['method']:<{width}}  {standing:<5}  {rate:<18}  {cost:<18}  {time_}")
+    easy = [row["cell"] for row in done.tables["easy"] if row["easy"]]
+    if easy:
+        emit(f"easy (the spectral start alone solves it): {', '.join(easy)}")

@@ -1,0 +1,174 @@
+"""``liftless reproduce``."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liftless._checks import describe
+from liftless._errors import InvalidInput
+from liftless.cli.compilation import enable_cache
+from liftless.cli.interrupt import Interrupt
+from liftless.cli.messages import FAILED, INTERRUPTED, complain, emit, emit_json, note
+from liftless.cli.names import nearest
+from liftless_papers.cli.options import ReproduceOptions
+from liftless_papers.experiments import EXPERIMENTS, HOLDS, SIZES, experiment
+
+if TYPE_CHECKING:
+    from liftless_papers.report.page import Section
+    from liftless_papers.report.run import Run
+
+#: Name that stands for every experiment.
+ALL = "all"
+
+
+@dataclass
+class Results:
+    """What a run of several experiments has so far."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    sections: "list[Section]" = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def run(options: ReproduceOptions) -> int:
+    """Run, report, and write what was asked for."""
+    names = _names(options)
+    folder = report_folder(options.out)
+    enable_cache(options.quiet)
+    results = Results()
+    for done in _runs(names, options, results):
+        if _keep(done, folder, results) and not options.as_json:
+            report(done)
+    if folder is not None and results.sections and results.failed:
+        _write_page(folder, results)  # a last one that failed is to be on it too
+    if options.as_json:
+        _print_json(options, results)
+    elif folder is not None and results.sections:
+        emit(f"wrote {folder / 'index.html'}")
+    sys.stdout.flush()
+    for name, message in results.failed:
+        complain(f"{name}: {message}")
+    if results.interrupted:
+        note(f"interrupted; {len(results.records)} of {len(names)} experiments are complete")
+        return INTERRUPTED
+    return FAILED if results.failed else 0
+
+
+def _names(options: ReproduceOptions) -> list[str]:
+    """Check name, size and seed; the names of the experiments to run."""
+    if options.name not in (ALL, *EXPERIMENTS):
+        must = "the name of an experiment, or all"
+        cure = nearest(options.name, [ALL, *EXPERIMENTS]) or "'liftless list' shows them."
+        raise InvalidInput("name", repr(options.name), must, cure)
+    if options.size not in SIZES:
+        must = f"one of {', '.join(SIZES)}"
+        raise InvalidInput("size", repr(options.size), must, nearest(options.size, SIZES))
+    if options.seed < 0:
+        raise InvalidInput("seed", describe(options.seed), "zero or positive")
+    return list(EXPERIMENTS) if options.name == ALL else [options.name]
+
+
+def report_folder(out: str | None) -> Path | None:
+    """Check that files can be written to ``out``, which is made only with the first of them."""
+    if out is None:
+        return None
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput("out", f"{out!r}, a file", "a directory, or a new name")
+    near = folder if folder.exists() else folder.resolve().parent
+    if not near.is_dir():
+        cure = f"Create {str(near)!r} first."
+        raise InvalidInput("out", f"{out!r}, in no directory that exists", "in one", cure)
+    if not os.access(near, os.W_OK | os.X_OK):
+        raise InvalidInput("out", repr(out), "a directory you may write to")
+    return folder
+
+
+def _runs(names: list[str], options: ReproduceOptions, results: Results) -> "Iterator[Run]":
+    """Run one experiment after the other; an error ends that one alone."""
+    for number, name in enumerate(names):
+        if not options.quiet:
+            note(f"{name} ({number + 1} of {len(names)}): {EXPERIMENTS[name][2]}")
+        done = None
+        with Interrupt("this experiment") as interrupt:
+            try:
+                done = _run(name, options)
+            except Exception as error:  # an experiment may fail in any way; the others go on
+                results.failed.append((name, f"{type(error).__name__}: {error}"))
+        if done is not None:
+            yield done
+        if interrupt.asked:
+            results.interrupted = True
+            return
+
+
+def _run(name: str, options: ReproduceOptions) -> "Run":
+    from liftless_papers.report.run import Run
+
+    started = time.perf_counter()
+    made = experiment(name)
+    size = SIZES[SIZES.index(options.size)]  # pyright: ignore[reportArgumentType]
+    if options.out is not None and made.resumable:
+        folder = Path(options.out)
+        folder.mkdir(exist_ok=True)
+        kept = folder / f"{name}-{size}-{options.seed}.jsonl"
+        outcome = made.resume(size, options.seed, kept)
+    else:
+        outcome = made.run(size, options.seed)
+    return Run(made, size, options.seed, time.perf_counter() - started, outcome)
+
+
+def _keep(done: "Run", folder: Path | None, results: Results) -> bool:
+    """Write the files of one experiment, then the page of all so far; whether it worked."""
+    if folder is not None:
+        from liftless_papers.report.page import section
+        from liftless_papers.report.run import write_run
+
+        try:
+            part = section(done)
+            folder.mkdir(exist_ok=True)
+            write_run(done, folder / done.name)
+        except OSError:
+            raise
+        except Exception as error:  # a figure asks for what the rows do not have, say
+            results.failed.append((done.name, f"{type(error).__name__}: {error}"))
+            return False
+        results.sections.append(part)
+        _write_page(folder, results)
+    results.records.append(done.record())
+    return True
+
+
+def _write_page(folder: Path, results: Results) -> None:
+    from liftless.io import atomic_write
+    from liftless_papers.report.page import page
+
+    with atomic_write(folder / "index.html") as target:
+        target.write_text(page(results.sections, results.failed), "utf-8")
+
+
+def _print_json(options: ReproduceOptions, results: Results) -> None:
+    if options.name == ALL:
+        errors = [{"name": name, "message": message} for name, message in results.failed]
+        emit_json({"experiments": results.records, "errors": errors})
+    elif results.records:
+        emit_json(results.records[0])
+
+
+def report(done: "Run") -> None:
+    """Print the counts of the verdicts, then every claim that does not hold as printed."""
+    from liftless_papers.report.run import counts
+
+    claims = done.outcome.claims
+    found = ", ".join(f"{number} {verdict}" for verdict, number in counts(claims).items())
+    emit(f"{done.name}: {len(claims)} claims: {found}; {done.seconds:.1f} s")
+    for claim in claims:
+        if claim.verdict != HOLDS:
+            why = f" | {claim.note}" if claim.note else ""
+            emit(f"  {claim.verdict}: {claim.where}: {claim.text}{why}")
+    sys.stdout.flush()

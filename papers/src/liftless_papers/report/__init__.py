@@ -1,0 +1,1 @@
+"""Figures and pages of the experiments.  They read what a run has recorded and compute nothing."""

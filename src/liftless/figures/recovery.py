@@ -1,0 +1,166 @@
+"""The picture of one recovery: course of the objective, recovered matrix, fit of the data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from liftless._errors import InvalidInput
+from liftless.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, tidy
+from liftless.io import FIGURE_SUFFIXES, atomic_write
+from liftless.operators import balanced
+from liftless.problem import Problem
+from liftless.recovery import Recovery
+
+#: Colour of a stage by the first word of its name; other stages are escapes.
+STAGES = {
+    "start": GREY,
+    "over": GREY,
+    "descent": BLUE,
+    "converge": BLUE,
+    "polish": GREEN,
+    "finish": PURPLE,
+}
+#: What the legend says for a stage, where that is not its name.
+LEGEND = {"start": "reweighted start, by stages", "over": "over-parameterised start"}
+#: Largest order whose matrix is drawn entry by entry.
+DRAWN = 400
+
+
+def course_rows(recovery: Recovery) -> list[dict[str, Any]]:
+    """One row a recorded value: stage, position and h, from a run with ``trace=True``.
+
+    The position counts steps of the local method over all stages.
+    """
+    rows, position = [], 0
+    for number, event in enumerate(recovery.history):
+        values = event.get("values")
+        if values is None:
+            continue
+        rows += [
+            {"stage": event["event"], "number": number, "step": position + k, "objective": float(h)}
+            for k, h in enumerate(values)
+        ]
+        position += len(values)
+    return rows
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure at once or not at all; PNG, SVG or PDF by suffix."""
+    path = Path(path)
+    if path.suffix not in FIGURE_SUFFIXES:
+        raise InvalidInput(
+            "plot", repr(path.name), f"a name that ends in {', '.join(FIGURE_SUFFIXES)}"
+        )
+    # No date and fixed names of elements keep the bytes the same from run to run.
+    when = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[path.suffix]
+    with atomic_write(path) as target, rc_context({"svg.hashsalt": "liftless"}):
+        figure.savefig(target, format=path.suffix[1:], metadata=when)
+
+
+def recovery_figure(
+    problem: Problem,
+    recovery: Recovery,
+    path: str | Path,
+    truth: Float[np.ndarray, "n s"] | None = None,
+) -> None:
+    """Draw a recovery and save it.
+
+    Parameters
+    ----------
+    problem : Problem
+    recovery : Recovery
+        From ``recover(..., trace=True)``; without the trace the first panel has its end points.
+    path : path
+        PNG, SVG or PDF.
+    truth : array of shape (n, s), optional
+        Drawn beside the recovered matrix by its error.
+    """
+    figure = new_figure(9.6, 3.1)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    _course(left, recovery)
+    _matrix(figure, middle, recovery, truth, problem.operator.split)
+    _fit(right, problem, recovery)
+    figure.suptitle(recovery.certificate.message.split(";")[0], fontsize=9, x=0.01, ha="left")
+    save_figure(figure, path)
+
+
+def _course(axes: Axes, recovery: Recovery) -> None:
+    rows = course_rows(recovery)
+    if not rows:
+        rows = [
+            {"stage": e["event"], "number": k, "step": k, "objective": e["objective"]}
+            for k, e in enumerate(recovery.history)
+            if not e["event"].startswith("certified")
+        ]
+    named: set[str] = set()
+    top = max((row["objective"] for row in rows), default=1.0)
+    for number in dict.fromkeys(row["number"] for row in rows):
+        part = [row for row in rows if row["number"] == number]
+        stage = part[0]["stage"]
+        colour = STAGES.get(stage.split()[0], ORANGE)
+        kind = stage.split()[0]
+        label = None if kind in named else LEGEND.get(kind, stage)
+        named.add(kind)
+        heights = [max(row["objective"], 1e-32 * top) for row in part]
+        steps = [row["step"] for row in part]
+        axes.plot(steps, heights, color=colour, marker=".", markersize=2.5, lw=1.2, label=label)
+        if colour == ORANGE:
+            axes.axvline(steps[0], color=RED, lw=0.8, ls=":")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    tidy(axes, "Course of the objective", "step of the local method", "h(X)")
+    axes.legend(fontsize=7, frameon=False, loc="lower left")
+
+
+def _matrix(
+    figure: Figure,
+    axes: Axes,
+    recovery: Recovery,
+    truth: Float[np.ndarray, "n s"] | None,
+    split: int | None,
+) -> None:
+    X, name = recovery.x, "X Xᵀ" if split is None else "U Vᵀ"
+    if X.shape[0] > DRAWN:
+        # A balanced [U; V] has the squared singular values 2σ: of U Vᵀ they are half of them.
+        part = X if split is None else balanced(X, split) / np.sqrt(2)
+        s = np.linalg.svd(part, compute_uv=False) ** 2
+        axes.bar(np.arange(1, s.size + 1), s, color=BLUE)
+        kind = "eigenvalue" if split is None else "singular value"
+        tidy(axes, f"{kind.capitalize()}s of the recovered matrix", "number", kind)
+        return
+    M = _product(X, split)
+    top = float(np.abs(M).max()) or 1.0
+    image = axes.imshow(M, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    bar = figure.colorbar(image, ax=axes, shrink=0.85)
+    bar.ax.tick_params(labelsize=7)
+    title = f"Recovered matrix {name}"
+    if truth is not None:
+        error = float(np.linalg.norm(M - _product(truth, split)))
+        title += f"\n‖{name} − M*‖ = {error:.1e}"
+    tidy(axes, title, "column", "row")
+    axes.grid(visible=False)
+
+
+def _product(X: Float[np.ndarray, "n r"], split: int | None) -> Float[np.ndarray, "a b"]:
+    """X Xᵀ, or U Vᵀ of a stacked factor."""
+    return X @ X.T if split is None else X[:split] @ X[split:].T
+
+
+def _fit(axes: Axes, problem: Problem, recovery: Recovery) -> None:
+    b = np.asarray(problem.b)
+    y = np.asarray(problem.measurements(recovery.x))
+    if problem.loss.name == "logistic":
+        y = 1 / (1 + np.exp(-y))
+    ends = [min(b.min(), y.min()), max(b.max(), y.max())]
+    axes.plot(ends, ends, color=GREY, lw=0.8)
+    axes.plot(b, y, ".", color=BLUE, markersize=4 if b.size < 500 else 2)
+    name = "X Xᵀ" if problem.operator.split is None else "U Vᵀ"
+    tidy(axes, "Fit of the data", "measured  b", f"fitted  A({name})")
