@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import real_array, real_number, traced_whole
+from liftless._checks import describe, real_array, real_number, traced_whole
 from liftless._errors import InvalidInput
 from liftless._fields import number, traced_fields
 from liftless._precision import double, on_device, to_numpy
 from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Method, Point
-from liftless.descent.lbfgs import LBFGS
+from liftless.descent.choice import as_method
 from liftless.problem import Problem
 
 #: Why a run ended: message for each status.
@@ -83,6 +83,13 @@ class Stop(eqx.Module):
         code = jnp.where(slope <= self.gradient * point.excess, STATIONARY, code)
         code = jnp.where(point.excess <= level * full, FITTED, code)
         return jnp.where(finite, code, DIVERGED)
+
+
+def as_stop(stop: Any) -> Stop:
+    """Return a stop rule as it is, and the usual one for None."""
+    if stop is not None and not isinstance(stop, Stop):
+        raise InvalidInput("stop", describe(stop), "a Stop", "Pass Stop(max_iterations=500), say.")
+    return Stop() if stop is None else stop
 
 
 @dataclass(frozen=True)
@@ -214,8 +221,8 @@ def _numbers(carry: Carry) -> tuple[AnyArray, AnyArray, AnyArray]:
 def descend(
     problem: Problem,
     X0: Any,
-    method: Method | None = None,
-    stop: Stop | None = None,
+    method: Any = None,
+    stop: Any = None,
     *,
     history: str = "none",
     callback: Callable[[dict], None] | None = None,
@@ -229,7 +236,7 @@ def descend(
         One start, or k of them run as one batch with the answers of a loop.  The width r need not
         be ``problem.rank``; zero columns stay zero.
     method : Method, optional
-        :class:`LBFGS` by default.
+        :class:`LBFGS` by default; see :func:`as_method` for what else may stand for one.
     stop : Stop, optional
     history : {"none", "values", "iterates"}
         What to keep per iteration: nothing, h and ‖∇h‖, or X as well.
@@ -244,7 +251,7 @@ def descend(
     Raises
     ------
     InvalidInput
-        A start of the wrong shape or not finite, or an unknown ``history``.
+        A start of the wrong shape or not finite, an unknown ``history``, or what is no method.
     """
     X = real_array("X0", X0, 3 if np.ndim(X0) == 3 else 2)
     single = X.ndim == 2
@@ -254,8 +261,8 @@ def descend(
         raise InvalidInput("X0", f"an array of shape {np.shape(X0)}", must)
     if history not in ("none", "values", "iterates"):
         raise InvalidInput("history", repr(history), "'none', 'values' or 'iterates'")
-    method = traced_fields(LBFGS() if method is None else method)
-    stop = traced_fields(Stop() if stop is None else stop)
+    method = traced_fields(as_method(method))
+    stop = traced_fields(as_stop(stop))
     problem = on_device(problem)
     X = jnp.asarray(X)
     if history == "none" and callback is None:
