@@ -129,7 +129,8 @@ def test_new_data_and_hyper_parameters_are_no_new_program():
         (SGD(0.01, 2), SGD(0.02, 2, decay=0.1, noise=0.1, every=3, seed=5)),
         (SGLD(0.01, Constant(0.1)), SGLD(0.02, 0.2, seed=1)),
         (adam(0.01), adamw(0.02, 0.1)),
-        (BarzilaiBorwein("long"), BarzilaiBorwein("short")),
+        (TrustRegion(0.1), TrustRegion(0.2, most=5)),
+        (Nesterov(0.01), Nesterov(0.02, 0.5, restart=True)),
     ]
     for first, second in pairs:
         for method, new in ((first, True), (second, False)):
@@ -230,7 +231,7 @@ def test_the_cubic_step_leaves_the_saddle_itself():
     @jax.jit
     def once(problem, X):
         point = Point.at(problem, X)
-        return method.step(problem, point, method.init(problem, point))[0].X
+        return method.advance(problem, point, method.init(problem, point))[0].X
 
     assert problem.objective(np.asarray(once(problem, X))) < 0.95 * problem.objective(X)
 

@@ -1,12 +1,22 @@
-"""Checks of arguments, each raising one clear message that names the argument and the cure."""
+"""Checks of arguments, each raising one clear message that names the argument and the cure.
+
+What a caller's transformation traces has a shape and a type, but no value: it is checked for the
+first two and passed on as it is.
+"""
 
 from typing import Any
 
 import jax
+import jax.core
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from liftless._errors import InvalidInput
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is known to a caller's ``jit``, ``vmap`` or ``grad`` only."""
+    return isinstance(value, jax.core.Tracer)
 
 
 def describe(value: Any) -> str:
@@ -19,23 +29,18 @@ def describe(value: Any) -> str:
 
 def real_array(
     argument: str, value: Any, ndim: int, *, dtype: Any = np.float64, finite: bool = True
-) -> Float[np.ndarray, "..."]:
-    """``value`` as a real NumPy array of ``ndim`` dimensions, or :class:`InvalidInput`."""
+) -> Any:
+    """``value`` as a real NumPy array of ``ndim`` dimensions, or :class:`InvalidInput`.
+
+    A traced one stays traced, and its floating type is the caller's.
+    """
+    if is_traced(value):
+        return _traced_array(argument, value, ndim, dtype)
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
         array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        cure = (
-            "Split a complex array into its real and imaginary parts."
-            if (array.dtype.kind == "c")
-            else "Store it as float64."
-        )
-        raise InvalidInput(argument, describe(value), "an array of real numbers", cure)
-    if array.ndim != ndim:
-        raise InvalidInput(
-            argument, describe(array), f"{ndim}-dimensional", "Reshape it, or add the missing axis."
-        )
+    _check_real(argument, value, array, ndim)
     array = np.asarray(array, dtype=dtype, order="C")
     if finite and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -46,6 +51,34 @@ def real_array(
             "Drop those measurements or repair the data.",
         )
     return array
+
+
+def _check_real(argument: str, value: Any, array: Any, ndim: int) -> None:
+    """Real numbers in ``ndim`` dimensions, as ``array`` has them; ``value`` is what was given."""
+    if array.dtype.kind not in "fiub":
+        cure = (
+            "Split a complex array into its real and imaginary parts."
+            if (array.dtype.kind == "c")
+            else "Store it as float64."
+        )
+        raise InvalidInput(argument, describe(value), "an array of real numbers", cure)
+    if array.ndim != ndim:
+        cure = "Reshape it, or add the missing axis."
+        raise InvalidInput(argument, describe(array), f"{ndim}-dimensional", cure)
+
+
+def _traced_array(argument: str, value: Any, ndim: int, dtype: Any) -> Any:
+    """Check the shape and type of a traced array; integers become ``dtype``, floats stay."""
+    _check_real(argument, value, value, ndim)
+    kind = np.dtype(dtype).kind
+    return value if value.dtype.kind == kind else jnp.asarray(value, jnp.result_type(dtype))
+
+
+def traced_whole(argument: str, value: Any, *, least: int = 1, most: int | None = None) -> Any:
+    """Like :func:`positive_int`, for a number that compiled code may leave open: also traced."""
+    if is_traced(value) and value.shape == () and value.dtype.kind in "iu":
+        return value
+    return positive_int(argument, value, least=least, most=most)
 
 
 def positive_int(argument: str, value: Any, *, least: int = 1, most: int | None = None) -> int:
@@ -60,8 +93,10 @@ def positive_int(argument: str, value: Any, *, least: int = 1, most: int | None 
 
 def real_number(
     argument: str, value: Any, *, above: float | None = None, least: float | None = None
-) -> float:
-    """``value`` as a finite float, above or at least the given bound."""
+) -> Any:
+    """``value`` as a finite float, above or at least the given bound; traced, as it is."""
+    if is_traced(value) and value.shape == () and value.dtype.kind in "fiu":
+        return value
     bound = "a finite number"
     if above is not None:
         bound = f"a finite number > {above:g}"
@@ -77,7 +112,7 @@ def real_number(
     return number
 
 
-def factor(argument: str, value: Any, n: int) -> Float[np.ndarray, "n r"]:
+def factor(argument: str, value: Any, n: int) -> Any:
     """``value`` as a factor of shape (n, r)."""
     array = real_array(argument, value, 2)
     if array.shape[0] != n or array.shape[1] < 1:

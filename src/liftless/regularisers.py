@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, positive_int, real_array, real_number
+from liftless._checks import describe, is_traced, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._types import AnyArray, Scalar
 from liftless.losses import Loss
 from liftless.operators import StackedOperator
 
@@ -83,13 +83,13 @@ class Ridge(Regulariser):
     weighs as much as the heaviest; a narrower one takes the first weights.
     """
 
-    weight: Float[AnyArray, "..."]
+    weight: Float[AnyArray, "..."] | float
 
     def __init__(self, weight: Any) -> None:
         array = real_array("weight", weight, min(np.ndim(weight), 2))
-        if array.size < 1 or array.min() < 0:
+        if array.size < 1 or (not is_traced(array) and array.min() < 0):
             raise InvalidInput("weight", describe(weight), "finite and >= 0")
-        self.weight = array
+        self.weight = array if array.ndim > 0 or is_traced(array) else float(array)
 
     def check(self, n: int, rank: int) -> None:
         """One weight, one a column, one a row, or one an entry."""
@@ -102,7 +102,8 @@ class Ridge(Regulariser):
 
     def of_width(self, rank: int) -> "Ridge":
         """See the class's notes."""
-        return Ridge(_of_width(np.asarray(self.weight), rank))
+        weight = self.weight if is_traced(self.weight) else np.asarray(self.weight)
+        return Ridge(_of_width(weight, rank))
 
     def _scale(self, X: Factor) -> Factor:
         return jnp.broadcast_to(_of_width(jnp.asarray(self.weight), X.shape[1]), X.shape)
@@ -132,7 +133,9 @@ class Ridge(Regulariser):
         return jnp.min(jnp.asarray(self.weight))
 
     def of_matrix(self) -> bool:
-        """Whether all weights agree."""
+        """Whether all weights agree; of several traced ones that is not known."""
+        if is_traced(self.weight):
+            return jnp.size(self.weight) == 1
         return bool(np.ptp(np.asarray(self.weight)) == 0)
 
 
@@ -162,12 +165,12 @@ class Balance(Regulariser):
         of the data's own scale.
     """
 
-    weight: Float[AnyArray, ""]
     split: int = eqx.field(static=True)
+    weight: Scalar
 
-    def __init__(self, split: int, weight: float = 1.0) -> None:
+    def __init__(self, split: int, weight: Scalar = 1.0) -> None:
         self.split = positive_int("split", split)
-        self.weight = np.asarray(real_number("weight", weight, least=0.0))
+        self.weight = real_number("weight", weight, least=0.0)
 
     @classmethod
     def natural(

@@ -5,6 +5,7 @@ from liftless.descent.alternating import Alternating
 from liftless.descent.alto import ALTO
 from liftless.descent.barzilai import BarzilaiBorwein
 from liftless.descent.base import Method, Point
+from liftless.descent.choice import as_method
 from liftless.descent.gradient import GradientDescent, Optax
 from liftless.descent.lbfgs import LBFGS
 from liftless.descent.levenberg import LevenbergMarquardt
@@ -42,5 +43,6 @@ __all__ = [
     "TrustRegion",
     "adam",
     "adamw",
+    "as_method",
     "descend",
 ]

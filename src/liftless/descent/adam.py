@@ -3,13 +3,11 @@
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Float
 
 from liftless._checks import real_number
-from liftless._types import AnyArray
+from liftless._types import Scalar
 from liftless.descent.base import Method, Point
-from liftless.descent.momentum import _fraction
+from liftless.descent.momentum import fraction
 from liftless.problem import Problem
 
 
@@ -34,23 +32,28 @@ class Adam(Method[Any]):
     The entries' own scales break the rotation invariance X ↦ X Q of the problem.
     """
 
-    step_size: Float[AnyArray, ""]
-    decay: Float[AnyArray, ""]
-    beta1: Float[AnyArray, ""]
-    beta2: Float[AnyArray, ""]
+    step: Scalar
+    decay: Scalar
+    beta1: Scalar
+    beta2: Scalar
 
     def __init__(
-        self, step: float = 0.01, decay: float = 0.0, beta1: float = 0.9, beta2: float = 0.999
+        self, step: Scalar = 0.01, decay: Scalar = 0.0, beta1: Scalar = 0.9, beta2: Scalar = 0.999
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.decay = np.asarray(real_number("decay", decay, least=0.0))
-        self.beta1 = np.asarray(_fraction("beta1", beta1))
-        self.beta2 = np.asarray(_fraction("beta2", beta2))
+        self.step = real_number("step", step, above=0.0)
+        self.decay = real_number("decay", decay, least=0.0)
+        self.beta1 = fraction("beta1", beta1)
+        self.beta2 = fraction("beta2", beta2)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def _transformation(self) -> Any:
         import optax
 
-        step, decay = jnp.asarray(self.step_size), jnp.asarray(self.decay)
+        step, decay = jnp.asarray(self.step), jnp.asarray(self.decay)
         return optax.adamw(step, self.beta1, self.beta2, weight_decay=decay)
 
     def init(self, problem: Problem, point: Point) -> Any:
@@ -58,17 +61,17 @@ class Adam(Method[Any]):
         del problem
         return self._transformation().init(point.X)
 
-    def step(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
+    def advance(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
         """One update; two applications."""
         updates, state = self._transformation().update(point.gradient, state, point.X)
         return Point.at(problem, point.X + updates, applications=point.applications), state
 
 
-def adam(step: float = 0.01) -> Adam:
+def adam(step: Scalar = 0.01) -> Adam:
     """Return Adam with its usual memory."""
     return Adam(step)
 
 
-def adamw(step: float = 0.01, decay: float = 1e-4) -> Adam:
+def adamw(step: Scalar = 0.01, decay: Scalar = 1e-4) -> Adam:
     """Return Adam with decoupled weight decay."""
     return Adam(step, decay)

@@ -3,12 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from liftless._checks import positive_int, real_number
+from liftless._checks import real_number, traced_whole
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
 from liftless.problem import Problem
 
@@ -49,12 +49,12 @@ class Alternating(Method[Pair]):
     tie of the symmetric case.
     """
 
-    tie: Float[AnyArray, ""]
-    most: Float[AnyArray, ""]
+    tie: Scalar
+    most: Whole = number()
 
-    def __init__(self, tie: float = 0.1, most: int = 50) -> None:
-        self.tie = np.asarray(real_number("tie", tie, above=0.0))
-        self.most = np.asarray(float(positive_int("most", most)))
+    def __init__(self, tie: Scalar = 0.1, most: Whole = 50) -> None:
+        self.tie = real_number("tie", tie, above=0.0)
+        self.most = traced_whole("most", most)
 
     def init(self, problem: Problem, point: Point) -> Pair:
         """Return U = V = X."""
@@ -67,7 +67,7 @@ class Alternating(Method[Pair]):
         square = jnp.sum(X * X)
         return Pair(X, X, self.tie * size / jnp.where(square > 0, square, 1.0))
 
-    def step(self, problem: Problem, point: Point, state: Pair) -> tuple[Point, Pair]:
+    def advance(self, problem: Problem, point: Point, state: Pair) -> tuple[Point, Pair]:
         """Two half steps; four applications, two, and two for each step of conjugate gradients."""
         V, first = self._half(problem, state.U, state.V, state.tie)
         U, second = self._half(problem, V, state.U, state.tie)

@@ -2,14 +2,13 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import real_number
+from liftless._checks import is_traced, real_number
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Factor, Method, Point
-from liftless.descent.momentum import _fraction
+from liftless.descent.momentum import fraction
 from liftless.problem import Problem
 
 #: Zero-proof terms ε₁, ε₂, ε₃ of the source.
@@ -53,32 +52,41 @@ class ALTO(Method[Averages]):
     thresholds; its source adapts Lamb, and has neither.
     """
 
-    step_size: Float[AnyArray, ""]
-    alpha: Float[AnyArray, ""]
-    betas: Float[AnyArray, " 3"]
-    decay: Float[AnyArray, ""]
-    cooling: Float[AnyArray, ""]
+    step: Scalar
+    alpha: Scalar
+    beta1: Scalar
+    beta2: Scalar
+    beta3: Scalar
+    decay: Scalar
+    cooling: Scalar
 
     def __init__(
         self,
-        step: float = 0.01,
-        alpha: float = -5.0,
-        beta1: float = 0.99,
-        beta2: float = 0.9,
-        beta3: float = 0.99,
+        step: Scalar = 0.01,
+        alpha: Scalar = -5.0,
+        beta1: Scalar = 0.99,
+        beta2: Scalar = 0.9,
+        beta3: Scalar = 0.99,
         *,
-        decay: float = 1e-4,
-        cooling: float = 0.0,
+        decay: Scalar = 1e-4,
+        cooling: Scalar = 0.0,
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.alpha = np.asarray(real_number("alpha", alpha))
-        names = {"beta1": beta1, "beta2": beta2, "beta3": beta3}
-        self.betas = np.array([_fraction(name, value) for name, value in names.items()])
-        if abs(float(self.alpha)) * (1 - self.betas[0]) >= 1:
-            must = f"of size < 1/(1 - beta1) = {1 / (1 - self.betas[0]):g}"
-            raise InvalidInput("alpha", float(self.alpha), must, "Raise beta1.")
-        self.decay = np.asarray(real_number("decay", decay, least=0.0))
-        self.cooling = np.asarray(real_number("cooling", cooling, least=0.0))
+        self.step = real_number("step", step, above=0.0)
+        self.alpha = real_number("alpha", alpha)
+        self.beta1 = fraction("beta1", beta1)
+        self.beta2 = fraction("beta2", beta2)
+        self.beta3 = fraction("beta3", beta3)
+        known = not (is_traced(self.alpha) or is_traced(self.beta1))
+        if known and abs(self.alpha) * (1 - self.beta1) >= 1:
+            must = f"of size < 1/(1 - beta1) = {1 / (1 - self.beta1):g}"
+            raise InvalidInput("alpha", self.alpha, must, "Raise beta1.")
+        self.decay = real_number("decay", decay, least=0.0)
+        self.cooling = real_number("cooling", cooling, least=0.0)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Averages:
         """Return zero averages; the source takes the gradient before the first as zero."""
@@ -86,9 +94,9 @@ class ALTO(Method[Averages]):
         zero = jnp.zeros_like(jnp.asarray(point.X))
         return Averages(zero, zero, zero, zero, jnp.zeros((), zero.dtype))
 
-    def step(self, problem: Problem, point: Point, state: Averages) -> tuple[Point, Averages]:
+    def advance(self, problem: Problem, point: Point, state: Averages) -> tuple[Point, Averages]:
         """One step; two applications."""
-        b1, b2, b3 = (jnp.asarray(self.betas)[i] for i in range(3))
+        b1, b2, b3 = self.beta1, self.beta2, self.beta3
         g, X, k = point.gradient, point.X, state.k + 1
         a = b1 * state.a + (1 - b1) * (g - state.g)
         moved = g + self.alpha * a
@@ -96,7 +104,7 @@ class ALTO(Method[Averages]):
         v = b3 * state.v + (1 - b3) * moved * moved
         r = m / (1 - b2**k) / (jnp.sqrt(v / (1 - b3**k)) + EPS[0]) + self.decay * X
         size = jnp.linalg.norm(X) + EPS[2]
-        length = self.step_size / (1 + self.cooling * state.k)
+        length = self.step / (1 + self.cooling * state.k)
         X = X - length * r * size / (jnp.linalg.norm(r) + EPS[1] * size)
         there = Point.at(problem, X, applications=point.applications)
         return there, Averages(a, m, v, g, k)

@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Bool, Float
 
 from liftless._checks import describe, positive_int
@@ -65,13 +64,13 @@ class BarzilaiBorwein(Method[Secant]):
     scale unconstrained minimization problem (1997), for the safeguard.
     """
 
-    short: Bool[AnyArray, ""]
+    form: str = eqx.field(static=True)
     memory: int = eqx.field(static=True)
 
     def __init__(self, form: str = "long", memory: int = 10) -> None:
         if form not in ("long", "short"):
             raise InvalidInput("form", describe(form), "'long' or 'short'")
-        self.short = np.asarray(form == "short")
+        self.form = form
         self.memory = positive_int("memory", memory)
 
     def init(self, problem: Problem, point: Point) -> Secant:
@@ -81,11 +80,11 @@ class BarzilaiBorwein(Method[Secant]):
         values = jnp.full(self.memory, -jnp.inf, zero.dtype).at[0].set(point.excess)
         return Secant(zero, zero, values)
 
-    def step(self, problem: Problem, point: Point, state: Secant) -> tuple[Point, Secant]:
+    def advance(self, problem: Problem, point: Point, state: Secant) -> tuple[Point, Secant]:
         """One step; three applications."""
         g = point.gradient
         line = problem.line_at(point.y, point.X, -g)
-        step = secant_step(state.s, state.y, jnp.asarray(self.short))
+        step = secant_step(state.s, state.y, self.form == "short")
         safe = jnp.where(jnp.isfinite(step), step, 0.0)
         X = point.X - safe * g
         low = problem.excess_at(line.measurements(safe), X)

@@ -84,9 +84,9 @@ S = TypeVar("S")
 
 
 class Method(eqx.Module, Generic[S]):
-    """A local method.  Fields are hyper-parameters; nothing in it changes.
+    """A local method.  Fields are hyper-parameters, plain numbers; nothing in it changes.
 
-    A subclass is final and defines :meth:`init` and :meth:`step`; the loop is
+    A subclass is final and defines :meth:`init` and :meth:`advance`; the loop is
     :func:`liftless.descent.descend`'s.  A step must leave zero columns of X zero, so that one
     compiled width serves several ranks: every method built from gradients does, and noise is
     kept off the columns that are zero at the start (:mod:`liftless.descent.stream`).
@@ -100,5 +100,5 @@ class Method(eqx.Module, Generic[S]):
         """Return the state before the first step."""
 
     @abc.abstractmethod
-    def step(self, problem: Problem, point: Point, state: S) -> tuple[Point, S]:
+    def advance(self, problem: Problem, point: Point, state: S) -> tuple[Point, S]:
         """One step from ``point``: the next point and state; traceable."""

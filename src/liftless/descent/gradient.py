@@ -3,12 +3,11 @@
 from typing import Any
 
 import equinox as eqx
-import numpy as np
-from jaxtyping import Float
+import jax.numpy as jnp
 
 from liftless._checks import describe, real_number
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._types import Scalar
 from liftless.descent.base import Method, Point
 from liftless.problem import Problem
 
@@ -22,18 +21,23 @@ class GradientDescent(Method[None]):
         Fixed step size, > 0.  It must be below 2 over the largest Hessian eigenvalue.
     """
 
-    step_size: Float[AnyArray, ""]
+    step: Scalar
 
-    def __init__(self, step: float = 0.01) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
+    def __init__(self, step: Scalar = 0.01) -> None:
+        self.step = real_number("step", step, above=0.0)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> None:
         """No state."""
 
-    def step(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
         """One step; two applications."""
         del state
-        return point.moved(problem, -point.gradient, self.step_size), None
+        return point.moved(problem, -point.gradient, jnp.asarray(self.step)), None
 
 
 class Optax(Method[Any]):
@@ -67,7 +71,7 @@ class Optax(Method[Any]):
         del problem
         return self.transformation.init(point.X)
 
-    def step(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
+    def advance(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
         """One update; two applications, and those of its own line search uncounted."""
         import optax
 

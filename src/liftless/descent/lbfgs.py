@@ -48,7 +48,7 @@ class LBFGS(Method[Memory]):
         empty = jnp.zeros((self.memory, *X.shape), X.dtype)
         return Memory(empty, empty, jnp.zeros(self.memory, X.dtype), jnp.ones((), X.dtype))
 
-    def step(self, problem: Problem, point: Point, state: Memory) -> tuple[Point, Memory]:
+    def advance(self, problem: Problem, point: Point, state: Memory) -> tuple[Point, Memory]:
         """One step; three applications."""
         direction = -_apply_inverse(state, point.gradient)
         # Should round-off spoil the direction, the gradient is used and the memory forgotten.

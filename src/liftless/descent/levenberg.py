@@ -2,11 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import real_number
-from liftless._types import AnyArray
+from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Method, Point
 from liftless.problem import Problem
 
@@ -27,17 +26,17 @@ class LevenbergMarquardt(Method[Float[AnyArray, ""]]):
         First damping relative to the largest diagonal entry of the normal matrix.
     """
 
-    damping: Float[AnyArray, ""]
+    damping: Scalar
 
-    def __init__(self, damping: float = 1e-3) -> None:
-        self.damping = np.asarray(real_number("damping", damping, above=0.0))
+    def __init__(self, damping: Scalar = 1e-3) -> None:
+        self.damping = real_number("damping", damping, above=0.0)
 
     def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
         """Return the first damping."""
         del problem
         return jnp.asarray(self.damping, jnp.result_type(point.X))
 
-    def step(
+    def advance(
         self, problem: Problem, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications and one Jacobian at the operator's own cost."""

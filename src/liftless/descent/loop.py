@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import positive_int, real_array, real_number
+from liftless._checks import describe, real_array, real_number, traced_whole
 from liftless._errors import InvalidInput
+from liftless._fields import number, traced_fields
 from liftless._precision import double, on_device, to_numpy
-from liftless._types import AnyArray
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Method, Point
-from liftless.descent.lbfgs import LBFGS
+from liftless.descent.choice import as_method
 from liftless.problem import Problem
 
 #: Why a run ended: message for each status.
@@ -49,29 +50,30 @@ class Stop(eqx.Module):
         A lower bound on the size of X for the gradient rule; 0 for none.
     """
 
-    objective: Float[AnyArray, ""]
-    gradient: Float[AnyArray, ""]
-    max_iterations: Float[AnyArray, ""]
-    size: Float[AnyArray, ""]
+    # NaN stands for "round-off of the loss", which only the problem knows.
+    objective: Scalar | None = number(absent=np.nan)
+    gradient: Scalar = number()
+    max_iterations: Whole = number()
+    size: Scalar = number()
 
     def __init__(
         self,
-        objective: float | None = None,
-        gradient: float = 1e-9,
-        max_iterations: int = 2000,
-        size: float = 0.0,
+        objective: Scalar | None = None,
+        gradient: Scalar = 1e-9,
+        max_iterations: Whole = 2000,
+        size: Scalar = 0.0,
     ) -> None:
-        # NaN stands for "round-off of the loss", which only the problem knows.
-        level = np.nan if objective is None else real_number("objective", objective, least=0.0)
-        self.objective = np.asarray(level)
-        self.gradient = np.asarray(real_number("gradient", gradient, least=0.0))
-        limit = positive_int("max_iterations", max_iterations, least=0)
-        self.max_iterations = np.asarray(float(limit))
-        self.size = np.asarray(real_number("size", size, least=0.0))
+        self.objective = objective
+        if objective is not None:
+            self.objective = real_number("objective", objective, least=0.0)
+        self.gradient = real_number("gradient", gradient, least=0.0)
+        self.max_iterations = traced_whole("max_iterations", max_iterations, least=0)
+        self.size = real_number("size", size, least=0.0)
 
     def status(self, problem: Problem, point: Point, moved: AnyArray) -> AnyArray:
         """Status code at ``point``; ``moved`` says whether the last step changed it."""
-        level = jnp.where(jnp.isnan(self.objective), problem.loss.roundoff, self.objective)
+        goal = jnp.asarray(jnp.nan if self.objective is None else self.objective)
+        level = jnp.where(jnp.isnan(goal), problem.loss.roundoff, goal)
         zero = jnp.zeros((problem.m,), jnp.result_type(point.X))
         full = jnp.sum(problem.omega * problem.loss.excess(zero, problem.b))
         length = jnp.maximum(jnp.linalg.norm(point.X), self.size)
@@ -81,6 +83,13 @@ class Stop(eqx.Module):
         code = jnp.where(slope <= self.gradient * point.excess, STATIONARY, code)
         code = jnp.where(point.excess <= level * full, FITTED, code)
         return jnp.where(finite, code, DIVERGED)
+
+
+def as_stop(stop: Any) -> Stop:
+    """Return a stop rule as it is, and the usual one for None."""
+    if stop is not None and not isinstance(stop, Stop):
+        raise InvalidInput("stop", describe(stop), "a Stop", "Pass Stop(max_iterations=500), say.")
+    return Stop() if stop is None else stop
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ def _begin(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
 
 
 def _advance(problem: Problem, method: Method, stop: Stop, carry: Carry) -> Carry:
-    point, state = method.step(problem, carry.point, carry.state)
+    point, state = method.advance(problem, carry.point, carry.state)
     moved = jnp.any(point.X != carry.point.X) | method.waits
     status = stop.status(problem, point, moved)
     return Carry(point, state, carry.iteration + 1, status)
@@ -144,14 +153,17 @@ def _running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
     return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
 
 
-@jax.jit
 def solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
     """Run from every start of ``X`` of shape (k, n, r) to its end; traceable.
 
     The loop behind :func:`descend`, for use inside a caller's own transformation, such as a
     ``vmap`` over stacked problems.  It returns JAX arrays in the caller's precision.
     """
+    return _solve_starts(problem, traced_fields(method), traced_fields(stop), X)
 
+
+@jax.jit
+def _solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
     def one(x: AnyArray) -> Carry:
         return jax.lax.while_loop(
             lambda c: _running(stop, c, jnp.asarray(jnp.inf)),
@@ -197,7 +209,7 @@ _rows = jax.jit(lambda problem, points: jax.vmap(lambda p: _row(problem, p))(poi
 @jax.jit
 def _solve(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> tuple:
     """Run to the end and read off what a result holds, in one compiled call."""
-    carry = solve_starts(problem, method, stop, X)
+    carry = _solve_starts(problem, method, stop, X)
     return _numbers(carry), _rows(problem, carry.point)
 
 
@@ -209,8 +221,8 @@ def _numbers(carry: Carry) -> tuple[AnyArray, AnyArray, AnyArray]:
 def descend(
     problem: Problem,
     X0: Any,
-    method: Method | None = None,
-    stop: Stop | None = None,
+    method: Any = None,
+    stop: Any = None,
     *,
     history: str = "none",
     callback: Callable[[dict], None] | None = None,
@@ -224,7 +236,7 @@ def descend(
         One start, or k of them run as one batch with the answers of a loop.  The width r need not
         be ``problem.rank``; zero columns stay zero.
     method : Method, optional
-        :class:`LBFGS` by default.
+        :class:`LBFGS` by default; see :func:`as_method` for what else may stand for one.
     stop : Stop, optional
     history : {"none", "values", "iterates"}
         What to keep per iteration: nothing, h and ‖∇h‖, or X as well.
@@ -239,7 +251,7 @@ def descend(
     Raises
     ------
     InvalidInput
-        A start of the wrong shape or not finite, or an unknown ``history``.
+        A start of the wrong shape or not finite, an unknown ``history``, or what is no method.
     """
     X = real_array("X0", X0, 3 if np.ndim(X0) == 3 else 2)
     single = X.ndim == 2
@@ -249,8 +261,8 @@ def descend(
         raise InvalidInput("X0", f"an array of shape {np.shape(X0)}", must)
     if history not in ("none", "values", "iterates"):
         raise InvalidInput("history", repr(history), "'none', 'values' or 'iterates'")
-    method = LBFGS() if method is None else method
-    stop = Stop() if stop is None else stop
+    method = traced_fields(as_method(method))
+    stop = traced_fields(as_stop(stop))
     problem = on_device(problem)
     X = jnp.asarray(X)
     if history == "none" and callback is None:

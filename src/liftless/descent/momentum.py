@@ -5,11 +5,12 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from liftless._checks import describe, real_number
+from liftless._checks import describe, is_traced, real_number
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._fields import number
+from liftless._types import AnyArray, Flag, Scalar
 from liftless.descent.base import Factor, Method, Point
 from liftless.problem import Problem
 
@@ -42,41 +43,46 @@ class Nesterov(Method[Ahead]):
     (2015).
     """
 
-    step_size: Float[AnyArray, ""]
-    momentum: Float[AnyArray, ""]
-    restart: Bool[AnyArray, ""]
+    step: Scalar
+    # NaN stands for the weights of 1983, so that either kind runs the same program.
+    momentum: Scalar | None = number(absent=np.nan)
+    restart: Flag = number(bool)
 
     def __init__(
-        self, step: float = 0.01, momentum: float | None = None, *, restart: bool = False
+        self, step: Scalar = 0.01, momentum: Scalar | None = None, *, restart: bool = False
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        # NaN stands for the weights of 1983, so that either kind runs the same program.
-        self.momentum = np.asarray(np.nan)
-        if momentum is not None:
-            self.momentum = np.asarray(_fraction("momentum", momentum))
+        self.step = real_number("step", step, above=0.0)
+        self.momentum = None if momentum is None else fraction("momentum", momentum)
         if not isinstance(restart, (bool, np.bool_)):
             raise InvalidInput("restart", describe(restart), "True or False")
-        self.restart = np.asarray(bool(restart))
+        self.restart = bool(restart)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Ahead:
         """Return no momentum."""
         del problem
         return Ahead(jnp.asarray(point.X), jnp.ones((), jnp.result_type(point.X)))
 
-    def step(self, problem: Problem, point: Point, state: Ahead) -> tuple[Point, Ahead]:
+    def advance(self, problem: Problem, point: Point, state: Ahead) -> tuple[Point, Ahead]:
         """One step; two applications."""
-        X = point.X - self.step_size * point.gradient
+        X = point.X - self.step * point.gradient
         change = X - state.X
         uphill = jnp.asarray(self.restart) & (jnp.sum(point.gradient * change) > 0)
         t = jnp.where(uphill, 1.0, state.t)
         t_next = (1 + jnp.sqrt(1 + 4 * t * t)) / 2
-        beta = jnp.where(jnp.isnan(self.momentum), (t - 1) / t_next, self.momentum)
+        fixed = jnp.asarray(jnp.nan if self.momentum is None else self.momentum, X.dtype)
+        beta = jnp.where(jnp.isnan(fixed), (t - 1) / t_next, fixed)
         ahead = X + jnp.where(uphill, 0.0, beta) * change
         return Point.at(problem, ahead, applications=point.applications), Ahead(X, t_next)
 
 
-def _fraction(argument: str, value: Any) -> float:
-    number = real_number(argument, value, least=0.0)
-    if number >= 1:
-        raise InvalidInput(argument, number, "a number >= 0 and < 1")
-    return number
+def fraction(argument: str, value: Any) -> Any:
+    """``value`` as a float in [0, 1); traced, as it is."""
+    share = real_number(argument, value, least=0.0)
+    if not is_traced(share) and share >= 1:
+        raise InvalidInput(argument, share, "a number >= 0 and < 1")
+    return share

@@ -8,11 +8,11 @@ or weight.  A product with the Hessian costs three applications.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from liftless._checks import positive_int, real_number
-from liftless._types import AnyArray
+from liftless._checks import positive_int, real_number, traced_whole
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
 from liftless.problem import Problem
 
@@ -77,19 +77,19 @@ class TrustRegion(Method[Float[AnyArray, ""]]):
     and Yuan (1998) for the line search in place of refused steps.
     """
 
-    radius: Float[AnyArray, ""]
-    most: Float[AnyArray, ""]
+    radius: Scalar
+    most: Whole = number()
 
-    def __init__(self, radius: float = 0.1, most: int = 100) -> None:
-        self.radius = np.asarray(real_number("radius", radius, above=0.0))
-        self.most = np.asarray(float(positive_int("most", most)))
+    def __init__(self, radius: Scalar = 0.1, most: Whole = 100) -> None:
+        self.radius = real_number("radius", radius, above=0.0)
+        self.most = traced_whole("most", most)
 
     def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
         """Return the first radius."""
         del problem
         return jnp.asarray(self.radius * jnp.maximum(jnp.linalg.norm(point.X), 1.0))
 
-    def step(
+    def advance(
         self, problem: Problem, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications, and three for each product with the Hessian."""
@@ -103,7 +103,7 @@ class TrustRegion(Method[Float[AnyArray, ""]]):
 
 
 def steihaug(
-    problem: Problem, point: Point, radius: Float[AnyArray, ""], most: Float[AnyArray, ""]
+    problem: Problem, point: Point, radius: Float[AnyArray, ""], most: Whole
 ) -> tuple[Factor, Factor, Float[AnyArray, ""]]:
     """Truncated conjugate gradients on the quadratic model; traceable.
 
@@ -175,11 +175,11 @@ class CubicNewton(Method[Float[AnyArray, ""]]):
     local-search paper names the method after its Theorem 3.3.
     """
 
-    weight: Float[AnyArray, ""]
+    weight: Scalar
     krylov: int = eqx.field(static=True)
 
-    def __init__(self, weight: float = 1.0, krylov: int = 30) -> None:
-        self.weight = np.asarray(real_number("weight", weight, above=0.0))
+    def __init__(self, weight: Scalar = 1.0, krylov: int = 30) -> None:
+        self.weight = real_number("weight", weight, above=0.0)
         self.krylov = positive_int("krylov", krylov)
 
     def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
@@ -187,7 +187,7 @@ class CubicNewton(Method[Float[AnyArray, ""]]):
         del problem
         return jnp.asarray(self.weight, jnp.result_type(point.X))
 
-    def step(
+    def advance(
         self, problem: Problem, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications, and three for each product with the Hessian."""

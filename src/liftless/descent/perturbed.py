@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt32
 
-from liftless._checks import positive_int, real_number
-from liftless._types import AnyArray
+from liftless._checks import real_number, traced_whole
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
 from liftless.problem import Problem
 
@@ -53,25 +54,30 @@ class PerturbedGradientDescent(Method[Kicks]):
     any amount, however small.
     """
 
-    step_size: Float[AnyArray, ""]
-    radius: Float[AnyArray, ""]
-    threshold: Float[AnyArray, ""]
-    wait: Float[AnyArray, ""]
-    seed: UInt32[AnyArray, ""]
+    step: Scalar
+    radius: Scalar
+    threshold: Scalar
+    wait: Whole = number()
+    seed: Whole = number(np.uint32)
 
     def __init__(
         self,
-        step: float = 0.01,
-        radius: float = 1e-2,
-        threshold: float = 1e-3,
-        wait: int = 50,
-        seed: int = 0,
+        step: Scalar = 0.01,
+        radius: Scalar = 1e-2,
+        threshold: Scalar = 1e-3,
+        wait: Whole = 50,
+        seed: Whole = 0,
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.radius = np.asarray(real_number("radius", radius, above=0.0))
-        self.threshold = np.asarray(real_number("threshold", threshold, least=0.0))
-        self.wait = np.asarray(float(positive_int("wait", wait, least=0)))
-        self.seed = np.asarray(positive_int("seed", seed, least=0, most=2**32 - 1), np.uint32)
+        self.step = real_number("step", step, above=0.0)
+        self.radius = real_number("radius", radius, above=0.0)
+        self.threshold = real_number("threshold", threshold, least=0.0)
+        self.wait = traced_whole("wait", wait, least=0)
+        self.seed = traced_whole("seed", seed, least=0, most=2**32 - 1)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Kicks:
         """Return the stream of this start."""
@@ -81,7 +87,7 @@ class PerturbedGradientDescent(Method[Kicks]):
         zero = jnp.zeros((), X.dtype)
         return Kicks(jax.random.key_data(key), zero, zero + self.wait)
 
-    def step(self, problem: Problem, point: Point, state: Kicks) -> tuple[Point, Kicks]:
+    def advance(self, problem: Problem, point: Point, state: Kicks) -> tuple[Point, Kicks]:
         """One step; two applications."""
         slope = jnp.linalg.norm(point.gradient) * jnp.linalg.norm(point.X)
         kick = (slope <= self.threshold * point.excess) & (state.since >= self.wait)
@@ -89,7 +95,7 @@ class PerturbedGradientDescent(Method[Kicks]):
             jax.random.wrap_key_data(jnp.asarray(state.key)), state.made.astype(jnp.uint32)
         )
         noise = self.radius * uniform_ball(key, point.X)
-        change = jnp.where(kick, noise, -self.step_size * point.gradient)
+        change = jnp.where(kick, noise, -self.step * point.gradient)
         there = point.moved(problem, change, jnp.ones((), change.dtype))
         since = jnp.where(kick, 0.0, state.since + 1)
         return there, Kicks(state.key, state.made + kick, since)

@@ -3,18 +3,19 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Float
 
-from liftless._checks import positive_int, real_number
-from liftless._types import AnyArray
+from liftless._checks import real_number, traced_whole
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
 from liftless.descent.sampling import cost_of
-from liftless.descent.stochastic import Chance, begin, walk
-from liftless.descent.stream import seed_field
+from liftless.descent.stochastic import Chance, begin, check_batch, walk
+from liftless.descent.stream import check_seed
 from liftless.problem import Problem
 
 
-def project(U: Factor, radius: Float[AnyArray, ""] | float) -> Factor:
+def project(U: Factor, radius: Scalar) -> Factor:
     """Nearest point of the ball ‖U‖_F <= radius; traceable."""
     length = jnp.linalg.norm(U)
     return U * jnp.minimum(1.0, radius / jnp.where(length > 0, length, 1.0))
@@ -46,41 +47,45 @@ class NoisyProjected(Method[Chance]):
     its A_i U then has an antisymmetric part too, which is no part of the gradient of f.
     """
 
-    step_size: Float[AnyArray, ""]
-    radius: Float[AnyArray, ""]
-    noise: Float[AnyArray, ""]
-    every: Float[AnyArray, ""]
-    seed: UInt32[AnyArray, ""]
+    step: Scalar
+    radius: Scalar
+    noise: Scalar
     batch: int | None = eqx.field(static=True)
+    every: Whole = number()
+    seed: Whole = number(np.uint32)
 
     def __init__(
         self,
-        step: float,
-        radius: float,
-        noise: float = 1.0,
+        step: Scalar,
+        radius: Scalar,
+        noise: Scalar = 1.0,
         batch: int | None = None,
         *,
-        every: int = 1,
-        seed: int = 0,
+        every: Whole = 1,
+        seed: Whole = 0,
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.radius = np.asarray(real_number("radius", radius, above=0.0))
-        self.noise = np.asarray(real_number("noise", noise, least=0.0))
-        self.batch = None if batch is None else positive_int("batch", batch)
-        self.every = np.asarray(float(positive_int("every", every)))
-        self.seed = seed_field(seed)
+        self.step = real_number("step", step, above=0.0)
+        self.radius = real_number("radius", radius, above=0.0)
+        self.noise = real_number("noise", noise, least=0.0)
+        self.batch = check_batch(batch)
+        self.every, self.seed = traced_whole("every", every), check_seed(seed)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Chance:
         """Return the stream of this start."""
         cost_of(problem, self.batch)
         return begin(self.seed, point)
 
-    def step(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; two applications each, or with a batch as :class:`SGD`."""
 
         def move(U: Factor, g: Factor, z: Factor, _: Float[AnyArray, ""]) -> Factor:
             psi = z / jnp.linalg.norm(z)
-            U = U - self.step_size * (g / 2 + self.noise * psi)
+            U = U - self.step * (g / 2 + self.noise * psi)
             return project(U, self.radius)
 
         return walk(problem, point, state, self.every, self.batch, move)

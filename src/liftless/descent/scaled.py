@@ -2,11 +2,9 @@
 
 import jax.numpy as jnp
 import jax.scipy.linalg as jsl
-import numpy as np
-from jaxtyping import Float
 
 from liftless._checks import real_number
-from liftless._types import AnyArray
+from liftless._types import Scalar
 from liftless.descent.base import Method, Point
 from liftless.problem import Problem
 
@@ -29,15 +27,15 @@ class ScaledGradientDescent(Method[None]):
     one, and a λ that they take as zero.
     """
 
-    damping: Float[AnyArray, ""]
+    damping: Scalar
 
-    def __init__(self, damping: float = 1e-10) -> None:
-        self.damping = np.asarray(real_number("damping", damping, above=0.0))
+    def __init__(self, damping: Scalar = 1e-10) -> None:
+        self.damping = real_number("damping", damping, above=0.0)
 
     def init(self, problem: Problem, point: Point) -> None:
         """No state."""
 
-    def step(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
         """One step; three applications."""
         del state
         X = jnp.asarray(point.X)

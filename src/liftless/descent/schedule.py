@@ -5,10 +5,9 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, real_number
+from liftless._checks import describe, is_traced, real_number
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray, Scalar
 
@@ -30,10 +29,10 @@ class Constant(Schedule):
         T >= 0, in units of h.
     """
 
-    temperature: Float[AnyArray, ""]
+    temperature: Scalar
 
-    def __init__(self, temperature: float) -> None:
-        self.temperature = np.asarray(real_number("temperature", temperature, least=0.0))
+    def __init__(self, temperature: Scalar) -> None:
+        self.temperature = real_number("temperature", temperature, least=0.0)
 
     def __call__(self, k: Scalar) -> Float[AnyArray, ""]:
         """T, whatever the step."""
@@ -52,15 +51,14 @@ class Geometric(Schedule):
         In (0, 1].
     """
 
-    temperature: Float[AnyArray, ""]
-    ratio: Float[AnyArray, ""]
+    temperature: Scalar
+    ratio: Scalar
 
-    def __init__(self, temperature: float, ratio: float = 0.995) -> None:
-        self.temperature = np.asarray(real_number("temperature", temperature, least=0.0))
-        ratio = real_number("ratio", ratio, above=0.0)
-        if ratio > 1:
-            raise InvalidInput("ratio", ratio, "a number > 0 and <= 1", "Temperatures fall.")
-        self.ratio = np.asarray(ratio)
+    def __init__(self, temperature: Scalar, ratio: Scalar = 0.995) -> None:
+        self.temperature = real_number("temperature", temperature, least=0.0)
+        self.ratio = real_number("ratio", ratio, above=0.0)
+        if not is_traced(self.ratio) and self.ratio > 1:
+            raise InvalidInput("ratio", self.ratio, "a number > 0 and <= 1", "Temperatures fall.")
 
     def __call__(self, k: Scalar) -> Float[AnyArray, ""]:
         """T ratioᵏ."""
@@ -77,10 +75,10 @@ class Logarithmic(Schedule):
         1988).
     """
 
-    temperature: Float[AnyArray, ""]
+    temperature: Scalar
 
-    def __init__(self, temperature: float) -> None:
-        self.temperature = np.asarray(real_number("temperature", temperature, least=0.0))
+    def __init__(self, temperature: Scalar) -> None:
+        self.temperature = real_number("temperature", temperature, least=0.0)
 
     def __call__(self, k: Scalar) -> Float[AnyArray, ""]:
         """T / ln(e + k)."""

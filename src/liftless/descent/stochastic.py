@@ -12,14 +12,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt32
+from jaxtyping import Float
 
-from liftless._checks import positive_int, real_number
-from liftless._types import AnyArray
+from liftless._checks import positive_int, real_number, traced_whole
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
 from liftless.descent.sampling import cost_of, estimate
 from liftless.descent.schedule import Schedule, as_schedule
-from liftless.descent.stream import Stream, seed_field
+from liftless.descent.stream import Stream, check_seed
 from liftless.problem import Problem
 
 
@@ -30,7 +31,7 @@ class Chance(eqx.Module):
     steps: Float[AnyArray, ""]
 
 
-def begin(seed: UInt32[AnyArray, ""], point: Point) -> Chance:
+def begin(seed: Whole, point: Point) -> Chance:
     """State before the first step."""
     return Chance(Stream.begin(seed, point.X), jnp.zeros((), jnp.result_type(point.X)))
 
@@ -46,7 +47,7 @@ def walk(
     problem: Problem,
     point: Point,
     state: Chance,
-    every: Float[AnyArray, ""],
+    every: Whole,
     batch: int | None,
     move: Move,
 ) -> tuple[Point, Chance]:
@@ -72,12 +73,9 @@ def walk(
     return Point.at(problem, X, applications=point.applications + cost), state
 
 
-def _batch(batch: int | None) -> int | None:
+def check_batch(batch: int | None) -> int | None:
+    """Return a number of measurements, or None for all."""
     return None if batch is None else positive_int("batch", batch)
-
-
-def _count(every: int) -> Float[np.ndarray, ""]:
-    return np.asarray(float(positive_int("every", every)))
 
 
 class SGD(Method[Chance]):
@@ -101,38 +99,44 @@ class SGD(Method[Chance]):
     seed : int
     """
 
-    step_size: Float[AnyArray, ""]
-    decay: Float[AnyArray, ""]
-    noise: Float[AnyArray, ""]
-    every: Float[AnyArray, ""]
-    seed: UInt32[AnyArray, ""]
+    step: Scalar
     batch: int | None = eqx.field(static=True)
+    decay: Scalar
+    noise: Scalar
+    every: Whole = number()
+    seed: Whole = number(np.uint32)
 
     def __init__(
         self,
-        step: float = 0.01,
+        step: Scalar = 0.01,
         batch: int | None = 1,
         *,
-        decay: float = 0.0,
-        noise: float = 0.0,
-        every: int = 1,
-        seed: int = 0,
+        decay: Scalar = 0.0,
+        noise: Scalar = 0.0,
+        every: Whole = 1,
+        seed: Whole = 0,
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.decay = np.asarray(real_number("decay", decay, least=0.0))
-        self.noise = np.asarray(real_number("noise", noise, least=0.0))
-        self.batch, self.every, self.seed = _batch(batch), _count(every), seed_field(seed)
+        self.step = real_number("step", step, above=0.0)
+        self.batch = check_batch(batch)
+        self.decay = real_number("decay", decay, least=0.0)
+        self.noise = real_number("noise", noise, least=0.0)
+        self.every, self.seed = traced_whole("every", every), check_seed(seed)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Chance:
         """Return the stream of this start."""
         cost_of(problem, self.batch)
         return begin(self.seed, point)
 
-    def step(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; 2 batch/m applications each where rows are cheap, and two."""
 
         def move(X: Factor, g: Factor, z: Factor, k: Float[AnyArray, ""]) -> Factor:
-            X = X - self.step_size / (1 + self.decay * k) * g
+            X = X - self.step / (1 + self.decay * k) * g
             return X + self.noise * z
 
         return walk(problem, point, state, self.every, self.batch, move)
@@ -159,36 +163,42 @@ class SGLD(Method[Chance]):
     seed : int
     """
 
-    step_size: Float[AnyArray, ""]
-    schedule: Schedule
-    every: Float[AnyArray, ""]
-    seed: UInt32[AnyArray, ""]
+    step: Scalar
+    temperature: Schedule
     batch: int | None = eqx.field(static=True)
+    every: Whole = number()
+    seed: Whole = number(np.uint32)
 
     def __init__(
         self,
-        step: float = 0.01,
-        temperature: float | Schedule = 0.01,
+        step: Scalar = 0.01,
+        temperature: Scalar | Schedule = 0.01,
         batch: int | None = None,
         *,
-        every: int = 1,
-        seed: int = 0,
+        every: Whole = 1,
+        seed: Whole = 0,
     ) -> None:
-        self.step_size = np.asarray(real_number("step", step, above=0.0))
-        self.schedule = as_schedule(temperature)
-        self.batch, self.every, self.seed = _batch(batch), _count(every), seed_field(seed)
+        self.step = real_number("step", step, above=0.0)
+        self.temperature = as_schedule(temperature)
+        self.batch = check_batch(batch)
+        self.every, self.seed = traced_whole("every", every), check_seed(seed)
+
+    @property
+    def step_size(self) -> Scalar:
+        """The step, by its old name."""
+        return self.step
 
     def init(self, problem: Problem, point: Point) -> Chance:
         """Return the stream of this start."""
         cost_of(problem, self.batch)
         return begin(self.seed, point)
 
-    def step(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; two applications each, or with a batch as :class:`SGD`."""
 
         def move(X: Factor, g: Factor, z: Factor, k: Float[AnyArray, ""]) -> Factor:
-            size = jnp.sqrt(2 * self.step_size * self.schedule(k))
-            return X - self.step_size * g + size * z
+            size = jnp.sqrt(2 * self.step * self.temperature(k))
+            return X - self.step * g + size * z
 
         return walk(problem, point, state, self.every, self.batch, move)
 
@@ -211,29 +221,29 @@ class SimulatedAnnealing(Method[Chance]):
     """
 
     waits: ClassVar[bool] = True
-    width: Float[AnyArray, ""]
-    schedule: Schedule
-    every: Float[AnyArray, ""]
-    seed: UInt32[AnyArray, ""]
+    width: Scalar
+    temperature: Schedule
+    every: Whole = number()
+    seed: Whole = number(np.uint32)
 
     def __init__(
         self,
-        width: float = 0.1,
-        temperature: float | Schedule = 0.1,
+        width: Scalar = 0.1,
+        temperature: Scalar | Schedule = 0.1,
         *,
-        every: int = 50,
-        seed: int = 0,
+        every: Whole = 50,
+        seed: Whole = 0,
     ) -> None:
-        self.width = np.asarray(real_number("width", width, above=0.0))
-        self.schedule = as_schedule(temperature)
-        self.every, self.seed = _count(every), seed_field(seed)
+        self.width = real_number("width", width, above=0.0)
+        self.temperature = as_schedule(temperature)
+        self.every, self.seed = traced_whole("every", every), check_seed(seed)
 
     def init(self, problem: Problem, point: Point) -> Chance:
         """Return the stream of this start."""
         del problem
         return begin(self.seed, point)
 
-    def step(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Make ``every`` proposals; one application each, and one for the gradient."""
 
         def one(_: AnyArray, at: Place) -> Place:
@@ -245,7 +255,7 @@ class SimulatedAnnealing(Method[Chance]):
             h_there = problem.excess_at(y_there, there)
             # log(1 - u) with u in [0, 1): finite, so that T = 0 refuses every uphill move.
             chance = jnp.log1p(-jax.random.uniform(toss, (), X.dtype))
-            accept = h_there - h <= -self.schedule(state.steps) * chance
+            accept = h_there - h <= -self.temperature(state.steps) * chance
             kept = jax.tree.map(
                 lambda new, old: jnp.where(accept, new, old), (there, y_there, h_there), (X, y, h)
             )

@@ -1,13 +1,14 @@
 """Random numbers for methods: one stream a start, decided by the seed and the start itself."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, UInt32
 
-from liftless._checks import positive_int
-from liftless._types import AnyArray
+from liftless._checks import traced_whole
+from liftless._types import AnyArray, Whole
 from liftless.descent.base import Factor
 from liftless.descent.perturbed import hash_bits
 
@@ -15,9 +16,9 @@ from liftless.descent.perturbed import hash_bits
 MOST = 2**32 - 1
 
 
-def seed_field(seed: int) -> UInt32[np.ndarray, ""]:
-    """Return a checked seed as data, so that another seed is no other program."""
-    return np.asarray(positive_int("seed", seed, least=0, most=MOST), np.uint32)
+def check_seed(seed: Any) -> Any:
+    """Return a seed that a 32-bit key holds."""
+    return traced_whole("seed", seed, least=0, most=MOST)
 
 
 class Stream(eqx.Module):
@@ -42,7 +43,7 @@ class Stream(eqx.Module):
     used: Bool[AnyArray, "1 r"]
 
     @classmethod
-    def begin(cls, seed: UInt32[AnyArray, ""], X: Factor) -> "Stream":
+    def begin(cls, seed: Whole, X: Factor) -> "Stream":
         """Return the stream of a seed and a start; traceable."""
         X = jnp.asarray(X)
         key = jax.random.fold_in(jax.random.key(seed), hash_bits(X))

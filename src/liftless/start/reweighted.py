@@ -189,7 +189,7 @@ def _stage(problem: Problem, numbers: _Numbers, W: Any, rank: int, at: _Stage) -
         # The measurements do not change under the rotation, so the gradient alone is paid for.
         point = Point.at(staged, X, at.y, at.applications)
         method = LBFGS()
-        step = lambda _, now: method.step(staged, *now)  # noqa: E731
+        step = lambda _, now: method.advance(staged, *now)  # noqa: E731
         point, _ = jax.lax.fori_loop(0, INNER, step, (point, method.init(staged, point)))
         return point.X, point.y, point.applications
 

@@ -31,7 +31,7 @@ class Backtracking(Method[Float[AnyArray, ""]]):
         slope = jnp.linalg.norm(point.gradient)
         return jnp.linalg.norm(point.X) / jnp.where(slope > 0, slope, 1.0) / 2
 
-    def step(
+    def advance(
         self, problem: Problem, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications."""

@@ -2,10 +2,10 @@
 
 import equinox as eqx
 import jax
-import numpy as np
 from jaxtyping import Float
 
-from liftless._types import AnyArray
+from liftless._checks import real_number
+from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Method, Point
 from liftless.problem import Problem
 
@@ -25,22 +25,22 @@ class Strides(Method[None]):
         Fixed step size, > 0.
     """
 
-    step_size: Float[AnyArray, ""]
+    step: Scalar
     count: int = eqx.field(static=True)
 
     def __init__(self, step: float) -> None:
-        self.step_size, self.count = np.asarray(float(step)), STRIDE
+        self.step, self.count = real_number("step", step, above=0.0), STRIDE
 
     def init(self, problem: Problem, point: Point) -> None:
         """No state."""
 
-    def step(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
         """Ten steps; two applications each."""
         del state
 
         def one(_: AnyArray, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
             y = problem.operator.measure(X, X)
-            return X - self.step_size * problem.gradient_at(y, X)
+            return X - self.step * problem.gradient_at(y, X)
 
         X = jax.lax.fori_loop(0, self.count, one, point.X)
         cost = point.applications + 2.0 * (self.count - 1)
