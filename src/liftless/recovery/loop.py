@@ -16,7 +16,7 @@ from liftless._threads import few_threads
 from liftless.account import Account
 from liftless.certificate import Certificate, certify, noise_level
 from liftless.cost import CHECK, CostModel, dense_eigen
-from liftless.descent import Method, as_method
+from liftless.descent import as_method
 from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, identifiability
 from liftless.lifted import LiftedEscape
