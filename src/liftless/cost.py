@@ -42,6 +42,11 @@ def dense_eigen(n: int) -> bool:
     return eigen_work(n) <= QUICK
 
 
+def spectral_work(n: int) -> float:
+    """Multiply-adds of the decomposition in a spectral step; none where Lanczos takes products."""
+    return eigen_work(n) if dense_eigen(n) else 0.0
+
+
 def dense_jacobian(m: int, unknowns: int) -> bool:
     """Whether the singular values of an m × N Jacobian may be computed."""
     return unknowns**3 <= QUICK and float(m) * unknowns**2 <= CHECK

@@ -35,6 +35,7 @@ class RecoverOptions:
     noise: float | None = option("SIGMA", NOISE)
     trace_bound: float | None = option("TAU", TRACE_BOUND)
     budget: int | None = option("N", "Applications of A or its adjoint to spend.")
+    max_seconds: float | None = option("T", "Seconds after which no new step is begun.")
     out: str | None = option("RESULT.npz", "Write the factor and the report (.npz or .mat).")
     plot: str | None = option("FIGURE.png", "Draw the course (.png, .svg or .pdf).")
     as_json: bool = switch(JSON, "--json")

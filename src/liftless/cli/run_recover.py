@@ -127,6 +127,7 @@ def _recover(
             trace_bound=options.trace_bound,
             callback=progress,
             trace=options.plot is not None,
+            max_seconds=options.max_seconds,
             **given,
         )
 

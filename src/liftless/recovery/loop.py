@@ -79,7 +79,7 @@ def recover(
     callback: Callable[[dict], None] | None = None,
     trace: bool = False,
     policy: Policy | None = None,
-    max_seconds: float | None = None,
+    max_seconds: float | int | None = None,
 ) -> Recovery:
     """Recover the low-rank matrix: start, descend, certify, escape, and start afresh.
 
@@ -139,7 +139,9 @@ def recover(
     first, course = _starts(problem, start, budget)
     policy = policy or Policy()
     local = None if method is None else as_method(method)
-    seconds = math.inf if max_seconds is None else real_number("max_seconds", max_seconds, above=0)
+    seconds = (
+        math.inf if max_seconds is None else real_number("max_seconds", max_seconds, above=0.0)
+    )
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)

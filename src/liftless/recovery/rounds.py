@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from liftless.certificate import Certificate, certify
+from liftless.cost import spectral_work
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
@@ -84,7 +85,7 @@ def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Cer
     point = certify(
         effort.problem, X, trace_bound=plan.trace_bound, noise=plan.noise, second_order=False
     )
-    effort.account.charge(2)
+    effort.account.charge(2, work=spectral_work(effort.problem.n))
     effort.note(f"certified {point.kind}", objective)
     return point
 

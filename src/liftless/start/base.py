@@ -12,7 +12,7 @@ from jaxtyping import Float
 from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless.account import Account
-from liftless.cost import CostModel, affordable_width
+from liftless.cost import CostModel, affordable_width, spectral_work
 from liftless.problem import Problem
 from liftless.space import Hermitian
 from liftless.start.simple import random_start, wide_start
@@ -105,7 +105,7 @@ class Allowance:
     def spectral(self) -> tuple[Float[np.ndarray, "n w"], float]:
         """Spectral factor of the width, and the largest eigenvalue of A*(w² b); paid for once."""
         X, top = wide_start(self.problem, self.width)
-        self.account.charge(START_COST, self.width)
+        self.account.charge(START_COST, self.width, spectral_work(self.problem.n))
         self.size = max(self.size, float(np.linalg.norm(X)))
         return X, top
 

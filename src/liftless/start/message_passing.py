@@ -10,7 +10,7 @@ from jaxtyping import Float
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.cost import dense_eigen
+from liftless.cost import dense_eigen, spectral_work
 from liftless.operators import Amplitudes
 from liftless.problem import Problem
 from liftless.start.amplitudes import Used, used_amplitudes
@@ -70,7 +70,8 @@ class MessagePassing(Start):
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Run until the estimated error is small, or stalls."""
         X, applications, error = passing_start(problem, self, seed, allowance.left)
-        return Begun(X, applications, applications, error)
+        extra = allowance.account.model.of(spectral_work(problem.n))
+        return Begun(X, applications + extra, applications, error)
 
 
 def can_pass(problem: Problem) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from liftless.cost import spectral_work
 from liftless.descent import LBFGS, Stop, descend
 from liftless.problem import Problem
 from liftless.start.base import START_COST, Allowance, Begun, Start
@@ -26,8 +27,9 @@ class Spectral(Start):
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """One eigenproblem; the seed is not used."""
-        del seed, allowance
-        return Begun(spectral_start(problem, problem.rank), START_COST)
+        del seed
+        extra = allowance.account.model.of(spectral_work(problem.n))
+        return Begun(spectral_start(problem, problem.rank), START_COST + extra, START_COST)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""The public face: one list of names, all of them there, and results that show themselves."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import liftless as ll
+
+REAL = ll.make_instance("real-world")
+
+
+def test_the_names_for_type_checkers_are_the_names():
+    """The block that only type checkers read lists what is loaded on first use."""
+    tree = ast.parse(Path(inspect.getfile(ll)).read_text())
+    seen: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for line in node.body:
+                assert isinstance(line, ast.ImportFrom)
+                for name in line.names:
+                    assert name.name == name.asname
+                    seen[name.name] = str(line.module)
+    assert seen == ll._HOME
+
+
+def test_every_public_name_is_there_once_and_documented():
+    assert len(ll.__all__) == len(set(ll.__all__))
+    assert dir(ll) == sorted(ll.__all__)
+    for name in ll.__all__:
+        value = getattr(ll, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), name
+
+
+def test_names_of_earlier_versions_and_of_the_other_distribution():
+    for old, new in ll._RENAMED.items():
+        assert getattr(ll, old) is getattr(ll, new)
+    with pytest.raises(AttributeError, match="liftless-papers"):
+        _ = ll.PEERS
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ll.nothing
+
+
+def test_readme_names_what_there_is():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    names = set(re.findall(r"\bll\.([A-Za-z_]\w*)", text))
+    assert {"recover", "Problem", "RankOneOperator"} <= names
+    for name in names:
+        assert hasattr(ll, name), name
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ll.recover(REAL.problem)
+
+
+def test_a_result_shows_itself_in_eight_lines(result):
+    lines = str(result).splitlines()
+    assert len(lines) == 8
+    assert lines[0].split(": ")[1].startswith("exact")
+    html = result._repr_html_()
+    assert html.count("<tr>") == 8
+    assert "<script" not in html
+
+
+def test_a_result_has_one_set_of_names(result):
+    assert result["x"] is result.x
+    assert result["matrix"].shape == (3, 3)
+    pairs = [
+        ("x", "X"),
+        ("fun", "objective"),
+        ("nit", "iterations"),
+        ("nfev", "applications"),
+    ]
+    for old, new in pairs:
+        np.testing.assert_array_equal(result[old], result[new])
+    assert set(result.keys()) >= {"x", "fun", "certificate", "identifiability", "work"}
+    with pytest.raises(KeyError, match="nothing"):
+        _ = result["nothing"]
+    with pytest.raises(KeyError):
+        _ = result["__class__"]
+
+
+def test_policy_is_frozen_and_can_be_passed():
+    policy = ll.Policy(polish=20)
+    assert "polish=20" in repr(policy)
+    found = ll.recover(REAL.problem, policy=policy)
+    assert found.certificate.kind == "exact"
+    with pytest.raises(AttributeError):
+        policy.polish = 3
