@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 OUT ?= results
+CODE := src tests papers examples benchmarks conftest.py .ci/wheels.py
 
-.PHONY: recover test test-all lint types contract tests bench clean
+PYTHONS ?= $(PYTHON)
+
+.PHONY: recover test test-all lint types contract tests wheel-check bench clean
 
 recover: $(STAMP)
 	$(BIN)/python examples/real_world.py --out $(OUT)
@@ -12,8 +15,8 @@ recover: $(STAMP)
 test: lint types contract tests
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests papers examples benchmarks conftest.py
-	$(BIN)/ruff format --check src tests papers examples benchmarks conftest.py
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 
 types: $(STAMP)
 	$(BIN)/basedpyright --level error
@@ -34,6 +37,10 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/fig10.py
 	$(BIN)/python benchmarks/pmc_success.py
 	$(BIN)/python benchmarks/soundness.py
+
+# Builds what would be released, and uses it in fresh environments: one for each of PYTHONS.
+wheel-check: $(STAMP)
+	$(BIN)/python .ci/wheels.py $(PYTHONS)
 
 # With the experiments that take minutes to compile.
 test-all: lint types contract

@@ -21,8 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from liftless import Stop, descend
-from liftless_papers.experiments.sod.completion import reduced_problem, support_first
-from liftless_papers.experiments.sod.strides import STRIDE, Strides
+from liftless_papers.experiments.sod.success.completion import reduced_problem, support_first
+from liftless_papers.experiments.sod.success.strides import STRIDE, Strides
 
 SIZES = (40, 50, 60, 70, 80)
 EPSILONS = (0.15, 0.10)

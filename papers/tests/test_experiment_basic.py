@@ -5,8 +5,8 @@ import pytest
 from experiment_tools import rows_of, smoke
 
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS, experiment
-from liftless_papers.experiments.sod.basic import Example
-from liftless_papers.experiments.sod.basic_rates import stochastic_descent
+from liftless_papers.experiments.sod.basic.basic import Example
+from liftless_papers.experiments.sod.basic.basic_rates import stochastic_descent
 
 NAMES = ("sod-fig1", "sod-fig2", "sod-fig4", "sod-fig6")
 

@@ -6,7 +6,7 @@ from experiment_tools import smoke
 
 from liftless.instances import make_instance
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS, experiment
-from liftless_papers.experiments.sod.course import Jump, Simulation, crossing, window_below
+from liftless_papers.experiments.sod.course.course import Jump, Simulation, crossing, window_below
 
 NAMES = ("sod-fig8", "sod-fig9", "sod-table5")
 

@@ -6,7 +6,7 @@ from experiment_tools import smoke
 
 from liftless.escape import exact_score, oracle, paper_score
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS, experiment
-from liftless_papers.experiments.sod.fig5_census import census
+from liftless_papers.experiments.sod.basic.fig5_census import census
 
 NAMES = ("sod-fig5", "sod-fig7")
 VERDICTS = {

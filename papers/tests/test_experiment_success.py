@@ -12,12 +12,16 @@ from liftless.operators import DenseOperator
 from liftless.operators.check import dot_test
 from liftless.problem import Problem
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
-from liftless_papers.experiments.sod import ensemble, fig10_runs
-from liftless_papers.experiments.sod.completion import dense_problem, reduced_problem, support_first
-from liftless_papers.experiments.sod.fig3 import inner, outer
-from liftless_papers.experiments.sod.fig10_runs import STABLE, Setting, run_cell
 from liftless_papers.experiments.sod.rates import wilson
-from liftless_papers.experiments.sod.strides import STRIDE, Strides
+from liftless_papers.experiments.sod.success import ensemble, fig10_runs
+from liftless_papers.experiments.sod.success.completion import (
+    dense_problem,
+    reduced_problem,
+    support_first,
+)
+from liftless_papers.experiments.sod.success.fig3 import inner, outer
+from liftless_papers.experiments.sod.success.fig10_runs import STABLE, Setting, run_cell
+from liftless_papers.experiments.sod.success.strides import STRIDE, Strides
 
 NAMES = ("sod-fig3", "sod-fig10", "sod-efs")
 VERDICTS = {

@@ -5,16 +5,18 @@ import pytest
 
 from liftless import measure
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
-from liftless_papers.experiments.sod import table1, table1_cases, table1_runs
-from liftless_papers.experiments.sod.completion import dense_problem
-from liftless_papers.experiments.sod.table1_claims import (
+from liftless_papers.experiments.sod.success.completion import dense_problem
+from liftless_papers.experiments.sod.table1 import cases as table1_cases
+from liftless_papers.experiments.sod.table1 import runs as table1_runs
+from liftless_papers.experiments.sod.table1 import table1
+from liftless_papers.experiments.sod.table1.claims import (
     comparison_claims,
     descent_claim,
     random_claims,
 )
-from liftless_papers.experiments.sod.table1_methods import BASELINES, batch
-from liftless_papers.experiments.sod.table1_runs import Runs
-from liftless_papers.experiments.sod.table1_sgd import sgd_claims
+from liftless_papers.experiments.sod.table1.methods import BASELINES, batch
+from liftless_papers.experiments.sod.table1.runs import Runs
+from liftless_papers.experiments.sod.table1.sgd import sgd_claims
 from liftless_papers.report.experiment import caption, draw
 
 pytestmark = pytest.mark.slow

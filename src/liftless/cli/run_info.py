@@ -11,12 +11,11 @@ from liftless.certificate import KINDS
 from liftless.cli.compilation import cache_directory
 from liftless.cli.messages import emit, emit_json, emit_table
 from liftless.cli.options import InfoOptions
-from liftless.cli.run_recover import STARTS
 from liftless.descent import Method
 from liftless.instances import INSTANCES
 from liftless.io import ARRAY_SUFFIXES, FIGURE_SUFFIXES, FORMS, PROBLEM_SUFFIXES, RECTANGULAR_FORMS
 from liftless.losses import LOSSES
-from liftless.recovery import ESCAPES
+from liftless.recovery import ESCAPES, STARTS
 
 #: Packages whose versions decide a result.
 PACKAGES = ("jax", "jaxlib", "equinox", "lineax", "optax", "numpy", "scipy", "matplotlib")

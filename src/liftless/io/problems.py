@@ -139,11 +139,11 @@ def save_problem(
     if np.any(weights != 1):
         arrays["row_weights"] = weights
     if truth is not None:
-        truth, space = factor("truth", truth, problem.n), problem.operator.space
+        stored, space = factor("truth", truth, problem.n), problem.operator.space
         if isinstance(space, Rectangular):
-            arrays["U"], arrays["V"] = space.unpack(truth)
+            arrays["U"], arrays["V"] = space.unpack(stored)
         else:
-            arrays["truth"] = truth
+            arrays["truth"] = stored
     write_arrays(path, arrays | dict(extra or {}))
 
 

@@ -243,7 +243,8 @@ def matrix_links(
 def traced_cost(operator: SensingOperator, columns: int) -> float:
     """Multiply-adds of ``operator.measure`` as the compiler counts them, at least one a number."""
     leaves, structure = jax.tree.flatten(operator)
-    shapes = tuple((np.shape(leaf), np.result_type(leaf).name) for leaf in leaves)
+    kinds = [getattr(leaf, "dtype", np.result_type(float)) for leaf in leaves]
+    shapes = tuple((np.shape(leaf), kind.name) for leaf, kind in zip(leaves, kinds, strict=True))
     return _counted(structure, shapes, operator.n, columns)
 
 

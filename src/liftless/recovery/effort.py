@@ -191,9 +191,15 @@ class Effort:
 
     def local(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Descend to round-off, the noise level, or a stationary point."""
-        done = self.descend(X, kind, self.method or LBFGS(), gradient, self.target)
-        if not done.success and self.small and self.account.left > 3 * X.size:
-            done = self.finish(done.X, "finish", gradient)
+        return self.ended(
+            self.descend(X, kind, self.method or LBFGS(), gradient, self.target), gradient
+        )
+
+    def ended(self, done: Descent, gradient: float | None = None) -> Descent:
+        """Go on with Levenberg–Marquardt where a solve ended short of both tolerances."""
+        if not done.success and self.small and self.account.left > 3 * done.X.size:
+            level = self.policy.stuck if gradient is None else gradient
+            done = self.finish(done.X, "finish", level)
         return done
 
     def attempt(
@@ -213,10 +219,12 @@ class Effort:
         """
         policy = self.policy
         if self.method is not None or hopeless == 0:
-            return self.local(X, kind, policy.stuck)
+            method = self.method or LBFGS()
+            return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
         least = self.least
         if self.small and hopeless >= HOPELESS:
-            done = self.finish(X, kind, hopeless)
+            method = LevenbergMarquardt()
+            done = self.descend(X, kind, method, hopeless, self.target, shared=False)
         elif self.small:
             near = max(policy.near, 0.0 if math.isnan(self.target) else self.target)
             done = self.descend(X, kind, LBFGS(), hopeless, near)

@@ -16,7 +16,7 @@ from liftless._threads import few_threads
 from liftless.account import Account
 from liftless.certificate import Certificate, certify, noise_level
 from liftless.cost import CHECK, CostModel, dense_eigen
-from liftless.descent import Method
+from liftless.descent import as_method
 from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, identifiability
 from liftless.lifted import LiftedEscape
@@ -70,7 +70,7 @@ def recover(
     *,
     start: str | Start | Course | Any = "auto",
     escape: str | Escape | None = "ladder",
-    method: Method | None = None,
+    method: Any = None,
     seed: int = 0,
     noise: float | None = None,
     trace_bound: float | None = None,
@@ -95,7 +95,7 @@ def recover(
         for all rounds.  After a first start of one's own the rounds are those of the default.
     escape : {"ladder", "single", "multi", "lifted", "jump"}, Escape or None
         What to try at a spurious point.
-    method : Method, optional
+    method : Method, optax transformation or name, optional
         Local method, run to the end from every start; it changes nothing else.  By default
         Levenberg–Marquardt for n r up to 1000 and :class:`LBFGS` above, given up early where
         hopeless.
@@ -138,6 +138,7 @@ def recover(
     limit = float(most if rounds is None else positive_int("rounds", rounds))
     first, course = _starts(problem, start, budget)
     policy = policy or Policy()
+    local = None if method is None else as_method(method)
     seconds = math.inf if max_seconds is None else real_number("max_seconds", max_seconds, above=0)
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
@@ -146,7 +147,7 @@ def recover(
     effort = Effort(
         on_device(problem),
         account,
-        method=method,
+        method=local,
         policy=policy,
         callback=callback,
         trace=trace,

@@ -14,6 +14,7 @@ from liftless._types import AnyArray
 from liftless.linalg import extreme_eigenpairs
 
 Factor = Float[np.ndarray, "n r"]
+Other = Float[np.ndarray, "n s"]
 Directions = Float[np.ndarray, "d n r"]
 
 #: A singular value of X below this fraction of the largest is padding: a share of 1e-9 in X Xᵀ.
@@ -60,7 +61,7 @@ class Space(abc.ABC):
         """Entries (i, j) of the matrix, for index arrays of one shape; O(r) each."""
 
     @abc.abstractmethod
-    def distance(self, X: Factor, Y: Factor) -> float:
+    def distance(self, X: Factor, Y: Other) -> float:
         """Frobenius distance of two matrices, without forming either."""
 
     def size(self, X: Factor) -> float:

@@ -13,7 +13,7 @@ from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.linalg import extreme_eigenpairs, matrix_distance
-from liftless.space.base import Directions, Factor, Space, rows_of, widened
+from liftless.space.base import Directions, Factor, Other, Space, rows_of, widened
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Hermitian(Space):
         Z = self.complex(X)
         return np.sum(Z[i] * Z[j].conj(), axis=-1)
 
-    def distance(self, X: Factor, Y: Factor) -> float:
+    def distance(self, X: Factor, Y: Other) -> float:
         """See :meth:`Space.distance`."""
         return matrix_distance(self.complex(X), self.complex(Y))
 

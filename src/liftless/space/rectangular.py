@@ -11,7 +11,7 @@ from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.linalg import fix_signs
-from liftless.space.base import Directions, Factor, Space, products, rows_of, widened
+from liftless.space.base import Directions, Factor, Other, Space, products, rows_of, widened
 from liftless.space.symmetric import Symmetric
 
 
@@ -54,7 +54,7 @@ class Rectangular(Space):
         """See :meth:`Space.entries`."""
         return np.sum(X[: self.n1][i] * X[self.n1 :][j], axis=-1)
 
-    def distance(self, X: Factor, Y: Factor) -> float:
+    def distance(self, X: Factor, Y: Other) -> float:
         """See :meth:`Space.distance`."""
         U = np.linalg.qr(np.concatenate([X[: self.n1], Y[: self.n1]], axis=1), mode="r")
         V = np.linalg.qr(np.concatenate([X[self.n1 :], -Y[self.n1 :]], axis=1), mode="r")

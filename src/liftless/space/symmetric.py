@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from liftless._checks import positive_int, real_array
 from liftless._types import AnyArray
 from liftless.linalg import fix_signs, matrix_distance
-from liftless.space.base import Directions, Factor, Space, products, rows_of, widened
+from liftless.space.base import Directions, Factor, Other, Space, products, rows_of, widened
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Symmetric(Space):
         """See :meth:`Space.entries`."""
         return np.sum(X[i] * X[j], axis=-1)
 
-    def distance(self, X: Factor, Y: Factor) -> float:
+    def distance(self, X: Factor, Y: Other) -> float:
         """See :meth:`Space.distance`."""
         return matrix_distance(X, Y)
 

@@ -14,6 +14,7 @@ from liftless._errors import InvalidInput
 from liftless.account import Account
 from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
+from liftless.space import Hermitian
 from liftless.start.simple import random_start, wide_start
 
 Factor = Float[np.ndarray, "n r"]
@@ -38,7 +39,7 @@ class Begun:
     Attributes
     ----------
     X : array of shape (n, k)
-        At most as many columns as the problem's rank.
+        At most as many columns as the problem's rank; complex where the space is Hermitian.
     spent : float
         Work, in applications of A or A* to a factor of the problem's rank.
     applications : int, optional
@@ -49,7 +50,7 @@ class Begun:
         h on the way, for a start that evaluates it.
     """
 
-    X: Factor
+    X: Any
     spent: float | int = 0.0
     applications: int | None = None
     error: float | None = None
@@ -177,7 +178,9 @@ def checked(begun: Any, start: Start, problem: Problem) -> Begun:
     if not isinstance(begun, Begun):
         must, cure = "a Begun", "Write: return Begun(X, spent)."
         raise InvalidInput(f"{type(start).__name__}.begin(…)", describe(begun), must, cure)
-    X = np.asarray(begun.X)
+    X, space = np.asarray(begun.X), problem.operator.space
+    if X.dtype.kind == "c" and isinstance(space, Hermitian) and X.shape[:1] == (space.order,):
+        X = space.real(X)
     fits = X.ndim == 2 and X.shape[0] == problem.n and 1 <= X.shape[1] <= problem.rank
     if not fits or X.dtype.kind not in "fiu" or not np.isfinite(X).all():
         must = f"a finite real array of shape ({problem.n}, k), k <= {problem.rank}"

@@ -42,8 +42,8 @@ class Course:
         round.
     """
 
-    first: tuple[Start, ...]
-    later: tuple[Start, ...] = ()
+    first: tuple
+    later: tuple = ()
     patient: bool = True
 
     def __post_init__(self) -> None:

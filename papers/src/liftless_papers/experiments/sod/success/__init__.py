@@ -1,0 +1,1 @@
+"""How often an escape succeeds: Figs 3 and 10, the Gaussian ensemble."""

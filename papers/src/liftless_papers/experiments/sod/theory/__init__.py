@@ -1,0 +1,1 @@
+"""Statements checked with explicit tensors: the propositions, Tables 2 to 4, the cost."""
