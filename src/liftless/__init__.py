@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from liftless.losses import Loss as Loss
     from liftless.losses import Squared as Squared
     from liftless.operators import Amplitudes as Amplitudes
+    from liftless.operators import BlackBoxOperator as BlackBoxOperator
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
@@ -93,13 +94,17 @@ if TYPE_CHECKING:
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
     from liftless.operators import SensingOperator as SensingOperator
+    from liftless.operators import SparseOperator as SparseOperator
     from liftless.operators import backproject as backproject
     from liftless.operators import balanced as balanced
     from liftless.operators import dot_test as dot_test
     from liftless.operators import factors as factors
+    from liftless.operators import from_linear_operator as from_linear_operator
     from liftless.operators import matrix as matrix
     from liftless.operators import measure as measure
+    from liftless.operators import operator as operator
     from liftless.operators import rip_estimate as rip_estimate
+    from liftless.operators import stack as stack
     from liftless.operators import stacked as stacked
     from liftless.problem import Problem as Problem
     from liftless.recovery import Policy as Policy
@@ -197,6 +202,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
     "liftless.losses": ("Logistic", "Loss", "Squared"),
     "liftless.operators": (
+        "BlackBoxOperator",
         "Amplitudes",
         "DenseOperator",
         "DiagonalOperator",
@@ -205,13 +211,17 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "RectangularEntries",
         "RectangularOperator",
         "SensingOperator",
+        "SparseOperator",
         "backproject",
         "balanced",
         "dot_test",
         "factors",
+        "from_linear_operator",
         "matrix",
         "measure",
+        "operator",
         "rip_estimate",
+        "stack",
         "stacked",
     ),
     "liftless.problem": ("Problem",),

@@ -1,5 +1,8 @@
 """Sensing operators: the one bilinear map each problem is made of."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from liftless.operators.base import Amplitudes, SensingOperator, backproject, matrix, measure
 from liftless.operators.check import DotTest, RipEstimate, dot_test, rip_estimate
 from liftless.operators.dense import DenseOperator
@@ -15,8 +18,27 @@ from liftless.operators.rectangular import (
     stacked,
 )
 
+if TYPE_CHECKING:
+    from liftless.operators.blackbox import BlackBoxOperator
+    from liftless.operators.compose import stack
+    from liftless.operators.external import AmplitudeOperator, from_linear_operator
+    from liftless.operators.function import operator
+    from liftless.operators.sparse import SparseOperator
+
+#: Loaded on first use: a problem needs few kinds of operators.
+_LATER = {
+    "AmplitudeOperator": "external",
+    "BlackBoxOperator": "blackbox",
+    "SparseOperator": "sparse",
+    "from_linear_operator": "external",
+    "operator": "function",
+    "stack": "compose",
+}
+
 __all__ = [
+    "AmplitudeOperator",
     "Amplitudes",
+    "BlackBoxOperator",
     "DenseOperator",
     "DiagonalOperator",
     "DotTest",
@@ -26,13 +48,26 @@ __all__ = [
     "RectangularOperator",
     "RipEstimate",
     "SensingOperator",
+    "SparseOperator",
     "StackedOperator",
     "backproject",
     "balanced",
     "dot_test",
     "factors",
+    "from_linear_operator",
     "matrix",
     "measure",
+    "operator",
     "rip_estimate",
+    "stack",
     "stacked",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load an operator's module on first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value

@@ -73,6 +73,24 @@ class SensingOperator(eqx.Module):
             whole = property(lambda self: self.space.n, doc="Rows of the array X.")
             type.__setattr__(cls, "n", whole)
 
+    #: NumPy leaves ``array * operator`` to the operator, and an operator is no sequence.
+    __array_ufunc__ = None
+    __iter__ = None
+
+    def __getitem__(self, rows: Any) -> "SensingOperator":
+        """Operator of some measurements (:func:`liftless.operators.compose.chosen`)."""
+        from liftless.operators.compose import chosen
+
+        return chosen(self, rows)
+
+    def __mul__(self, w: Any) -> "SensingOperator":
+        """Operator of the measurements times w (:func:`liftless.operators.compose.weighted`)."""
+        from liftless.operators.compose import weighted
+
+        return weighted(self, w)
+
+    __rmul__ = __mul__
+
     @property
     def space(self) -> Space:
         """What X stands for: real symmetric matrices X Xᵀ of order n."""
