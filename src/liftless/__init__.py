@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from liftless.descent import adam as adam
     from liftless.descent import adamw as adamw
     from liftless.descent import descend as descend
+    from liftless.descent import solve as solve
     from liftless.escape import Candidate as Candidate
     from liftless.escape import Escape as Escape
     from liftless.escape import Ladder as Ladder
@@ -162,6 +163,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "adam",
         "adamw",
         "descend",
+        "solve",
     ),
     "liftless.escape": (
         "Candidate",

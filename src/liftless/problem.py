@@ -1,6 +1,6 @@
 """The recovery problem: objective, derivatives, and the exact course along a line."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -8,91 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless import quartic
-from liftless._checks import describe, positive_int, real_array
+from liftless._checks import describe, is_traced, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._precision import entry
-from liftless._types import AnyArray, Scalar
+from liftless._types import AnyArray
+from liftless.line import MeasuredLine
 from liftless.losses import Loss, Squared
+from liftless.objective import Objective
 from liftless.operators import SensingOperator
 from liftless.regularisers import Regulariser
 from liftless.space import Space
 
 Factor = Float[AnyArray, "n r"]
 
-#: Halvings of the bracket when a loss other than the squared one is minimised along a line.
-BISECTIONS = 60
 
-
-class Line(eqx.Module):
-    """The objective along s ↦ X + s D, known from three measurement vectors.
-
-    A((X + sD)(X + sD)ᵀ) = y0 + s y1 + s² y2 exactly, so a value at any s costs O(m).
-    """
-
-    y0: Float[AnyArray, " m"]
-    y1: Float[AnyArray, " m"]
-    y2: Float[AnyArray, " m"]
-    b: Float[AnyArray, " m"]
-    omega: Float[AnyArray, " m"]
-    penalty: Float[AnyArray, " 5"]
-    loss: Loss
-
-    def measurements(self, s: Scalar) -> Float[AnyArray, " m"]:
-        """A((X + sD)(X + sD)ᵀ)."""
-        return self.y0 + s * (self.y1 + s * self.y2)
-
-    @entry
-    def value(self, s: Scalar) -> Float[AnyArray, ""]:
-        """h(X + s D)."""
-        data = jnp.sum(self.omega * self.loss.value(self.measurements(s), self.b))
-        return data + quartic.evaluate(self.penalty, s)
-
-    @entry
-    def slope(self, s: Scalar) -> Float[AnyArray, ""]:
-        """Derivative of h(X + s D) in s."""
-        pull = self.omega * self.loss.derivative(self.measurements(s), self.b)
-        return jnp.sum(pull * (self.y1 + 2 * s * self.y2)) + quartic.slope(self.penalty, s)
-
-    @entry
-    def coefficients(self) -> Float[AnyArray, " 5"]:
-        """Exact quartic coefficients; for a quadratic loss only."""
-        r0, w = self.y0 - self.b, self.omega
-        data = [
-            jnp.sum(w * r0 * r0) / 2,
-            jnp.sum(w * r0 * self.y1),
-            jnp.sum(w * (r0 * self.y2 + self.y1 * self.y1 / 2)),
-            jnp.sum(w * self.y1 * self.y2),
-            jnp.sum(w * self.y2 * self.y2) / 2,
-        ]
-        return jnp.stack(data) + self.penalty
-
-    @entry
-    def first_minimiser(self) -> Float[AnyArray, ""]:
-        """First minimiser downhill from s = 0 (0 if the line starts uphill).
-
-        The quartic's own for a quadratic loss; otherwise the bracket is widened by doubling and
-        the sign change of the slope found by bisection.
-        """
-        if self.loss.quadratic:
-            return quartic.first_downhill(self.coefficients())
-        first = -self.slope(0.0)
-        # A step of Newton's size on the quadratic model sets the scale of the bracket.
-        bend = jnp.sum(self.omega * self.loss.second(self.y0, self.b) * self.y1**2)
-        start = jnp.abs(first) / jnp.maximum(bend, 1e-12 * jnp.abs(first) + 1e-300)
-        high = jax.lax.fori_loop(0, 40, lambda _, s: jnp.where(self.slope(s) < 0, 2 * s, s), start)
-
-        def halve(_: AnyArray, ends: tuple[AnyArray, AnyArray]) -> tuple[AnyArray, AnyArray]:
-            low, high = ends
-            middle = (low + high) / 2
-            down = self.slope(middle) < 0
-            return jnp.where(down, middle, low), jnp.where(down, high, middle)
-
-        low, _ = jax.lax.fori_loop(0, BISECTIONS, halve, (jnp.zeros_like(high), high))
-        return jnp.where((first > 0) & jnp.isfinite(low), low, 0.0)
-
-
-class Problem(eqx.Module):
+class Problem(Objective):
     """min over X ∈ ℝⁿˣʳ of h(X) = Σ_i w_i² ℓ(A(X Xᵀ)_i, b_i) + regularisers.
 
     With the squared loss ℓ = ½(y − b)² and unit weights this is h(X) = ½‖A(X Xᵀ) − b‖²,
@@ -131,6 +61,11 @@ class Problem(eqx.Module):
     loss: Loss
     regularisers: tuple[Regulariser, ...]
     rank: int = eqx.field(static=True)
+
+    data_cost: ClassVar[float] = 1.0
+    gradient_cost: ClassVar[float] = 1.0
+    #: A(X D), and A* twice.
+    product_cost: ClassVar[float] = 3.0
 
     def __init__(
         self,
@@ -174,12 +109,16 @@ class Problem(eqx.Module):
         m = operator.m
         if self.b.shape != (m,):
             raise InvalidInput("b", describe(self.b), f"of shape ({m},), one value a measurement")
-        self.loss.check(self.b)
+        if not is_traced(self.b):
+            self.loss.check(self.b)
         self.rank = positive_int("rank", rank, most=operator.space.most_columns)
         for regulariser in self.regularisers:
             regulariser.check(operator.n, self.rank)
-        self.weights = np.ones(m) if weights is None else real_array("weights", weights, 1)
-        if self.weights.shape != (m,) or self.weights.min() < 0:
+        self.weights = np.ones(m, self.b.dtype)
+        if weights is not None:
+            self.weights = real_array("weights", weights, 1)
+        negative = not is_traced(self.weights) and np.any(self.weights < 0)
+        if self.weights.shape != (m,) or negative:
             raise InvalidInput("weights", describe(self.weights), f"of shape ({m},) and >= 0")
 
     @property
@@ -235,6 +174,24 @@ class Problem(eqx.Module):
     def objective(self, X: Factor) -> Float[AnyArray, ""]:
         """h(X)."""
         return self.value_at(self.operator.measure(X, X), X)
+
+    def value(self, X: Factor) -> Float[AnyArray, ""]:
+        """h(X), by the name that every objective has for it."""
+        return self.objective(X)
+
+    def value_and_gradient(self, X: Factor) -> tuple[Float[AnyArray, ""], Factor]:
+        """h(X) and ∇h(X) from the same measurements; traceable."""
+        y = self.data(X)
+        return self.value_at(y, X), self.gradient_at(y, X)
+
+    def data(self, X: Factor) -> Float[AnyArray, " m"]:
+        """A(X Xᵀ), which a point carries; one application; traceable."""
+        return self.operator.measure(X, X)
+
+    def evaluate(self, X: Factor) -> tuple[Float[AnyArray, " m"], Factor]:
+        """A(X Xᵀ) and ∇h(X); two applications; traceable."""
+        y = self.data(X)
+        return y, self.gradient_at(y, X)
 
     def value_at(self, y: Float[AnyArray, " m"], X: Factor) -> Float[AnyArray, ""]:
         """h(X) when ``y`` = A(X Xᵀ) is already known; traceable."""
@@ -292,20 +249,41 @@ class Problem(eqx.Module):
     @entry
     def hessian_product(self, X: Factor, D: Factor) -> Factor:
         """∇²h(X)[D]."""
-        y = self.operator.measure(X, X)
+        return self.product_at(self.operator.measure(X, X), X, D)
+
+    def product_at(self, y: Float[AnyArray, " m"], X: Factor, D: Factor) -> Factor:
+        """∇²h(X)[D] when ``y`` = A(X Xᵀ) is known; three applications; traceable."""
         change = 2 * self.operator.measure(X, D)
         bend = self.omega * self.loss.second(y, self.b) * change
         data = 2 * self.operator.backproject(self.pull(y), D)
         data = data + 2 * self.operator.backproject(bend, X)
         return sum((g.hessian_product(X, D) for g in self.regularisers), data)
 
+    # -- for the rules that end a run ---------------------------------------------------------
+
+    def roundoff(self) -> float:
+        """Round-off of the loss."""
+        return self.loss.roundoff
+
+    def zero_level(self, X: Factor) -> Float[AnyArray, ""]:
+        """h(0) less the least value any measurements could reach; traceable."""
+        zero = jnp.zeros((self.m,), jnp.result_type(X))
+        return jnp.sum(self.omega * self.loss.excess(zero, self.b))
+
+    def scale_at(
+        self, excess: Float[AnyArray, ""], y: Float[AnyArray, " m"], X: Factor
+    ) -> Float[AnyArray, ""]:
+        """Return the excess, for the least value is known."""
+        del y, X
+        return excess
+
     # -- along a line -------------------------------------------------------------------------
 
-    def line_at(self, y: Float[AnyArray, " m"], X: Factor, D: Factor) -> Line:
+    def line_at(self, y: Float[AnyArray, " m"], X: Factor, D: Factor) -> MeasuredLine:
         """Return the objective along X + s D when ``y`` = A(X Xᵀ) is known; traceable."""
         zero = jnp.zeros(5, jnp.result_type(X))
         cross, square = self.operator.measure_pair(X, D)
-        return Line(
+        return MeasuredLine(
             y0=y,
             y1=2 * cross,
             y2=square,
@@ -316,7 +294,7 @@ class Problem(eqx.Module):
         )
 
     @entry
-    def line(self, X: Factor, D: Factor) -> Line:
+    def line(self, X: Factor, D: Factor) -> MeasuredLine:
         """Return the objective along X + s D, for any loss."""
         return self.line_at(self.operator.measure(X, X), X, D)
 

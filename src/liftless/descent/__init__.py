@@ -9,7 +9,7 @@ from liftless.descent.choice import as_method
 from liftless.descent.gradient import GradientDescent, Optax
 from liftless.descent.lbfgs import LBFGS
 from liftless.descent.levenberg import LevenbergMarquardt
-from liftless.descent.loop import STATUS, Descent, Stop, descend
+from liftless.descent.loop import STATUS, Descent, Stop, descend, solve
 from liftless.descent.momentum import Nesterov
 from liftless.descent.newton import CubicNewton, TrustRegion
 from liftless.descent.projected import NoisyProjected
@@ -45,4 +45,5 @@ __all__ = [
     "adamw",
     "as_method",
     "descend",
+    "solve",
 ]

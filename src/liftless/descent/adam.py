@@ -8,7 +8,7 @@ from liftless._checks import real_number
 from liftless._types import Scalar
 from liftless.descent.base import Method, Point
 from liftless.descent.momentum import fraction
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 class Adam(Method[Any]):
@@ -56,15 +56,15 @@ class Adam(Method[Any]):
         step, decay = jnp.asarray(self.step), jnp.asarray(self.decay)
         return optax.adamw(step, self.beta1, self.beta2, weight_decay=decay)
 
-    def init(self, problem: Problem, point: Point) -> Any:
+    def init(self, objective: Objective, point: Point) -> Any:
         """Return optax's own state."""
-        del problem
+        del objective
         return self._transformation().init(point.X)
 
-    def advance(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
+    def advance(self, objective: Objective, point: Point, state: Any) -> tuple[Point, Any]:
         """One update; two applications."""
         updates, state = self._transformation().update(point.gradient, state, point.X)
-        return Point.at(problem, point.X + updates, applications=point.applications), state
+        return Point.at(objective, point.X + updates, applications=point.applications), state
 
 
 def adam(step: Scalar = 0.01) -> Adam:

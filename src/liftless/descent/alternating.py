@@ -9,7 +9,8 @@ from liftless._checks import real_number, traced_whole
 from liftless._errors import InvalidInput
 from liftless._fields import number
 from liftless._types import AnyArray, Scalar, Whole
-from liftless.descent.base import Factor, Method, Point
+from liftless.descent.base import Factor, Method, Point, as_problem
+from liftless.objective import Objective
 from liftless.problem import Problem
 
 #: A half step ends when the gradient of its least-squares problem has fallen by this factor.
@@ -56,8 +57,9 @@ class Alternating(Method[Pair]):
         self.tie = real_number("tie", tie, above=0.0)
         self.most = traced_whole("most", most)
 
-    def init(self, problem: Problem, point: Point) -> Pair:
+    def init(self, objective: Objective, point: Point) -> Pair:
         """Return U = V = X."""
+        problem = as_problem(objective, self)
         if not problem.loss.quadratic or problem.regularisers:
             must = "the squared loss without regularisers"
             raise InvalidInput("problem", "another objective", must, "Use LBFGS().")
@@ -67,8 +69,9 @@ class Alternating(Method[Pair]):
         square = jnp.sum(X * X)
         return Pair(X, X, self.tie * size / jnp.where(square > 0, square, 1.0))
 
-    def advance(self, problem: Problem, point: Point, state: Pair) -> tuple[Point, Pair]:
+    def advance(self, objective: Objective, point: Point, state: Pair) -> tuple[Point, Pair]:
         """Two half steps; four applications, two, and two for each step of conjugate gradients."""
+        problem = as_problem(objective, self)
         V, first = self._half(problem, state.U, state.V, state.tie)
         U, second = self._half(problem, V, state.U, state.tie)
         cost = point.applications + first + second

@@ -9,7 +9,7 @@ from liftless._errors import InvalidInput
 from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Factor, Method, Point
 from liftless.descent.momentum import fraction
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 #: Zero-proof terms ε₁, ε₂, ε₃ of the source.
 EPS = (1e-6, 1e-6, 1e-10)
@@ -88,13 +88,15 @@ class ALTO(Method[Averages]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Averages:
+    def init(self, objective: Objective, point: Point) -> Averages:
         """Return zero averages; the source takes the gradient before the first as zero."""
-        del problem
+        del objective
         zero = jnp.zeros_like(jnp.asarray(point.X))
         return Averages(zero, zero, zero, zero, jnp.zeros((), zero.dtype))
 
-    def advance(self, problem: Problem, point: Point, state: Averages) -> tuple[Point, Averages]:
+    def advance(
+        self, objective: Objective, point: Point, state: Averages
+    ) -> tuple[Point, Averages]:
         """One step; two applications."""
         b1, b2, b3 = self.beta1, self.beta2, self.beta3
         g, X, k = point.gradient, point.X, state.k + 1
@@ -106,5 +108,5 @@ class ALTO(Method[Averages]):
         size = jnp.linalg.norm(X) + EPS[2]
         length = self.step / (1 + self.cooling * state.k)
         X = X - length * r * size / (jnp.linalg.norm(r) + EPS[1] * size)
-        there = Point.at(problem, X, applications=point.applications)
+        there = Point.at(objective, X, applications=point.applications)
         return there, Averages(a, m, v, g, k)

@@ -8,7 +8,7 @@ from liftless._checks import describe, positive_int
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.descent.base import Factor, Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 #: Sufficient decrease of the nonmonotone test.
 DECREASE = 1e-4
@@ -49,7 +49,7 @@ class BarzilaiBorwein(Method[Secant]):
 
     The step is taken where h falls below the largest of the last values by 1e-4 α‖∇h‖²; else, and
     at the first step, the first minimiser of the exact quartic along −∇h is.  The quartic costs
-    two applications and gives the next residual for free.
+    two applications and gives the next residual for free; where there is none, a step is searched.
 
     Parameters
     ----------
@@ -73,25 +73,25 @@ class BarzilaiBorwein(Method[Secant]):
         self.form = form
         self.memory = positive_int("memory", memory)
 
-    def init(self, problem: Problem, point: Point) -> Secant:
+    def init(self, objective: Objective, point: Point) -> Secant:
         """Return no pair."""
-        del problem
+        del objective
         zero = jnp.zeros_like(jnp.asarray(point.X))
         values = jnp.full(self.memory, -jnp.inf, zero.dtype).at[0].set(point.excess)
         return Secant(zero, zero, values)
 
-    def advance(self, problem: Problem, point: Point, state: Secant) -> tuple[Point, Secant]:
+    def advance(self, objective: Objective, point: Point, state: Secant) -> tuple[Point, Secant]:
         """One step; three applications."""
         g = point.gradient
-        line = problem.line_at(point.y, point.X, -g)
+        line = objective.line_at(point.y, point.X, -g)
         step = secant_step(state.s, state.y, self.form == "short")
         safe = jnp.where(jnp.isfinite(step), step, 0.0)
         X = point.X - safe * g
-        low = problem.excess_at(line.measurements(safe), X)
+        low = objective.excess_at(line.data(safe), X)
         good = low <= jnp.max(state.values) - DECREASE * safe * jnp.sum(g * g)
-        length = jnp.where(good & (safe > 0), safe, line.first_minimiser())
-        there = Point.at(
-            problem, point.X - length * g, line.measurements(length), point.applications + 2.0
-        )
+        downhill, searched = line.search()
+        length = jnp.where(good & (safe > 0), safe, downhill)
+        cost = point.applications + line.cost + 2 * line.data_cost + searched
+        there = Point.at(objective, point.X - length * g, line.data(length), cost)
         values = jnp.concatenate([there.excess[None], state.values[:-1]])
         return there, Secant(-length * g, there.gradient - g, values)

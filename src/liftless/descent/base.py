@@ -7,10 +7,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from liftless._errors import InvalidInput
 from liftless._types import AnyArray
+from liftless.objective import Data, Objective
 from liftless.problem import Problem
 
-Factor = Float[AnyArray, "n r"]
+#: Any shape; a method of a problem, or of columns, needs (n, r).
+Factor = Float[AnyArray, "*shape"]
 
 
 class Point(eqx.Module):
@@ -18,18 +21,18 @@ class Point(eqx.Module):
 
     Attributes
     ----------
-    X : array of shape (n, r)
-    y : array of shape (m,)
-        A(X Xᵀ).
+    X : array of shape (n, r), or any that the objective takes
+    y : array
+        What the objective carries: A(X Xᵀ), of shape (m,), for a problem.
     excess : scalar
-        h(X) less the least value any measurements could reach.
-    gradient : array of shape (n, r)
+        h(X) less the least value conceivable.
+    gradient : array of the shape of X
     applications : scalar
-        Applications of A or A* to one matrix so far.
+        Applications of A or A* to one matrix so far, or passes through another function.
     """
 
     X: Factor
-    y: Float[AnyArray, " m"]
+    y: Data
     excess: Float[AnyArray, ""]
     gradient: Factor
     applications: Float[AnyArray, ""]
@@ -37,31 +40,35 @@ class Point(eqx.Module):
     @classmethod
     def at(
         cls,
-        problem: Problem,
+        objective: Objective,
         X: Factor,
-        y: Float[AnyArray, " m"] | None = None,
+        y: Data | None = None,
         applications: Float[AnyArray, ""] | float = 0.0,
     ) -> "Point":
-        """Evaluate at ``X``: one application for the gradient, one more unless ``y`` is known."""
-        cost = 1.0 if y is not None else 2.0
-        y = problem.operator.measure(X, X) if y is None else y
+        """Evaluate at ``X``: the gradient, and the carried data unless they are known."""
+        cost = objective.gradient_cost
+        if y is None:
+            y, gradient = objective.evaluate(X)
+            cost += objective.data_cost
+        else:
+            gradient = objective.gradient_at(y, X)
         return cls(
             X=X,
             y=y,
-            excess=problem.excess_at(y, X),
-            gradient=problem.gradient_at(y, X),
+            excess=objective.excess_at(y, X),
+            gradient=gradient,
             applications=jnp.asarray(applications + cost, jnp.result_type(X)),
         )
 
-    def moved(self, problem: Problem, D: Factor, step: Float[AnyArray, ""]) -> "Point":
+    def moved(self, objective: Objective, D: Factor, step: Float[AnyArray, ""]) -> "Point":
         """Evaluate at X + step·D.
 
-        Only for a step already chosen; see :meth:`along` for the exact line search.
+        Only for a step already chosen; see :meth:`along` for the line search.
         """
-        return Point.at(problem, self.X + step * D, applications=self.applications)
+        return Point.at(objective, self.X + step * D, applications=self.applications)
 
-    def along(self, problem: Problem, D: Factor) -> tuple["Point", Float[AnyArray, ""]]:
-        """Go to the first minimiser along D: three applications, the residual updated for free.
+    def along(self, objective: Objective, D: Factor) -> tuple["Point", Float[AnyArray, ""]]:
+        """Go downhill along D; to the first minimiser, and for three applications, in a problem.
 
         Returns
         -------
@@ -69,15 +76,10 @@ class Point(eqx.Module):
         step : scalar
             0 where D is not a descent direction.
         """
-        line = problem.line_at(self.y, self.X, D)
-        step = line.first_minimiser()
-        there = Point.at(
-            problem,
-            self.X + step * D,
-            line.measurements(step),
-            self.applications + 2.0,
-        )
-        return there, step
+        line = objective.line_at(self.y, self.X, D)
+        step, searched = line.search()
+        cost = self.applications + line.cost + line.data_cost + searched
+        return Point.at(objective, self.X + step * D, line.data(step), cost), step
 
 
 S = TypeVar("S")
@@ -96,9 +98,18 @@ class Method(eqx.Module, Generic[S]):
     waits: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def init(self, problem: Problem, point: Point) -> S:
+    def init(self, objective: Objective, point: Point) -> S:
         """Return the state before the first step."""
 
     @abc.abstractmethod
-    def advance(self, problem: Problem, point: Point, state: S) -> tuple[Point, S]:
+    def advance(self, objective: Objective, point: Point, state: S) -> tuple[Point, S]:
         """One step from ``point``: the next point and state; traceable."""
+
+
+def as_problem(objective: Objective, method: Method) -> Problem:
+    """Return the objective of a method that needs the structure of a problem."""
+    if not isinstance(objective, Problem):
+        was = f"{type(objective).__name__}, of which {type(method).__name__} knows no operator"
+        cure = "LBFGS() takes any smooth objective."
+        raise InvalidInput("objective", was, "a Problem", cure)
+    return objective

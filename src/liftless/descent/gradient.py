@@ -9,7 +9,7 @@ from liftless._checks import describe, real_number
 from liftless._errors import InvalidInput
 from liftless._types import Scalar
 from liftless.descent.base import Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 class GradientDescent(Method[None]):
@@ -31,13 +31,13 @@ class GradientDescent(Method[None]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> None:
+    def init(self, objective: Objective, point: Point) -> None:
         """No state."""
 
-    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, objective: Objective, point: Point, state: None) -> tuple[Point, None]:
         """One step; two applications."""
         del state
-        return point.moved(problem, -point.gradient, jnp.asarray(self.step)), None
+        return point.moved(objective, -point.gradient, jnp.asarray(self.step)), None
 
 
 class Optax(Method[Any]):
@@ -66,12 +66,12 @@ class Optax(Method[Any]):
             )
         self.transformation = transformation
 
-    def init(self, problem: Problem, point: Point) -> Any:
+    def init(self, objective: Objective, point: Point) -> Any:
         """Return the transformation's own state."""
-        del problem
+        del objective
         return self.transformation.init(point.X)
 
-    def advance(self, problem: Problem, point: Point, state: Any) -> tuple[Point, Any]:
+    def advance(self, objective: Objective, point: Point, state: Any) -> tuple[Point, Any]:
         """One update; two applications, and those of its own line search uncounted."""
         import optax
 
@@ -80,9 +80,9 @@ class Optax(Method[Any]):
             point.gradient,
             state,
             point.X,
-            value=problem.value_at(point.y, point.X),
+            value=objective.value_at(point.y, point.X),
             grad=point.gradient,
-            value_fn=problem.objective,
+            value_fn=objective.value,
         )
         X: Any = optax.apply_updates(point.X, updates)
-        return Point.at(problem, X, applications=point.applications), state
+        return Point.at(objective, X, applications=point.applications), state

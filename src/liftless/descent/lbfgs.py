@@ -8,7 +8,7 @@ from jaxtyping import Float
 from liftless._checks import positive_int
 from liftless._types import AnyArray
 from liftless.descent.base import Factor, Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 class Memory(eqx.Module):
@@ -41,20 +41,20 @@ class LBFGS(Method[Memory]):
     def __init__(self, memory: int = 10) -> None:
         self.memory = positive_int("memory", memory)
 
-    def init(self, problem: Problem, point: Point) -> Memory:
+    def init(self, objective: Objective, point: Point) -> Memory:
         """Return an empty memory."""
-        del problem
+        del objective
         X = jnp.asarray(point.X)
         empty = jnp.zeros((self.memory, *X.shape), X.dtype)
         return Memory(empty, empty, jnp.zeros(self.memory, X.dtype), jnp.ones((), X.dtype))
 
-    def advance(self, problem: Problem, point: Point, state: Memory) -> tuple[Point, Memory]:
+    def advance(self, objective: Objective, point: Point, state: Memory) -> tuple[Point, Memory]:
         """One step; three applications."""
         direction = -_apply_inverse(state, point.gradient)
         # Should round-off spoil the direction, the gradient is used and the memory forgotten.
         bad = jnp.sum(direction * point.gradient) >= 0
         direction = jnp.where(bad, -point.gradient, direction)
-        there, length = point.along(problem, direction)
+        there, length = point.along(objective, direction)
         state = _remember(
             state, length * direction, there.gradient - point.gradient, forget=bad | (length <= 0)
         )

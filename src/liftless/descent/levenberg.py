@@ -6,7 +6,8 @@ from jaxtyping import Float
 
 from liftless._checks import real_number
 from liftless._types import AnyArray, Scalar
-from liftless.descent.base import Method, Point
+from liftless.descent.base import Method, Point, as_problem
+from liftless.objective import Objective
 from liftless.problem import Problem
 
 #: Damping relative to the largest diagonal entry: its floor keeps the rotations, along which h is
@@ -31,17 +32,18 @@ class LevenbergMarquardt(Method[Float[AnyArray, ""]]):
     def __init__(self, damping: Scalar = 1e-3) -> None:
         self.damping = real_number("damping", damping, above=0.0)
 
-    def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
+    def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the first damping."""
-        del problem
+        as_problem(objective, self)
         return jnp.asarray(self.damping, jnp.result_type(point.X))
 
     def advance(
-        self, problem: Problem, point: Point, state: Float[AnyArray, ""]
+        self, objective: Objective, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications and one Jacobian at the operator's own cost."""
         import lineax as lx
 
+        problem = as_problem(objective, self)
         rows = problem.operator.jacobian(point.X).reshape(problem.m, -1)
         weight = problem.omega * problem.loss.second(point.y, problem.b)
         normal = rows.T @ (weight[:, None] * rows) + _penalty_curvature(problem, point.X)

@@ -1,7 +1,6 @@
 """The one compiled loop that runs every local method, over one start or many."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import equinox as eqx
@@ -10,121 +9,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe, real_array, real_number, traced_whole
+from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
-from liftless._fields import number, traced_fields
-from liftless._precision import double, on_device, to_numpy
-from liftless._types import AnyArray, Scalar, Whole
+from liftless._fields import traced_fields
+from liftless._precision import double, on_device, to_numpy, traced
+from liftless._types import AnyArray
 from liftless.descent.base import Method, Point
 from liftless.descent.choice import as_method
+from liftless.descent.implicit import settled
+from liftless.descent.result import Descent
+from liftless.descent.stop import (
+    DIVERGED,
+    FITTED,
+    RUNNING,
+    STALLED,
+    STATIONARY,
+    STATUS,
+    Stop,
+    as_stop,
+)
+from liftless.objective import Objective, check_objective
 from liftless.problem import Problem
-
-#: Why a run ended: message for each status.
-STATUS = {
-    0: "The iteration limit was reached before either tolerance; raise Stop.max_iterations.",
-    1: "The objective reached its tolerance: the data are fitted.",
-    2: "The gradient reached its tolerance: a stationary point.",
-    3: "The iterates left the finite numbers; use a smaller step (below 2 over the largest "
-    "Hessian eigenvalue).",
-    4: "No step changes the iterate any more: round-off is reached.",
-}
-RUNNING, FITTED, STATIONARY, DIVERGED, STALLED = 0, 1, 2, 3, 4
 
 #: Iterations a compiled call runs when a history is kept without a callback.
 CHUNK = 256
-
-
-class Stop(eqx.Module):
-    """When a run ends.  All tolerances are relative, hence free of the problem's scale.
-
-    Parameters
-    ----------
-    objective : float
-        Ends when h − (least conceivable h) is at most this fraction of its value at X = 0.
-    gradient : float
-        Ends when ‖∇h‖·max(‖X‖, size) is at most this fraction of h: no step as long as X could
-        gain more than that, to first order.
-    max_iterations : int
-        Longest run.
-    size : float
-        A lower bound on the size of X for the gradient rule; 0 for none.
-    """
-
-    # NaN stands for "round-off of the loss", which only the problem knows.
-    objective: Scalar | None = number(absent=np.nan)
-    gradient: Scalar = number()
-    max_iterations: Whole = number()
-    size: Scalar = number()
-
-    def __init__(
-        self,
-        objective: Scalar | None = None,
-        gradient: Scalar = 1e-9,
-        max_iterations: Whole = 2000,
-        size: Scalar = 0.0,
-    ) -> None:
-        self.objective = objective
-        if objective is not None:
-            self.objective = real_number("objective", objective, least=0.0)
-        self.gradient = real_number("gradient", gradient, least=0.0)
-        self.max_iterations = traced_whole("max_iterations", max_iterations, least=0)
-        self.size = real_number("size", size, least=0.0)
-
-    def status(self, problem: Problem, point: Point, moved: AnyArray) -> AnyArray:
-        """Status code at ``point``; ``moved`` says whether the last step changed it."""
-        goal = jnp.asarray(jnp.nan if self.objective is None else self.objective)
-        level = jnp.where(jnp.isnan(goal), problem.loss.roundoff, goal)
-        zero = jnp.zeros((problem.m,), jnp.result_type(point.X))
-        full = jnp.sum(problem.omega * problem.loss.excess(zero, problem.b))
-        length = jnp.maximum(jnp.linalg.norm(point.X), self.size)
-        slope = jnp.linalg.norm(point.gradient) * length
-        finite = jnp.isfinite(point.excess) & jnp.isfinite(slope)
-        code = jnp.where(moved, RUNNING, STALLED)
-        code = jnp.where(slope <= self.gradient * point.excess, STATIONARY, code)
-        code = jnp.where(point.excess <= level * full, FITTED, code)
-        return jnp.where(finite, code, DIVERGED)
-
-
-def as_stop(stop: Any) -> Stop:
-    """Return a stop rule as it is, and the usual one for None."""
-    if stop is not None and not isinstance(stop, Stop):
-        raise InvalidInput("stop", describe(stop), "a Stop", "Pass Stop(max_iterations=500), say.")
-    return Stop() if stop is None else stop
-
-
-@dataclass(frozen=True)
-class Descent:
-    """Result of :func:`descend`; with k starts every array has a leading axis of length k.
-
-    Attributes
-    ----------
-    X : array of shape (n, r)
-    objective, gradient_norm : float
-        h(X) and ‖∇h(X)‖_F.
-    iterations, status : int
-        Steps taken and code of the reason, see ``message``.
-    applications : int
-        Applications of A or A* to one matrix.
-    message : str
-        The reason in words; for several starts that of the worst.
-    history : dict of arrays
-        Per iteration, if asked for: ``objective``, ``gradient_norm`` and, on demand, ``X``; entry
-        0 is the start.
-    """
-
-    X: Float[np.ndarray, "..."]
-    objective: Any
-    gradient_norm: Any
-    iterations: Any
-    status: Any
-    applications: Any
-    message: str
-    history: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def success(self) -> Any:
-        """Whether the run ended at one of its tolerances."""
-        return (np.asarray(self.status) == FITTED) | (np.asarray(self.status) == STATIONARY)
 
 
 class Carry(eqx.Module):
@@ -136,16 +44,16 @@ class Carry(eqx.Module):
     status: AnyArray
 
 
-def _begin(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    point = Point.at(problem, X)
-    status = stop.status(problem, point, jnp.asarray(True))
-    return Carry(point, method.init(problem, point), jnp.zeros((), X.dtype), status)
+def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
+    point = Point.at(objective, X)
+    status = stop.status(objective, point, jnp.asarray(True))
+    return Carry(point, method.init(objective, point), jnp.zeros((), X.dtype), status)
 
 
-def _advance(problem: Problem, method: Method, stop: Stop, carry: Carry) -> Carry:
-    point, state = method.advance(problem, carry.point, carry.state)
+def _advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
+    point, state = method.advance(objective, carry.point, carry.state)
     moved = jnp.any(point.X != carry.point.X) | method.waits
-    status = stop.status(problem, point, moved)
+    status = stop.status(objective, point, moved)
     return Carry(point, state, carry.iteration + 1, status)
 
 
@@ -153,22 +61,22 @@ def _running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
     return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
 
 
-def solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
+def solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     """Run from every start of ``X`` of shape (k, n, r) to its end; traceable.
 
     The loop behind :func:`descend`, for use inside a caller's own transformation, such as a
     ``vmap`` over stacked problems.  It returns JAX arrays in the caller's precision.
     """
-    return _solve_starts(problem, traced_fields(method), traced_fields(stop), X)
+    return _solve_starts(objective, traced_fields(method), traced_fields(stop), X)
 
 
 @jax.jit
-def _solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> Carry:
+def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     def one(x: AnyArray) -> Carry:
         return jax.lax.while_loop(
             lambda c: _running(stop, c, jnp.asarray(jnp.inf)),
-            lambda c: _advance(problem, method, stop, c),
-            _begin(problem, method, stop, x),
+            lambda c: _advance(objective, method, stop, c),
+            _begin(objective, method, stop, x),
         )
 
     # A single start is spared the batching, under which a loop's branches cost twice.
@@ -178,48 +86,47 @@ def _solve_starts(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> 
 
 
 _start = jax.jit(
-    lambda problem, method, stop, X: jax.vmap(lambda x: _begin(problem, method, stop, x))(X)
+    lambda objective, method, stop, X: jax.vmap(lambda x: _begin(objective, method, stop, x))(X)
 )
 
 
 @eqx.filter_jit
-def _record(problem: Problem, method: Method, stop: Stop, carry: Carry, length: int) -> tuple:
+def _record(objective: Objective, method: Method, stop: Stop, carry: Carry, length: int) -> tuple:
     """Run ``length`` iterations, keeping every point; finished runs stand still."""
 
     def one(c: Carry) -> tuple[Carry, tuple]:
         def body(c: Carry, _: None) -> tuple[Carry, tuple]:
             go = _running(stop, c, jnp.asarray(jnp.inf))
-            stepped = _advance(problem, method, stop, c)
+            stepped = _advance(objective, method, stop, c)
             c = jax.tree.map(lambda new, old: jnp.where(go, new, old), stepped, c)
-            return c, _row(problem, c.point)
+            return c, _row(objective, c.point)
 
         return jax.lax.scan(body, c, None, length=length)
 
     return jax.vmap(one)(carry)
 
 
-def _row(problem: Problem, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:
-    value = problem.value_at(point.y, point.X)
+def _row(objective: Objective, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:
+    value = objective.value_at(point.y, point.X)
     return value, jnp.linalg.norm(point.gradient), point.X
 
 
-_rows = jax.jit(lambda problem, points: jax.vmap(lambda p: _row(problem, p))(points))
+_rows = jax.jit(lambda objective, points: jax.vmap(lambda p: _row(objective, p))(points))
 
 
 @jax.jit
-def _solve(problem: Problem, method: Method, stop: Stop, X: AnyArray) -> tuple:
+def _solve(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> tuple:
     """Run to the end and read off what a result holds, in one compiled call."""
-    carry = _solve_starts(problem, method, stop, X)
-    return _numbers(carry), _rows(problem, carry.point)
+    carry = _solve_starts(objective, method, stop, X)
+    return _numbers(carry), _rows(objective, carry.point)
 
 
 def _numbers(carry: Carry) -> tuple[AnyArray, AnyArray, AnyArray]:
     return carry.iteration, carry.status, carry.point.applications
 
 
-@double
 def descend(
-    problem: Problem,
+    problem: Any,
     X0: Any,
     method: Any = None,
     stop: Any = None,
@@ -231,10 +138,10 @@ def descend(
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or another Objective
     X0 : array of shape (n, r) or (k, n, r)
         One start, or k of them run as one batch with the answers of a loop.  The width r need not
-        be ``problem.rank``; zero columns stay zero.
+        be ``problem.rank``; zero columns stay zero.  An objective of vectors takes a vector.
     method : Method, optional
         :class:`LBFGS` by default; see :func:`as_method` for what else may stand for one.
     stop : Stop, optional
@@ -251,30 +158,117 @@ def descend(
     Raises
     ------
     InvalidInput
-        A start of the wrong shape or not finite, an unknown ``history``, or what is no method.
+        A start of the wrong shape or not finite, an unknown ``history``, what is no method, or an
+        objective that the method does not know enough of.
+
+    Notes
+    -----
+    On concrete arrays it computes in float64 and returns NumPy.  Inside a caller's ``jit``,
+    ``vmap`` or ``grad`` it is plain JAX in the precision of the arguments, without history and
+    callback.  X, as a function of the problem, then has the derivative of a stationary point (see
+    :func:`solve`).
     """
-    X = real_array("X0", X0, 3 if np.ndim(X0) == 3 else 2)
-    single = X.ndim == 2
-    X = X[None] if single else X
-    if X.shape[1] != problem.n or X.shape[0] < 1 or X.shape[2] < 1:
-        must = f"of shape ({problem.n}, r) or (k, {problem.n}, r)"
-        raise InvalidInput("X0", f"an array of shape {np.shape(X0)}", must)
+    X = _starts(problem, X0)
     if history not in ("none", "values", "iterates"):
         raise InvalidInput("history", repr(history), "'none', 'values' or 'iterates'")
-    method = traced_fields(as_method(method))
-    stop = traced_fields(as_stop(stop))
+    method, stop = as_method(method), as_stop(stop)
+    if traced(problem, X, method, stop):
+        if history != "none" or callback is not None:
+            name = "history" if history != "none" else "callback"
+            must = "left out inside jit, vmap and grad, where nothing is seen on the way"
+            raise InvalidInput(name, "given", must, "Call descend outside of the transformation.")
+        return _descend_traced(problem, X, method, stop)
+    return _descend(problem, X, method, stop, history, callback)
+
+
+def solve(problem: Any, X0: Any, method: Any = None, stop: Any = None) -> Any:
+    """Return the factor descended to from ``X0``, which can be differentiated in the problem.
+
+    Parameters
+    ----------
+    problem, X0, method, stop
+        See :func:`descend`.
+
+    Returns
+    -------
+    array of the shape of ``X0``
+        Where :func:`descend` ends.
+
+    Notes
+    -----
+    Its derivative is that of a stationary point, by the implicit function theorem, in every
+    floating array of the problem: b, the weights, those of the operator, a regulariser's weight.
+    The start, the method and the stop rule have no part in it.  One linear system with the
+    Hessian is solved a derivative, of least norm, for the Hessian is singular along the gauge
+    X ↦ X Q: a decomposition up to 500 entries of X, conjugate gradients above, matrix-free.  The
+    factor's own derivative is thus up to a rotation; that of X Xᵀ is unique where the point is an
+    isolated matrix.  Both modes of differentiation work.  Where descent ended short of its
+    tolerances the derivative is NaN.  Its relative error is about that of X times the condition
+    of the Hessian.
+    """
+    return descend(problem, X0, method, stop).X
+
+
+def _starts(objective: Any, X0: Any) -> Any:
+    """Return the start or starts, checked for the objective."""
+    rank = min(max(np.ndim(X0), 1), 3)
+    if isinstance(objective, Problem):
+        X = real_array("X0", X0, 3 if rank == 3 else 2)
+        if X.shape[-2] != objective.n or min(X.shape) < 1:
+            must = f"of shape ({objective.n}, r) or (k, {objective.n}, r)"
+            raise InvalidInput("X0", f"an array of shape {np.shape(X0)}", must)
+        return X
+    X = real_array("X0", X0, rank)
+    if X.size < 1:
+        raise InvalidInput("X0", describe(X), "not empty")
+    check_objective(objective, X[0] if rank == 3 else X)
+    return X
+
+
+def _descend_traced(problem: Objective, X: AnyArray, method: Method, stop: Stop) -> Descent:
+    """Run inside a caller's transformation, in the widest floating type of the arguments."""
+    floats = [
+        a for a in jax.tree.leaves(problem) if jnp.issubdtype(jnp.result_type(a), jnp.floating)
+    ]
+    dtype = jnp.result_type(X, *floats)
+    method, stop = traced_fields(method, dtype), traced_fields(stop, dtype)
+    single = X.ndim < 3
+    start = jnp.asarray(X, dtype)[None] if single else jnp.asarray(X, dtype)
+    fixed = jax.lax.stop_gradient((problem, method, stop, start))
+    (iterations, status, applications), (value, norm, X) = _solve(*fixed)
+    reached = (status != RUNNING) & (status != DIVERGED)
+    counts = iterations.astype(int), status, applications.astype(int)
+    ends = X, value, norm, reached
+    if single:
+        found = settled(problem, *(a[0] for a in ends))
+        return Descent(*found, *(a[0] for a in counts))
+    return Descent(*jax.vmap(settled, in_axes=(None, 0, 0, 0, 0))(problem, *ends), *counts)
+
+
+@double
+def _descend(
+    problem: Objective,
+    X: np.ndarray,
+    method: Method,
+    stop: Stop,
+    history: str,
+    callback: Callable[[dict], None] | None,
+) -> Descent:
+    """Run on concrete arrays, in float64."""
+    single = X.ndim < 3
+    method, stop = traced_fields(method), traced_fields(stop)
     problem = on_device(problem)
-    X = jnp.asarray(X)
+    start = jnp.asarray(X[None] if single else X)
     if history == "none" and callback is None:
-        numbers, ends = _solve(problem, method, stop, X)
+        numbers, ends = _solve(problem, method, stop, start)
         return _result(numbers, ends, {}, single)
-    carry, rows = _recorded(problem, method, stop, X, callback, history == "iterates")
+    carry, rows = _recorded(problem, method, stop, start, callback, history == "iterates")
     kept = rows if history != "none" else {}
     return _result(_numbers(carry), _rows(problem, carry.point), kept, single)
 
 
 def _recorded(
-    problem: Problem,
+    problem: Objective,
     method: Method,
     stop: Stop,
     X: AnyArray,
@@ -319,18 +313,24 @@ def _interrupted(
 def _result(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bool) -> Descent:
     iterations, status, applications = (np.asarray(a).astype(int) for a in numbers)
     values, norms, X = to_numpy(ends)
-    fields = {
-        "objective": values,
-        "gradient_norm": norms,
-        "iterations": iterations,
-        "status": status,
-        "applications": applications,
-    }
-    worst = [3, 0, 4, 2, 1]
-    message = STATUS[min((int(s) for s in status), key=worst.index)]
+    fields = values, norms, iterations, status, applications
     if single:
-        scalars = {k: v[0].item() for k, v in fields.items()}
-        return Descent(
-            X=X[0], message=message, history={k: v[0] for k, v in rows.items()}, **scalars
-        )
-    return Descent(X=X, message=message, history=rows, **fields)
+        rows = {k: v[0] for k, v in rows.items()}
+        return Descent(X[0], *(v[0].item() for v in fields), rows)
+    return Descent(X, *fields, rows)
+
+
+__all__ = [
+    "DIVERGED",
+    "FITTED",
+    "RUNNING",
+    "STALLED",
+    "STATIONARY",
+    "STATUS",
+    "Carry",
+    "Descent",
+    "Stop",
+    "descend",
+    "solve",
+    "solve_starts",
+]

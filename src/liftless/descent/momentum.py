@@ -12,7 +12,7 @@ from liftless._errors import InvalidInput
 from liftless._fields import number
 from liftless._types import AnyArray, Flag, Scalar
 from liftless.descent.base import Factor, Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 class Ahead(eqx.Module):
@@ -62,12 +62,12 @@ class Nesterov(Method[Ahead]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Ahead:
+    def init(self, objective: Objective, point: Point) -> Ahead:
         """Return no momentum."""
-        del problem
+        del objective
         return Ahead(jnp.asarray(point.X), jnp.ones((), jnp.result_type(point.X)))
 
-    def advance(self, problem: Problem, point: Point, state: Ahead) -> tuple[Point, Ahead]:
+    def advance(self, objective: Objective, point: Point, state: Ahead) -> tuple[Point, Ahead]:
         """One step; two applications."""
         X = point.X - self.step * point.gradient
         change = X - state.X
@@ -77,7 +77,7 @@ class Nesterov(Method[Ahead]):
         fixed = jnp.asarray(jnp.nan if self.momentum is None else self.momentum, X.dtype)
         beta = jnp.where(jnp.isnan(fixed), (t - 1) / t_next, fixed)
         ahead = X + jnp.where(uphill, 0.0, beta) * change
-        return Point.at(problem, ahead, applications=point.applications), Ahead(X, t_next)
+        return Point.at(objective, ahead, applications=point.applications), Ahead(X, t_next)
 
 
 def fraction(argument: str, value: Any) -> Any:

@@ -1,8 +1,8 @@
 """Second-order methods: trust region (Steihaug) and cubic regularisation.
 
 Both take their model's step as a direction and go to the first minimiser of the exact quartic along
-it, so that no step is ever refused; how far that is from the model's own step sets the next radius
-or weight.  A product with the Hessian costs three applications.
+it (or search along it), so that no step is ever refused; how far that is from the model's own step
+sets the next radius or weight.  A product with the Hessian of a problem costs three applications.
 """
 
 import equinox as eqx
@@ -14,10 +14,8 @@ from liftless._checks import positive_int, real_number, traced_whole
 from liftless._fields import number
 from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
-#: Applications of a product with the Hessian: A(X D), A* twice.
-PRODUCT = 3.0
 #: Up to this n r the cubic model is minimised exactly, by an eigendecomposition.
 DENSE = 500
 #: The model is trusted more above the first ratio of real to foreseen decrease, less below the
@@ -30,26 +28,17 @@ HALVINGS = 100
 Walk = tuple[Factor, Factor, Factor, Factor, Float[AnyArray, ""], AnyArray]
 
 
-def hessian_product(problem: Problem, point: Point, D: Factor) -> Factor:
-    """∇²h(X)[D] where A(X Xᵀ) is known; three applications; traceable."""
-    change = 2 * problem.operator.measure(point.X, D)
-    bend = problem.omega * problem.loss.second(point.y, problem.b) * change
-    data = 2 * problem.operator.backproject(problem.pull(point.y), D)
-    data = data + 2 * problem.operator.backproject(bend, point.X)
-    return sum((g.hessian_product(point.X, D) for g in problem.regularisers), data)
-
-
 def _along(
-    problem: Problem, point: Point, D: Factor, cost: Float[AnyArray, ""] | float
+    objective: Objective, point: Point, D: Factor, cost: Float[AnyArray, ""] | float
 ) -> tuple[Point, Float[AnyArray, ""]]:
     """Go to the first minimiser along D; also the fall of h at D itself."""
-    line = problem.line_at(point.y, point.X, D)
-    fall = point.excess - problem.excess_at(line.measurements(1.0), point.X + D)
-    length = line.first_minimiser()
+    line = objective.line_at(point.y, point.X, D)
+    fall = point.excess - objective.excess_at(line.data(1.0), point.X + D)
+    length, searched = line.search()
     # At a saddle itself the slope along D is zero, and only the curvature points downhill.
     length = jnp.where((length == 0) & (fall > 0), 1.0, length)
-    applications = point.applications + 2.0 + cost
-    there = Point.at(problem, point.X + length * D, line.measurements(length), applications)
+    applications = point.applications + line.cost + 2 * line.data_cost + searched + cost
+    there = Point.at(objective, point.X + length * D, line.data(length), applications)
     return there, fall
 
 
@@ -84,18 +73,18 @@ class TrustRegion(Method[Float[AnyArray, ""]]):
         self.radius = real_number("radius", radius, above=0.0)
         self.most = traced_whole("most", most)
 
-    def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
+    def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the first radius."""
-        del problem
+        del objective
         return jnp.asarray(self.radius * jnp.maximum(jnp.linalg.norm(point.X), 1.0))
 
     def advance(
-        self, problem: Problem, point: Point, state: Float[AnyArray, ""]
+        self, objective: Objective, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications, and three for each product with the Hessian."""
-        D, HD, count = steihaug(problem, point, state, self.most)
+        D, HD, count = steihaug(objective, point, state, self.most)
         foreseen = -jnp.sum(point.gradient * D) - jnp.sum(D * HD) / 2
-        there, fall = _along(problem, point, D, PRODUCT * count)
+        there, fall = _along(objective, point, D, objective.product_cost * count)
         ratio = fall / jnp.where(foreseen > 0, foreseen, 1.0)
         edge = jnp.linalg.norm(D) >= 0.999 * state
         radius = jnp.where(ratio < BAD, state / 4, state)
@@ -103,7 +92,7 @@ class TrustRegion(Method[Float[AnyArray, ""]]):
 
 
 def steihaug(
-    problem: Problem, point: Point, radius: Float[AnyArray, ""], most: Whole
+    objective: Objective, point: Point, radius: Float[AnyArray, ""], most: Whole
 ) -> tuple[Factor, Factor, Float[AnyArray, ""]]:
     """Truncated conjugate gradients on the quadratic model; traceable.
 
@@ -124,7 +113,7 @@ def steihaug(
 
     def one(at: Walk) -> Walk:
         D, HD, residual, P, count, _ = at
-        HP = hessian_product(problem, point, P)
+        HP = objective.product_at(point.y, point.X, P)
         bend, square = jnp.sum(P * HP), jnp.sum(residual * residual)
         length = square / jnp.where(bend > 0, bend, 1.0)
         out = (bend <= 0) | (jnp.linalg.norm(D + length * P) >= radius)
@@ -182,13 +171,13 @@ class CubicNewton(Method[Float[AnyArray, ""]]):
         self.weight = real_number("weight", weight, above=0.0)
         self.krylov = positive_int("krylov", krylov)
 
-    def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
+    def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the first weight."""
-        del problem
+        del objective
         return jnp.asarray(self.weight, jnp.result_type(point.X))
 
     def advance(
-        self, problem: Problem, point: Point, state: Float[AnyArray, ""]
+        self, objective: Objective, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications, and three for each product with the Hessian."""
         shape = point.X.shape
@@ -198,7 +187,7 @@ class CubicNewton(Method[Float[AnyArray, ""]]):
 
         def product(d: Array) -> Array:
             D = used * d.reshape(shape)
-            return (used * hessian_product(problem, point, D)).ravel()
+            return (used * objective.product_at(point.y, point.X, D)).ravel()
 
         g = jnp.asarray(point.gradient).ravel()
         if g.size <= DENSE:
@@ -213,7 +202,7 @@ class CubicNewton(Method[Float[AnyArray, ""]]):
         foreseen = -jnp.sum(c * d) - jnp.sum(values * d * d) / 2 - state / 6 * _cube(d)
         # Again: round-off mixes the padding into the null vectors of the rotations.
         D = used * (basis @ d).reshape(shape)
-        there, fall = _along(problem, point, D, PRODUCT * count)
+        there, fall = _along(objective, point, D, objective.product_cost * count)
         ratio = fall / jnp.where(foreseen > 0, foreseen, 1.0)
         weight = jnp.where(ratio < BAD, 4 * state, state)
         return there, jnp.where(ratio > GOOD, state / 2, weight)

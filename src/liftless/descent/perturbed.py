@@ -10,7 +10,7 @@ from liftless._checks import real_number, traced_whole
 from liftless._fields import number
 from liftless._types import AnyArray, Scalar, Whole
 from liftless.descent.base import Factor, Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 #: Odd multipliers of the hash of the start (those of MurmurHash3's finaliser, and Weyl's).
 MIX_ONE, MIX_TWO, WEYL = 0x85EBCA6B, 0xC2B2AE35, 0x9E3779B9
@@ -79,15 +79,15 @@ class PerturbedGradientDescent(Method[Kicks]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Kicks:
+    def init(self, objective: Objective, point: Point) -> Kicks:
         """Return the stream of this start."""
-        del problem
+        del objective
         X = jnp.asarray(point.X)
         key = jax.random.fold_in(jax.random.key(self.seed), hash_bits(X))
         zero = jnp.zeros((), X.dtype)
         return Kicks(jax.random.key_data(key), zero, zero + self.wait)
 
-    def advance(self, problem: Problem, point: Point, state: Kicks) -> tuple[Point, Kicks]:
+    def advance(self, objective: Objective, point: Point, state: Kicks) -> tuple[Point, Kicks]:
         """One step; two applications."""
         slope = jnp.linalg.norm(point.gradient) * jnp.linalg.norm(point.X)
         kick = (slope <= self.threshold * point.excess) & (state.since >= self.wait)
@@ -96,7 +96,7 @@ class PerturbedGradientDescent(Method[Kicks]):
         )
         noise = self.radius * uniform_ball(key, point.X)
         change = jnp.where(kick, noise, -self.step * point.gradient)
-        there = point.moved(problem, change, jnp.ones((), change.dtype))
+        there = point.moved(objective, change, jnp.ones((), change.dtype))
         since = jnp.where(kick, 0.0, state.since + 1)
         return there, Kicks(state.key, state.made + kick, since)
 
@@ -106,23 +106,37 @@ def uniform_ball(key: AnyArray, X: Factor) -> Factor:
 
     Each column has a stream of its own, so that padding with zero columns changes no draw.
     """
-    X = jnp.asarray(X)
+    shape, X = X.shape, by_columns(X)
     used = jnp.any(X != 0, axis=0, keepdims=True)
     used = used | ~jnp.any(used)
     radial, angular = jax.random.split(key)
-    columns = jax.vmap(
-        lambda j: jax.random.normal(jax.random.fold_in(angular, j), X.shape[:1], X.dtype),
-        out_axes=1,
-    )(jnp.arange(X.shape[1], dtype=jnp.uint32))
-    columns = jnp.where(used, columns, 0.0)
+    columns = jnp.where(used, normal_columns(angular, X), 0.0)
     dimension = X.shape[0] * jnp.sum(used)
     length = jax.random.uniform(radial, (), X.dtype) ** (1.0 / dimension)
-    return (length / jnp.linalg.norm(columns)).astype(X.dtype) * columns
+    return ((length / jnp.linalg.norm(columns)).astype(X.dtype) * columns).reshape(shape)
+
+
+def by_columns(X: Factor) -> Factor:
+    """X as an array of shape (n, r): a vector as one column."""
+    X = jnp.asarray(X)
+    return X.reshape(X.shape[0], -1)
+
+
+def normal_columns(key: AnyArray, X: Factor) -> Factor:
+    """N(0, I) of shape (n, r), for X as :func:`by_columns` has it.
+
+    A column's stream is its number's, so that the draw does not depend on the width.
+    """
+    X = by_columns(X)
+    numbers = jnp.arange(X.shape[1], dtype=jnp.uint32)
+    return jax.vmap(
+        lambda j: jax.random.normal(jax.random.fold_in(key, j), X.shape[:1], X.dtype), out_axes=1
+    )(numbers)
 
 
 def hash_bits(X: Factor) -> UInt32[AnyArray, ""]:
     """32-bit hash of the bits of X that ignores zero columns; exact integers, in any order."""
-    X = jnp.asarray(X)
+    X = by_columns(X)
     n, r = X.shape
     words = jax.lax.bitcast_convert_type(X, jnp.uint32).reshape(n, r, -1)
     # The place of an entry is counted down the columns, so that padding leaves it alone.

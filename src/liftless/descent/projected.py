@@ -12,7 +12,7 @@ from liftless.descent.base import Factor, Method, Point
 from liftless.descent.sampling import cost_of
 from liftless.descent.stochastic import Chance, begin, check_batch, walk
 from liftless.descent.stream import check_seed
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 def project(U: Factor, radius: Scalar) -> Factor:
@@ -75,12 +75,12 @@ class NoisyProjected(Method[Chance]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Chance:
+    def init(self, objective: Objective, point: Point) -> Chance:
         """Return the stream of this start."""
-        cost_of(problem, self.batch)
+        cost_of(objective, self.batch)
         return begin(self.seed, point)
 
-    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, objective: Objective, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; two applications each, or with a batch as :class:`SGD`."""
 
         def move(U: Factor, g: Factor, z: Factor, _: Float[AnyArray, ""]) -> Factor:
@@ -88,4 +88,4 @@ class NoisyProjected(Method[Chance]):
             U = U - self.step * (g / 2 + self.noise * psi)
             return project(U, self.radius)
 
-        return walk(problem, point, state, self.every, self.batch, move)
+        return walk(objective, point, state, self.every, self.batch, move)

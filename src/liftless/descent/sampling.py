@@ -7,6 +7,7 @@ from jaxtyping import Array, Int
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.descent.base import Factor
+from liftless.objective import Objective
 from liftless.problem import Problem
 
 
@@ -53,19 +54,30 @@ def draw_rows(key: Array, problem: Problem, batch: int) -> Int[Array, " k"]:
     return jax.random.randint(key, (batch,), 0, problem.m)
 
 
-def cost_of(problem: Problem, batch: int | None) -> float:
+def cost_of(objective: Objective, batch: int | None) -> float:
     """Applications that one estimate costs: 2, or the share of the rows where that is all."""
+    whole = objective.data_cost + objective.gradient_cost
     if batch is None:
-        return 2.0
+        return whole
+    problem = _of_rows(objective)
     if batch > problem.m:
         must = f"at most the number of measurements, {problem.m}"
         raise InvalidInput("batch", batch, must, "Leave it out for all of them.")
     part = problem.operator.subset(jnp.zeros(batch, jnp.int32))
-    return 2.0 if part is None else 2.0 * batch / problem.m
+    return whole if part is None else whole * batch / problem.m
 
 
-def estimate(problem: Problem, X: Factor, batch: int | None, key: Array) -> Factor:
+def estimate(objective: Objective, X: Factor, batch: int | None, key: Array) -> Factor:
     """∇h(X), or its estimate from ``batch`` random measurements; traceable."""
     if batch is None:
-        return problem.gradient_at(problem.operator.measure(X, X), X)
+        return objective.evaluate(X)[1]
+    problem = _of_rows(objective)
     return sampled_gradient(problem, X, draw_rows(key, problem, batch))
+
+
+def _of_rows(objective: Objective) -> Problem:
+    """Only a problem has measurements to draw from."""
+    if not isinstance(objective, Problem):
+        was = f"{type(objective).__name__}, which has no measurements to draw a batch from"
+        raise InvalidInput("objective", was, "a Problem", "Pass batch=None.")
+    return objective

@@ -6,7 +6,7 @@ import jax.scipy.linalg as jsl
 from liftless._checks import real_number
 from liftless._types import Scalar
 from liftless.descent.base import Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 
 class ScaledGradientDescent(Method[None]):
@@ -32,10 +32,10 @@ class ScaledGradientDescent(Method[None]):
     def __init__(self, damping: Scalar = 1e-10) -> None:
         self.damping = real_number("damping", damping, above=0.0)
 
-    def init(self, problem: Problem, point: Point) -> None:
+    def init(self, objective: Objective, point: Point) -> None:
         """No state."""
 
-    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, objective: Objective, point: Point, state: None) -> tuple[Point, None]:
         """One step; three applications."""
         del state
         X = jnp.asarray(point.X)
@@ -44,5 +44,5 @@ class ScaledGradientDescent(Method[None]):
         # At X = 0 any positive number will do: the gradient is zero there.
         shift = jnp.where(shift > 0, shift, 1.0).astype(X.dtype)
         factor = jsl.cho_factor(gram + shift * jnp.eye(X.shape[1], dtype=X.dtype))
-        there, _ = point.along(problem, -jsl.cho_solve(factor, point.gradient.T).T)
+        there, _ = point.along(objective, -jsl.cho_solve(factor, point.gradient.T).T)
         return there, None

@@ -21,7 +21,7 @@ from liftless.descent.base import Factor, Method, Point
 from liftless.descent.sampling import cost_of, estimate
 from liftless.descent.schedule import Schedule, as_schedule
 from liftless.descent.stream import Stream, check_seed
-from liftless.problem import Problem
+from liftless.objective import Data, Objective
 
 
 class Chance(eqx.Module):
@@ -39,12 +39,12 @@ def begin(seed: Whole, point: Point) -> Chance:
 #: (X, ĝ, a draw of N(0, I), number of the step) ↦ the next X.
 Move = Callable[[Factor, Factor, Factor, Float[AnyArray, ""]], Factor]
 
-#: Annealing: X, A(X Xᵀ), h less its least value, and the state.
-Place = tuple[Factor, Float[AnyArray, " m"], Float[AnyArray, ""], Chance]
+#: Annealing: X, what it carries, h less its least value, and the state.
+Place = tuple[Factor, Data, Float[AnyArray, ""], Chance]
 
 
 def walk(
-    problem: Problem,
+    objective: Objective,
     point: Point,
     state: Chance,
     every: Whole,
@@ -60,7 +60,7 @@ def walk(
     def one(X: Factor, state: Chance, known: Factor | None = None) -> tuple[Factor, Chance]:
         key, stream = state.stream.next()
         draw, rest = jax.random.split(key)
-        gradient = estimate(problem, X, batch, draw) if known is None else known
+        gradient = estimate(objective, X, batch, draw) if known is None else known
         normal = stream.normal(rest, X)
         return move(X, gradient, normal, state.steps), Chance(stream, state.steps + 1)
 
@@ -69,8 +69,8 @@ def walk(
         first, at = 1, one(point.X, state, point.gradient)
     count = jnp.asarray(every).astype(jnp.int32)
     X, state = jax.lax.fori_loop(first, count, lambda _, at: one(*at), at)
-    cost = cost_of(problem, batch) * (every - first)
-    return Point.at(problem, X, applications=point.applications + cost), state
+    cost = cost_of(objective, batch) * (every - first)
+    return Point.at(objective, X, applications=point.applications + cost), state
 
 
 def check_batch(batch: int | None) -> int | None:
@@ -127,19 +127,19 @@ class SGD(Method[Chance]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Chance:
+    def init(self, objective: Objective, point: Point) -> Chance:
         """Return the stream of this start."""
-        cost_of(problem, self.batch)
+        cost_of(objective, self.batch)
         return begin(self.seed, point)
 
-    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, objective: Objective, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; 2 batch/m applications each where rows are cheap, and two."""
 
         def move(X: Factor, g: Factor, z: Factor, k: Float[AnyArray, ""]) -> Factor:
             X = X - self.step / (1 + self.decay * k) * g
             return X + self.noise * z
 
-        return walk(problem, point, state, self.every, self.batch, move)
+        return walk(objective, point, state, self.every, self.batch, move)
 
 
 class SGLD(Method[Chance]):
@@ -188,19 +188,19 @@ class SGLD(Method[Chance]):
         """The step, by its old name."""
         return self.step
 
-    def init(self, problem: Problem, point: Point) -> Chance:
+    def init(self, objective: Objective, point: Point) -> Chance:
         """Return the stream of this start."""
-        cost_of(problem, self.batch)
+        cost_of(objective, self.batch)
         return begin(self.seed, point)
 
-    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, objective: Objective, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Take ``every`` steps; two applications each, or with a batch as :class:`SGD`."""
 
         def move(X: Factor, g: Factor, z: Factor, k: Float[AnyArray, ""]) -> Factor:
             size = jnp.sqrt(2 * self.step * self.temperature(k))
             return X - self.step * g + size * z
 
-        return walk(problem, point, state, self.every, self.batch, move)
+        return walk(objective, point, state, self.every, self.batch, move)
 
 
 class SimulatedAnnealing(Method[Chance]):
@@ -238,12 +238,12 @@ class SimulatedAnnealing(Method[Chance]):
         self.temperature = as_schedule(temperature)
         self.every, self.seed = traced_whole("every", every), check_seed(seed)
 
-    def init(self, problem: Problem, point: Point) -> Chance:
+    def init(self, objective: Objective, point: Point) -> Chance:
         """Return the stream of this start."""
-        del problem
+        del objective
         return begin(self.seed, point)
 
-    def advance(self, problem: Problem, point: Point, state: Chance) -> tuple[Point, Chance]:
+    def advance(self, objective: Objective, point: Point, state: Chance) -> tuple[Point, Chance]:
         """Make ``every`` proposals; one application each, and one for the gradient."""
 
         def one(_: AnyArray, at: Place) -> Place:
@@ -251,8 +251,8 @@ class SimulatedAnnealing(Method[Chance]):
             key, stream = state.stream.next()
             move, toss = jax.random.split(key)
             there = X + self.width * stream.normal(move, X)
-            y_there = problem.operator.measure(there, there)
-            h_there = problem.excess_at(y_there, there)
+            y_there = objective.data(there)
+            h_there = objective.excess_at(y_there, there)
             # log(1 - u) with u in [0, 1): finite, so that T = 0 refuses every uphill move.
             chance = jnp.log1p(-jax.random.uniform(toss, (), X.dtype))
             accept = h_there - h <= -self.temperature(state.steps) * chance
@@ -264,4 +264,5 @@ class SimulatedAnnealing(Method[Chance]):
         begin_at = (point.X, point.y, point.excess, state)
         count = jnp.asarray(self.every).astype(jnp.int32)
         X, y, _, state = jax.lax.fori_loop(0, count, one, begin_at)
-        return Point.at(problem, X, y, point.applications + self.every), state
+        cost = point.applications + objective.data_cost * self.every
+        return Point.at(objective, X, y, cost), state

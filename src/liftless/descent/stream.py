@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, UInt32
 from liftless._checks import traced_whole
 from liftless._types import AnyArray, Whole
 from liftless.descent.base import Factor
-from liftless.descent.perturbed import hash_bits
+from liftless.descent.perturbed import by_columns, hash_bits, normal_columns
 
 #: Largest seed a 32-bit key holds.
 MOST = 2**32 - 1
@@ -45,7 +45,7 @@ class Stream(eqx.Module):
     @classmethod
     def begin(cls, seed: Whole, X: Factor) -> "Stream":
         """Return the stream of a seed and a start; traceable."""
-        X = jnp.asarray(X)
+        X = by_columns(X)
         key = jax.random.fold_in(jax.random.key(seed), hash_bits(X))
         used = jnp.any(X != 0, axis=0, keepdims=True)
         used = used | ~jnp.any(used)
@@ -58,10 +58,4 @@ class Stream(eqx.Module):
 
     def normal(self, key: Array, X: Factor) -> Factor:
         """N(0, I) in the used columns, zero in the others; shape and type of ``X``; traceable."""
-        # A column's stream is its number's, so that the draw does not depend on the width.
-        numbers = jnp.arange(X.shape[1], dtype=jnp.uint32)
-        columns = jax.vmap(
-            lambda j: jax.random.normal(jax.random.fold_in(key, j), X.shape[:1], X.dtype),
-            out_axes=1,
-        )(numbers)
-        return jnp.where(self.used, columns, 0.0)
+        return jnp.where(self.used, normal_columns(key, X), 0.0).reshape(X.shape)
