@@ -41,6 +41,33 @@ def test_readme_names_the_two_commands_and_every_verdict():
         assert f"`{kind}`" in text
 
 
+def test_operators_of_the_documentation_are_the_same_operator():
+    import numpy as np
+
+    from liftless import dot_test, measure
+
+    text = (ROOT / "docs" / "extending.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert max(len(block.splitlines()) for block in blocks) <= 6
+    names = {}
+    for block in blocks:
+        exec(compile(block, "extending.md", "exec"), names)
+    X = np.random.default_rng(1).standard_normal((6, 2))
+    wanted = np.sum((names["a"] @ X) ** 2, axis=1)
+    for name in ("one", "same", "two", "three", "four", "five", "rows"):
+        np.testing.assert_allclose(measure(names[name], X, X), wanted, rtol=1e-12)
+    both = np.r_[wanted[::2], np.linspace(1, 2, 40) * wanted]
+    np.testing.assert_allclose(measure(names["whole"], X, X), both, rtol=1e-12)
+    assert dot_test(names["whole"]).passed
+
+
+def test_somebodys_transform_is_recovered(capsys):
+    result, error = load("anyones_operator").main()
+    assert result.certificate.kind == "exact"
+    assert error < 1e-6
+    assert "exact" in capsys.readouterr().out
+
+
 def test_main_job_recovers_the_true_matrix_and_draws_it(tmp_path, capsys):
     assert load("real_world").run(tmp_path) == 0
     printed = capsys.readouterr().out
