@@ -9,16 +9,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pylops
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import aslinearoperator
 
 from liftless.losses import Logistic, Loss, Squared
 from liftless.operators import (
+    BlackBoxOperator,
     DenseOperator,
     DiagonalOperator,
     EntriesOperator,
     RankOneOperator,
     SensingOperator,
+    SparseOperator,
+    from_linear_operator,
+    operator,
+    stack,
 )
 from liftless.problem import Problem
 from liftless.regularisers import Balance, Regulariser, Ridge
@@ -108,6 +117,82 @@ def fourier(n, m, rng):
     return FourierIntensities(n=n, m=m), np.einsum("ki,kj->kij", F.conj(), F).real
 
 
+# -- anyone's operators: from functions, from other libraries, from other operators ----------------
+
+
+def bilinear(A, U, V):
+    return jnp.einsum("mij,ir,jr->m", A, U, V)
+
+
+def function(n, m, rng):
+    A = symmetric(n, m, rng)
+    return operator(jax.tree_util.Partial(bilinear, A), n, m), A
+
+
+def quadratic(a, X):
+    return jnp.sum((a @ X) ** 2, axis=1)
+
+
+def quadratic_function(n, m, rng):
+    a = rng.standard_normal((m, n))
+    return operator(jax.tree_util.Partial(quadratic, a), n), np.einsum("mi,mj->mij", a, a)
+
+
+def black_box(n, m, rng):
+    A = symmetric(n, m, rng)
+
+    def measure(U, V):
+        return np.einsum("mij,ir,jr->m", A, U, V)
+
+    return BlackBoxOperator(measure, lambda y, V: np.einsum("m,mij,jr->ir", y, A, V), n, m), A
+
+
+def scipy_on_matrices(n, m, rng):
+    A = rng.standard_normal((m, n, n))
+    op = from_linear_operator(aslinearoperator(A.reshape(m, -1)))
+    return op, (A + A.transpose(0, 2, 1)) / 2
+
+
+def scipy_amplitudes(n, m, rng):
+    a = rng.standard_normal((m, n)) + 1j * rng.standard_normal((m, n))
+    op = from_linear_operator(aslinearoperator(a), amplitudes=True)
+    return op, np.einsum("mi,mj->mij", a.conj(), a).real
+
+
+def pylops_transform(n, m, rng):
+    F = np.exp(-2j * np.pi * np.outer(np.arange(m), np.arange(n)) / m)
+    op = pylops.signalprocessing.FFT(n, nfft=m, norm="none", dtype="complex128")
+    return from_linear_operator(op, amplitudes=True), np.einsum("ki,kj->kij", F.conj(), F).real
+
+
+def sparse(n, m, rng):
+    A = rng.standard_normal((m, n, n)) * (rng.random((m, n, n)) < 0.4)
+    A[0, 0, 0] = 1.0  # not zero throughout
+    A = (A + A.transpose(0, 2, 1)) / 2
+    return SparseOperator.from_matrices([csr_array(a) for a in A]), A
+
+
+def times(w, A):
+    return w[:, None, None] * A
+
+
+def weighted(n, m, rng):
+    op, A = rank_one(n, m, rng)
+    w = -rng.uniform(0.5, 2, m)
+    return w * op, times(w, A)
+
+
+def some_rows(n, m, rng):
+    op, A = function(n, m + 1, rng)
+    index = np.r_[m, rng.integers(0, m + 1, m - 1)]
+    return op[index], A[index]
+
+
+def together(n, m, rng):
+    (one, A), (other, B) = sparse(n, 1, rng), quadratic_function(n, m, rng)
+    return stack([one, 2.0 * other])[:m], np.concatenate([A, 2.0 * B])[:m]
+
+
 class OperatorCase(NamedTuple):
     """A row: how it is built, how exact it is, and the shape at which most tests take it."""
 
@@ -132,6 +217,16 @@ OPERATORS = [
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),
+    OperatorCase("function", function),
+    OperatorCase("quadratic function", quadratic_function),
+    OperatorCase("black box", black_box),
+    OperatorCase("SciPy on matrices", scipy_on_matrices),
+    OperatorCase("SciPy amplitudes", scipy_amplitudes),
+    OperatorCase("PyLops transform", pylops_transform, shapes=((1, 2), (2, 4), (3, 5))),
+    OperatorCase("sparse", sparse),
+    OperatorCase("weighted", weighted),
+    OperatorCase("some rows", some_rows),
+    OperatorCase("together", together),
 ]
 
 
@@ -223,9 +318,9 @@ class ProblemCase(NamedTuple):
     objective: Callable  # (X) -> everything
 
 
-def make_problem(operator, loss="squared", regulariser="none", weighted=False, seed=0):
+def make_problem(name, loss="squared", regulariser="none", weighted=False, seed=0):
     rng = np.random.default_rng(seed)
-    A, matrices = named(OPERATORS, operator)()
+    A, matrices = named(OPERATORS, name)()
     m, n, _ = matrices.shape
     row = named(LOSSES, loss)
     b = row.data(m, rng)

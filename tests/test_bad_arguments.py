@@ -2,22 +2,31 @@
 
 import pickle
 
+import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from liftless._errors import InvalidInput
 from liftless.losses import Logistic
 from liftless.operators import (
+    BlackBoxOperator,
     DenseOperator,
     DiagonalOperator,
     EntriesOperator,
     RankOneOperator,
+    SparseOperator,
     dot_test,
+    from_linear_operator,
+    operator,
     rip_estimate,
+    stack,
 )
 from liftless.problem import Problem
 from liftless.regularisers import Balance, Ridge
+from liftless.space import Hermitian, Rectangular
 
 N, M = 3, 4
 GOOD = DiagonalOperator(np.ones((M, N)))
@@ -34,6 +43,27 @@ def spoiled(shape, value):
     array = np.ones(shape)
     array.flat[-1] = value
     return array
+
+
+A = np.random.default_rng(0).standard_normal((M, N))
+CUBE = np.einsum("mi,mj->mij", A, A)
+SPARSE = [csr_array(one) for one in CUBE]
+
+
+def box(measure=None, backproject=None, n=N, m=M, **options):
+    """A black box of the A_i = a_i a_iᵀ, or of other functions."""
+    return BlackBoxOperator(
+        measure or (lambda U, V: np.sum((A @ U) * (A @ V), axis=1)),
+        backproject or (lambda y, V: A.T @ (y[:, None] * (A @ V))),
+        n,
+        m,
+        **options,
+    )
+
+
+def turned(factor):
+    """SciPy's operator of A with an adjoint that is none."""
+    return LinearOperator((M, N), matvec=lambda x: A @ x, rmatvec=lambda y: factor * (A.T @ y))
 
 
 def problem(operator=GOOD, b=np.zeros(M), rank=1, **options):  # noqa: B008
@@ -115,6 +145,104 @@ CASES = [
     ("rank", "integer >= 1", lambda: dot_test(GOOD, rank=0)),
     ("rank", "from 1 to 3", lambda: rip_estimate(GOOD, N + 1)),
     ("starts", "integer >= 1", lambda: rip_estimate(GOOD, 1, starts=0)),
+    # functions of JAX
+    ("f", "NumPy code", lambda: operator(lambda U, V: np.sum((A @ U) * np.array(V)[:M, 0]), N)),
+    ("f", "BlackBoxOperator", lambda: operator(lambda X: np.asarray(X)[:, 0] ** 2, N)),
+    ("f", "control flow", lambda: operator(lambda X: X[:, 0] if X[0, 0] > 0 else X[:, 1], N)),
+    ("f", "(3, 2)", lambda: operator(lambda U, V: U * V, N)),
+    ("f", "(4,)", lambda: operator(lambda U, V: jnp.sum(U * V, axis=1), N, 4)),
+    ("f", "complex", lambda: operator(lambda U, V: 1j * jnp.sum(U * V, axis=1), N)),
+    ("f", "no array", lambda: operator(lambda U, V: (U, V), N)),
+    ("f", "not symmetric", lambda: operator(lambda U, V: U[:2].sum(1) * 0 + U[0] @ V[1], N)),
+    ("f", "not linear in U", lambda: operator(lambda U, V: jnp.sum(U**2 * V, axis=1), N)),
+    ("f", "for two columns", lambda: operator(lambda U, V: jnp.sum(U, 1) * jnp.sum(V, 1), N)),
+    ("f", "not quadratic", lambda: operator(lambda X: jnp.sum(X**2, axis=1) + 1, N)),
+    ("f", "not quadratic", lambda: operator(lambda X: jnp.sum(X, axis=1), N)),
+    ("f", "not finite", lambda: operator(lambda U, V: jnp.sum(U * V, axis=1) / 0, N)),
+    ("f", "arguments U, V, W", lambda: operator(lambda U, V, W: U[0], N)),
+    ("f", "arguments none", lambda: operator(lambda *factors: factors[0], N)),
+    ("f", "a function", lambda: operator(A, N)),
+    ("f", "cannot be told", lambda: operator(iter, N)),
+    ("n", "integer >= 1", lambda: operator(lambda X: X[:, 0] ** 2, None)),
+    ("n", "6, the rows", lambda: operator(lambda X: X[:, 0] ** 2, 3, space=Hermitian(3))),
+    ("space", "a Space", lambda: operator(lambda X: X[:, 0] ** 2, N, space="hermitian")),
+    ("cost", "> 0", lambda: operator(lambda X: X[:, 0] ** 2, N, cost=0.0)),
+    # NumPy functions
+    (
+        "backproject",
+        "dot test differ by 5.0e-01",
+        lambda: box(None, lambda y, V: 0.5 * A.T @ (y[:, None] * (A @ V))),
+    ),
+    ("backproject", "of shape (3, 2)", lambda: box(None, lambda y, V: A.T @ y)),
+    ("measure", "shape (4,)", lambda: box(lambda U, V: (A @ U) * (A @ V))),
+    ("measure", "real numbers", lambda: box(lambda U, V: 1j * np.sum((A @ U) * (A @ V), axis=1))),
+    ("measure", "not symmetric", lambda: box(lambda U, V: np.sum((A @ U) * (A @ V[::-1]), axis=1))),
+    ("measure", "not linear", lambda: box(lambda U, V: np.sum((A @ U) ** 2 * (A @ V), axis=1))),
+    ("measure", "two columns", lambda: box(lambda U, V: (A @ U)[:, 0] * (A @ V)[:, 0])),
+    ("measure", "JAX", lambda: box(lambda U, V: jnp.sum((A @ U) * (A @ V), axis=1))),
+    ("m", "integer >= 1", lambda: box(m=0)),
+    ("cost", "> 0", lambda: box(cost=-1.0)),
+    # other libraries' operators
+    (
+        "op.rmatvec",
+        "dot test differ by 5.0e-01",
+        lambda: from_linear_operator(turned(2.0), amplitudes=True),
+    ),
+    ("op.rmatvec", "differ by 1.0e+00", lambda: from_linear_operator(turned(0.0), amplitudes=True)),
+    ("op", "matvec and rmatvec", lambda: from_linear_operator(A)),
+    ("op", "SparseOperator", lambda: from_linear_operator(csr_array(A))),
+    ("op", "(m, 1)", lambda: from_linear_operator(aslinearoperator(A))),
+    ("op", "(m, 4)", lambda: from_linear_operator(aslinearoperator(A), n=4, amplitudes=True)),
+    (
+        "op.matvec",
+        "complex",
+        lambda: from_linear_operator(aslinearoperator(1j * CUBE.reshape(M, -1))),
+    ),
+    ("order", "by rows", lambda: from_linear_operator(aslinearoperator(A), order="K")),
+    (
+        "space",
+        "Hermitian where",
+        lambda: from_linear_operator(aslinearoperator(A), amplitudes=True, space=Rectangular(1, 2)),
+    ),
+    # sparse matrices
+    ("matrices", "from_rows", lambda: SparseOperator.from_matrices(csr_array(A))),
+    ("matrices", "empty", lambda: SparseOperator.from_matrices([])),
+    ("matrices[1]", "DenseOperator", lambda: SparseOperator.from_matrices([SPARSE[0], CUBE[1]])),
+    ("matrices[1]", "(3, 3)", lambda: SparseOperator.from_matrices([SPARSE[0], csr_array(A)])),
+    ("values", "index 0", lambda: SparseOperator([0], [0], [0], [np.nan], N)),
+    ("values", "space=Hermitian", lambda: SparseOperator([0], [0], [0], [1j], N)),
+    ("values", "as long as k", lambda: SparseOperator([0], [0], [0], [1.0, 2.0], N)),
+    ("values", "zero throughout", lambda: SparseOperator([0], [0], [0], [0.0], N)),
+    ("A", "nonzero entry", lambda: SparseOperator.from_rows(csr_array((M, N * N)))),
+    ("i", "from 0 to 2", lambda: SparseOperator([0], [3], [0], [1.0], N)),
+    ("k", "from 0 to 1", lambda: SparseOperator([2], [0], [0], [1.0], N, 2)),
+    ("k", "at least one", lambda: SparseOperator([], [], [], [], N)),
+    ("A", "(m, n²)", lambda: SparseOperator.from_rows(csr_array(np.ones((M, 5))))),
+    ("A", "(m, 6)", lambda: SparseOperator.from_rows(csr_array(A), space=Rectangular(2, 3))),
+    ("A", "csr_array(A)", lambda: SparseOperator.from_rows(A)),
+    (
+        "order",
+        "by columns",
+        lambda: SparseOperator.from_rows(csr_array(CUBE.reshape(M, -1)), order="A"),
+    ),
+    # rows, multiples, stacks
+    ("rows", "op[[k]]", lambda: GOOD[1]),
+    ("rows", "from -4 to 3", lambda: GOOD[[4]]),
+    ("rows", "out of range (-5)", lambda: GOOD[[-5]]),
+    ("rows", "at least one", lambda: GOOD[4:]),
+    ("rows", "length 3", lambda: GOOD[np.ones(3, bool)]),
+    ("rows", "whole numbers", lambda: GOOD[[0.5]]),
+    ("rows", "something is measured", lambda: SparseOperator([0], [0], [0], [1.0], N, 2)[[1]]),
+    ("w", "(4,)", lambda: np.ones(3) * GOOD),
+    ("w", "finite", lambda: np.inf * GOOD),
+    ("w", "finite", lambda: "two" * GOOD),
+    ("operators", "empty", lambda: stack([])),
+    ("operators[1]", "a SensingOperator", lambda: stack([GOOD, A])),
+    (
+        "operators[1]",
+        "Symmetric(order=3)",
+        lambda: stack([GOOD, DiagonalOperator(np.ones((M, 2)))]),
+    ),
 ]
 
 
@@ -146,4 +274,4 @@ def test_good_arguments_of_other_types_are_taken():
     assert accepted.b.dtype == accepted.weights.dtype == np.float64
     assert accepted.rank == 2
     assert EntriesOperator([0.0, 2.0], np.array([1, 2], np.uint8), N).rows.tolist() == [0, 2]
-    assert Ridge(1).weight.shape == ()
+    assert np.shape(Ridge(1).weight) == ()

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array
 
-from liftless.operators import DenseOperator, EntriesOperator, RankOneOperator, dense, products
+from liftless.operators import (
+    DenseOperator,
+    EntriesOperator,
+    RankOneOperator,
+    SparseOperator,
+    dense,
+    products,
+)
 from liftless.problem import Problem
 
 RNG = np.random.default_rng(11)
@@ -23,6 +30,13 @@ def entries(n, m):
     return problem_of(EntriesOperator(*RNG.integers(0, n, (2, m)), n))
 
 
+def sparse(n, m):
+    """Three entries a measurement, some of them shared."""
+    k, places = np.repeat(np.arange(m), 3), RNG.integers(0, n, (2, 3 * m))
+    places[:, :m] = places[:, m : 2 * m]
+    return SparseOperator(k, *places, RNG.standard_normal(3 * m), n, m)
+
+
 CALLS = {
     "measure": lambda p, X, D, y: p.operator.measure(X, D),
     "backproject": lambda p, X, D, y: p.operator.backproject(y, X),
@@ -33,6 +47,7 @@ CALLS = {
 }
 OPERATORS = {
     "entries": lambda n: entries(n, M),
+    "sparse": lambda n: problem_of(sparse(n, M)),
     "rank one": lambda n: problem_of(RankOneOperator(RNG.standard_normal((M, n)))),
     "dense": lambda n: problem_of(DenseOperator(RNG.standard_normal((M, n * (n + 1) // 2)), n)),
 }
@@ -48,7 +63,7 @@ def largest_array(problem, call):
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("kind", ["entries", "rank one"])
+@pytest.mark.parametrize("kind", ["entries", "rank one", "sparse"])
 def test_nothing_of_order_n_squared_is_formed(kind, name):
     assert largest_array(OPERATORS[kind](LARGE), CALLS[name]) <= M * LARGE
 

@@ -9,7 +9,7 @@ from tables import LOSSES, REGULARISERS, M, N, R, make_problem, named
 from liftless import quartic
 from liftless._errors import InvalidInput
 
-# operator, loss, regulariser, weighted: every row of the tables at least once
+# operator, loss, regulariser, weighted: every kind of row of the tables at least once
 COMBINATIONS = [
     ("dense", "squared", "none", False),
     ("dense", "logistic", "balance", True),
@@ -22,6 +22,11 @@ COMBINATIONS = [
     ("user's own", "squared", "ridge and balance", True),
     ("user's own", "logistic", "ridge", False),
     ("Fourier", "squared", "ridge and balance", True),
+    ("quadratic function", "squared", "none", True),
+    ("black box", "logistic", "ridge", False),
+    ("SciPy amplitudes", "squared", "balance", False),
+    ("sparse", "squared", "none", True),
+    ("together", "logistic", "ridge by column", True),
 ]
 
 

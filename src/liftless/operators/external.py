@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt
@@ -47,8 +46,8 @@ class AmplitudeOperator(SensingOperator):
     number: UInt[AnyArray, ""]
     kept: Kept = eqx.field(static=True)
     sizes: Sizes = eqx.field(static=True)
+    work: Float[AnyArray, ""]
     form: Space = eqx.field(static=True)
-    work: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -66,17 +65,18 @@ class AmplitudeOperator(SensingOperator):
         self.sizes = Sizes(n, m, parts)
         self.kept = Kept(self.sizes, forward, adjoint)
         self.number = self.kept.number
-        self.work = float(m * n) if cost is None else real_number("cost", cost, above=0.0)
+        work = m * n if cost is None else real_number("cost", cost, above=0.0)
+        self.work = np.asarray(work, np.float64)
         X = np.random.default_rng(0).standard_normal((n, 2))
         push = partial(called, "forward", forward, (m, 2 * parts))
         one = called("forward", forward, (m, parts), X[:, :1] - 2 * X[:, 1:])
-        both = push(X.copy()).reshape(m, parts, 2)
+        both = push(X).reshape(m, parts, 2)
         error = difference(one, both[:, :, 0] - 2 * both[:, :, 1])
         if not error <= HOLDS:
             must = "linear, column by column"
             raise InvalidInput("forward", f"not linear (relative error {error:.1e})", must)
         back = partial(called, "adjoint", adjoint, (n, 2))
-        check_adjoint("adjoint", lambda Y: push(Y.copy()), lambda G: back(G.copy()), X)
+        check_adjoint("adjoint", push, back, X)
 
     @property
     def space(self) -> Space:
@@ -112,25 +112,16 @@ class AmplitudeOperator(SensingOperator):
     def measure(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.measure`; one call for both factors."""
-        if U is V:
-            image = self.forward(U)
-            return jnp.sum(image * image, axis=1)
-        U, V = jnp.asarray(U), jnp.asarray(V)
-        left, right = self._apart(self.forward(jnp.concatenate([U, V], axis=1)), 2)
-        return jnp.sum(left * right, axis=(1, 2))
+        """See :meth:`SensingOperator.measure`; a call for each factor."""
+        left = self.forward(U)
+        return jnp.sum(left * (left if U is V else self.forward(V)), axis=1)
 
     def measure_pair(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> tuple[Float[AnyArray, " m"], Float[AnyArray, " m"]]:
-        """See :meth:`SensingOperator.measure_pair`; one call."""
-        U, V = jnp.asarray(U), jnp.asarray(V)
-        left, right = self._apart(self.forward(jnp.concatenate([U, V], axis=1)), 2)
-        return jnp.sum(left * right, axis=(1, 2)), jnp.sum(right * right, axis=(1, 2))
-
-    def _apart(self, image: AnyArray, count: int) -> list[jax.Array]:
-        """Images of ``count`` equally wide arrays that lay side by side, each (m, parts, r)."""
-        return jnp.split(image.reshape(self.m, self.sizes.parts, -1), count, axis=2)
+        """See :meth:`SensingOperator.measure_pair`; two calls."""
+        left, right = self.forward(U), self.forward(V)
+        return jnp.sum(left * right, axis=1), jnp.sum(right * right, axis=1)
 
     def backproject(
         self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
@@ -151,7 +142,7 @@ class AmplitudeOperator(SensingOperator):
 
     def cost(self, columns: int) -> float:
         """See :meth:`SensingOperator.cost`; of both factors."""
-        return 2 * self.work * columns
+        return 2 * float(self.work) * columns
 
 
 def from_linear_operator(
@@ -287,7 +278,7 @@ def _of_matrices(
 
     # Forming M is work too.
     size = math.prod(form.shape)
-    work = m * size if cost is None else real_number("cost", cost, above=0.0) + size
+    work = float(m) * size if cost is None else real_number("cost", cost, above=0.0) + size
     return _named(
         "op", lambda: BlackBoxOperator(measure, backproject, None, m, cost=work, space=form)
     )

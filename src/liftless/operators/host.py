@@ -119,8 +119,12 @@ def _found(number: Any) -> Kept:
 def called(
     name: str, function: Callable[..., Any], shape: Shape, *arrays: np.ndarray
 ) -> Float[np.ndarray, "..."]:
-    """Value of a user's function in float64, or :class:`InvalidInput` if it has another shape."""
-    value = function(*arrays)
+    """Value of a user's function in float64, or :class:`InvalidInput` if it has another shape.
+
+    The function gets copies: it may write on them or keep them, and memory is the caller's or that
+    of compiled code.
+    """
+    value = function(*(np.array(a, np.float64) for a in arrays))
     if isinstance(value, jax.Array):
         must = "NumPy code: JAX must not be called from inside compiled code"
         raise InvalidInput(name, "JAX code", must, "Pass a function of JAX to liftless.operator.")
@@ -178,11 +182,8 @@ def _on_host(
     dtype = np.dtype(dtype)
 
     def call(number: np.ndarray, *bits: np.ndarray) -> np.ndarray:
-        # Copies: the user may write on them or keep them, and memory is that of compiled code.
-        given = [
-            np.array(np.asarray(b).view(dtype).reshape(a.shape), np.float64)
-            for b, a in zip(bits, arrays, strict=True)
-        ]
+        pairs = zip(bits, arrays, strict=True)
+        given = [np.asarray(b).view(dtype).reshape(a.shape) for b, a in pairs]
         value = method(_found(number), *given).astype(dtype)
         return value.reshape(-1).view(np.uint32)
 
@@ -219,7 +220,7 @@ def _primitive(name: str, which: int, shape_of: Callable[..., Shape]) -> Primiti
     @primitive.def_impl
     def _eager(number: AnyArray, *arrays: AnyArray, sizes: Sizes) -> AnyArray:
         del sizes
-        given = [np.array(a, np.float64) for a in arrays]
+        given = [np.asarray(a) for a in arrays]
         return jnp.asarray(method(_found(number), *given), arrays[0].dtype)
 
     @primitive.def_abstract_eval
@@ -295,7 +296,9 @@ def _derivatives(primitive: Primitive, *transposed: Callable[..., AnyArray]) -> 
 
         return tangent
 
-    def transpose(ct: AnyArray, number: AnyArray, *arrays: AnyArray, sizes: Sizes) -> list:
+    def transpose(ct: Any, number: AnyArray, *arrays: Any, sizes: Sizes) -> list:
+        if isinstance(ct, ad.Zero):
+            return [None] * (1 + len(arrays))
         out = [
             rule(ct, number, *arrays, sizes=sizes) if ad.is_undefined_primal(array) else None
             for rule, array in zip(transposed, arrays, strict=True)

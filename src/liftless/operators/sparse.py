@@ -261,7 +261,7 @@ class SparseOperator(SensingOperator):
             jnp.where(indices < 0, indices + self.m, indices),
         )
         first, last = starts[indices], starts[indices + 1]
-        place = first[:, None] + jnp.arange(self.widest, dtype=starts.dtype)
+        place = first[:, None] + jnp.arange(self.widest, dtype=starts.dtype)[None, :]
         inside = place < last[:, None]
         place = jnp.where(inside, place, 0)
         values = jnp.where(inside, jnp.asarray(self.values)[place], 0.0)
