@@ -202,6 +202,21 @@ def test_other_objectives_reach_stationary_points(loss, regularisers):
     assert certify(problem, done.X).kind in ("global", "spurious", "saddle")
 
 
+def test_the_exact_step_lowers_h_in_a_batch_as_alone():
+    """Compiled for a batch, round-off of zero was once taken for positive and for zero at once."""
+    instance = make_instance("gaussian", n=4, rank=2, m=14, seed=1)
+    rng = np.random.default_rng(0)
+    b = instance.problem.b + 0.05 * rng.standard_normal(14)
+    start = instance.truth + 0.1 * rng.standard_normal((4, 2))
+    rng = np.random.default_rng(1)
+    rng.standard_normal((3, 14))
+    starts = start + 0.1 * rng.standard_normal((3, 4, 2))
+    problem, stop = Problem(instance.problem.operator, b, 2), Stop(max_iterations=4)
+    batch = descend(problem, starts, None, stop)
+    alone = [descend(problem, x, None, stop).objective for x in starts]
+    np.testing.assert_allclose(batch.objective, alone, rtol=1e-9)
+
+
 def test_deterministic(easy, starts):
     one, two = (descend(easy.problem, starts) for _ in range(2))
     np.testing.assert_array_equal(one.X, two.X)

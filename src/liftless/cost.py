@@ -6,7 +6,6 @@ applications takes (:meth:`liftless.SensingOperator.cost`); the rest follows.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 #: What an application costs on its own: entering compiled code, the vector work of a step.  With
@@ -75,23 +74,24 @@ def widest_in_memory(n: int, memory: int = 20) -> int:
     return max(1, int(NUMBERS / (memory * n)))
 
 
-@dataclass(frozen=True)
 class CostModel:
     """Work in applications to a factor of the problem's own rank.
 
-    Attributes
+    Parameters
     ----------
     operator : Costly
     rank : int
+
+    Attributes
+    ----------
+    one : float
+        Multiply-adds of one application to the problem's own rank.
     """
 
-    operator: Costly
-    rank: int
-
-    @property
-    def one(self) -> float:
-        """Multiply-adds of one application to the problem's own rank."""
-        return OVERHEAD + self.operator.cost(self.rank)
+    def __init__(self, operator: Costly, rank: int) -> None:
+        self.operator = operator
+        self.rank = rank
+        self.one = OVERHEAD + operator.cost(rank)
 
     def ratio(self, columns: int) -> float:
         """One application to so many columns, in applications to the rank."""
@@ -114,18 +114,24 @@ class CostModel:
         return low
 
 
-def affordable_width(problem: Any, budget: float | int = math.inf, *, square: bool = False) -> int:
+def affordable_width(
+    problem: Any,
+    budget: float | int = math.inf,
+    *,
+    square: bool = False,
+    model: CostModel | None = None,
+) -> int:
     """Columns of an over-parameterised start.
 
     Pataki's number, beyond which the factored problem has the convex problem's optimum, or as many
     as there are rows; less where memory or the budget do not pay for it, and never less than the
     rank.
     """
-    space = problem.operator.space
-    pataki = max(problem.rank + 1, space.pataki(problem.m) + 1)
+    space, rank = problem.operator.space, problem.rank
+    pataki = max(rank + 1, space.pataki(problem.m) + 1)
     most = space.most_columns if square else min(space.most_columns, pataki)
-    most = min(most, max(problem.rank + 1, widest_in_memory(problem.n)))
+    most = min(most, max(rank + 1, widest_in_memory(problem.n)))
     if budget == math.inf:
         return most
-    model = CostModel(problem.operator, problem.rank)
+    model = model or CostModel(problem.operator, rank)
     return model.columns(WIDE_SHARE * budget / WIDE_APPLICATIONS, most)

@@ -16,6 +16,7 @@ from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 
 Vector = Float[AnyArray, " m"]
+Values = Float[AnyArray, "..."]
 
 
 class Loss(eqx.Module):
@@ -48,8 +49,11 @@ class Loss(eqx.Module):
         """Second derivative in y."""
 
     @abc.abstractmethod
-    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Convex conjugate sup_y (v y − ℓ(y, b)), +inf outside its domain."""
+    def conjugate(self, v: Values, b: Values) -> Values:
+        """Convex conjugate sup_y (v y − ℓ(y, b)), +inf outside its domain.
+
+        Of NumPy arrays a NumPy array; traceable.
+        """
 
     @abc.abstractmethod
     def check(self, b: np.ndarray) -> None:
@@ -81,7 +85,7 @@ class Squared(Loss):
         del b
         return jnp.ones_like(jnp.asarray(y))
 
-    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def conjugate(self, v: Values, b: Values) -> Values:
         """½v² + b v."""
         return v * v / 2 + b * v
 
@@ -125,14 +129,15 @@ class Logistic(Loss):
         y = jnp.asarray(y)
         return jax.nn.sigmoid(y) * jax.nn.sigmoid(-y)
 
-    def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def conjugate(self, v: Values, b: Values) -> Values:
         """Negative entropy of p = v + b on [0, 1]."""
         p = v + b
+        numpy = np if isinstance(p, np.ndarray) else jnp
         inside = (p >= 0) & (p <= 1)
-        p = np.clip(p, 0.0, 1.0)
-        log_p = np.log(np.where(p > 0, p, 1.0))
-        log_q = np.log(np.where(p < 1, 1 - p, 1.0))
-        return np.where(inside, p * log_p + (1 - p) * log_q, np.inf)
+        p = numpy.clip(p, 0.0, 1.0)
+        log_p = numpy.log(numpy.where(p > 0, p, 1.0))
+        log_q = numpy.log(numpy.where(p < 1, 1 - p, 1.0))
+        return numpy.where(inside, p * log_p + (1 - p) * log_q, numpy.inf)
 
     def check(self, b: np.ndarray) -> None:
         """Frequencies only."""

@@ -215,12 +215,11 @@ def _positive_root(y: AnyArray, f1: AnyArray, f2: AnyArray, f3: AnyArray) -> Any
     The least of the three roots of one term alone is at most three times too large, and Newton's
     method on a convex increasing function then converges from above.
     """
-    y, f1, f2 = jnp.maximum(y, 0), jnp.maximum(f1, 0), jnp.maximum(f2, 0)
-
-    def alone(f: AnyArray) -> AnyArray:
-        return jnp.where(f > 0, y / jnp.where(f > 0, f, 1.0), jnp.inf)
-
-    x = jnp.minimum(alone(f1), jnp.minimum(jnp.sqrt(alone(f2)), jnp.cbrt(alone(f3))))
+    y = jnp.maximum(y, jnp.finfo(jnp.result_type(y)).tiny)
+    f1, f2 = jnp.maximum(f1, 0), jnp.maximum(f2, 0)
+    # A plain division, infinite by zero: f1 is often round-off of zero, which compiled code may
+    # compute twice, once above zero and once not; two tests of its sign would contradict then.
+    x = jnp.minimum(y / f1, jnp.minimum(jnp.sqrt(y / f2), jnp.cbrt(y / f3)))
     z = jnp.where(jnp.isfinite(x), x, 0.0)
     for _ in range(6):
         rise = (3 * f3 * z + 2 * f2) * z + f1

@@ -1,6 +1,5 @@
 """``liftless certify``."""
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -31,8 +30,7 @@ def run(options: CertifyOptions) -> int:
     enable_cache(quiet=True)
     found = certify_point(problem, X, noise=options.noise, trace_bound=options.trace_bound)
     status = _status(found)
-    fields = dataclasses.asdict(found)
-    del fields["u_n"]
+    fields = found.summary()
     fields |= {"optimal": found.optimal, "status": status, "problem": loaded.kind}
     fields |= {"n": problem.n, "m": problem.m, "rank": problem.rank, "version": __version__}
     fields |= distances(X, loaded.truth, problem.operator.space)

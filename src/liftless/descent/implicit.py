@@ -47,7 +47,9 @@ def settled(
 
 @settled.defjvp
 def _settled_jvp(primals: tuple, tangents: tuple) -> tuple:
-    objective, X, value, norm, reached = primals
+    objective, reached = primals[0], primals[-1]
+    # As an output of this function X has its derivative again, which the second one needs.
+    X, value, norm = settled(*primals)
 
     def of(f: Objective) -> tuple[AnyArray, AnyArray]:
         y = f.data(X)
@@ -58,8 +60,10 @@ def _settled_jvp(primals: tuple, tangents: tuple) -> tuple:
     moved = jax.lax.custom_linear_solve(
         lambda D: objective.product_at(y, X, D), -change, _least_norm, symmetric=True
     )
+    # A factor, which reaches the reverse mode too.
+    moved = moved * jnp.where(reached, 1.0, jnp.nan).astype(moved.dtype)
     # To first order h changes by its explicit part alone, and its gradient stays what it is: zero.
-    return (X, value, norm), (jnp.where(reached, moved, jnp.nan), d_value, jnp.zeros_like(norm))
+    return (X, value, norm), (moved, d_value, jnp.zeros_like(norm))
 
 
 def _least_norm(product: Product, right: Array) -> Array:

@@ -79,9 +79,7 @@ class BlackBoxOperator(SensingOperator):
         forward = partial(called, "measure", measure, (m,))
         back = partial(called, "backproject", backproject, (n, 2))
         check_measure("measure", forward, n)
-        check_adjoint(
-            "backproject", lambda U: forward(U, X[1]), lambda y: back(y, X[1]), X[0]
-        )
+        check_adjoint("backproject", lambda U: forward(U, X[1]), lambda y: back(y, X[1]), X[0])
 
     @property
     def space(self) -> Space:

@@ -15,7 +15,7 @@ from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.products import few_columns, sum_of_rows
 from liftless.operators.rank_one import RankOneOperator
-from liftless.operators.structure import LOOKED_AT, looks_isotropic, packed_links, rank_one_of
+from liftless.operators.structure import looks_isotropic, packed_links, rank_one_of
 
 #: Largest relative asymmetry that is taken for round-off in the data.
 ASYMMETRY = 1e-12
@@ -158,7 +158,7 @@ class DenseOperator(SensingOperator):
 
     def isotropic(self) -> bool:
         """See :meth:`SensingOperator.isotropic`."""
-        return looks_isotropic(np.asarray(self.packed[:LOOKED_AT], np.float64), self.n)
+        return looks_isotropic(np.asarray(self.packed), self.n)
 
     def links(
         self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]

@@ -13,6 +13,7 @@ from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless.account import Account
 from liftless.cost import CostModel, affordable_width, spectral_work
+from liftless.operators import Amplitudes
 from liftless.problem import Problem
 from liftless.space import Hermitian
 from liftless.start.simple import random_start, wide_start
@@ -89,9 +90,7 @@ class Allowance:
         self.problem = problem
         self.account = account or Account(CostModel(problem.operator, problem.rank))
         self.first = first
-        budget = self.account.left
-        self.width = affordable_width(problem, budget) if width is None else width
-        self.square = affordable_width(problem, budget, square=True)
+        self.width = self._affordable() if width is None else width
         self.padded = padded
         self.progress = progress
         self.size = 0.0
@@ -100,6 +99,20 @@ class Allowance:
     def left(self) -> float:
         """Work that may still be spent, in applications to the problem's rank."""
         return self.account.left
+
+    def _affordable(self, *, square: bool = False) -> int:
+        account = self.account
+        return affordable_width(self.problem, account.budget, square=square, model=account.model)
+
+    @functools.cached_property
+    def square(self) -> int:
+        """As many columns as X has rows, where the budget pays for them."""
+        return self._affordable(square=True)
+
+    @functools.cached_property
+    def amplitudes(self) -> Amplitudes | None:
+        """The operator's amplitudes, asked for once."""
+        return self.problem.operator.amplitudes()
 
     @functools.cached_property
     def spectral(self) -> tuple[Float[np.ndarray, "n w"], float]:

@@ -13,7 +13,7 @@ from liftless._errors import InvalidInput
 from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
 from liftless.start.base import Start
-from liftless.start.message_passing import MessagePassing, can_pass
+from liftless.start.message_passing import MessagePassing, passes_amplitudes, passes_matrices
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
 from liftless.start.reweighted import ReweightedTrace
@@ -151,16 +151,16 @@ def course_of(problem: Problem, budget: float | int = float("inf")) -> Course:
     quadratic = problem.loss.quadratic and float(problem.trace_weight) == 0
     if not quadratic or affordable_width(problem, budget) <= problem.rank:
         return PLAIN
-    if not can_pass(problem):
-        return general_course(problem, budget)
-    if problem.operator.amplitudes() is not None:
+    if passes_amplitudes(problem):
         return AMPLITUDES
+    if not passes_matrices(problem):
+        return general_course(problem, budget)
     return ISOTROPIC if problem.n <= SMALL_ORDER else ISOTROPIC_LARGE
 
 
 def general_course(problem: Problem, budget: float | int = float("inf")) -> Course:
     """Return the course for any measurements: the spectral start first where a wide one is dear."""
     model = CostModel(problem.operator, problem.rank)
-    if model.ratio(affordable_width(problem, budget)) <= DEAR:
+    if model.ratio(affordable_width(problem, budget, model=model)) <= DEAR:
         return GENERAL
     return Course((Spectral(), *GENERAL.first), GENERAL.later)

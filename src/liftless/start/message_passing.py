@@ -69,19 +69,29 @@ class MessagePassing(Start):
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Run until the estimated error is small, or stalls."""
-        X, applications, error = passing_start(problem, self, seed, allowance.left)
+        X, applications, error = _pass(problem, self, seed, allowance.left, allowance.amplitudes)
         extra = allowance.account.model.of(spectral_work(problem.n))
         return Begun(X, applications + extra, applications, error)
 
 
 def can_pass(problem: Problem) -> bool:
     """Whether message passing is meant for a problem: its measurements, loss and size."""
+    return passes_amplitudes(problem) or passes_matrices(problem)
+
+
+def passes_amplitudes(problem: Problem) -> bool:
+    """Whether it is meant for the problem as one of amplitudes."""
+    return _plain(problem) and problem.operator.amplitudes() is not None
+
+
+def passes_matrices(problem: Problem) -> bool:
+    """Whether it is meant for the problem as one of isotropic matrices."""
+    return _plain(problem) and dense_eigen(problem.n) and problem.operator.isotropic()
+
+
+def _plain(problem: Problem) -> bool:
     plain = problem.loss.name == "squared" and not problem.regularisers
-    if not plain or problem.rank >= problem.n:
-        return False
-    if problem.operator.amplitudes() is not None:
-        return True
-    return dense_eigen(problem.n) and problem.operator.isotropic()
+    return plain and problem.rank < problem.n
 
 
 def numbers_of(plan: MessagePassing, steps: int) -> Numbers:
@@ -120,7 +130,6 @@ def _leading(problem: Problem, used: Used | None) -> tuple[Float[np.ndarray, "n 
     return vectors, 2 * products
 
 
-@double
 def passing_start(
     problem: Problem, plan: MessagePassing, seed: int = 0, budget: float | int | None = None
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
@@ -155,9 +164,19 @@ def passing_start(
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
         must = "with isotropic or amplitude measurements, squared loss, no regulariser, rank < n"
         raise InvalidInput("problem", was, must, "Use ReweightedTrace.")
+    return _pass(problem, plan, seed, budget, problem.operator.amplitudes())
+
+
+@double
+def _pass(
+    problem: Problem,
+    plan: MessagePassing,
+    seed: int,
+    budget: float | int | None,
+    amplitudes: Amplitudes | None,
+) -> tuple[Float[np.ndarray, "n r"], int, float]:
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
-    amplitudes: Amplitudes | None = problem.operator.amplitudes()
     used = None if amplitudes is None else on_device(used_amplitudes(amplitudes, problem))
     problem = on_device(problem)
     U, extra = _leading(problem, used)
