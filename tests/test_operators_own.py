@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pylops
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
@@ -400,7 +400,12 @@ def test_structure_of_sparse_matrices():
 
 def test_full_matrices_are_isotropic_however_they_are_stored():
     full = symmetric(N, 60, np.random.default_rng(0))
+    assert ll.DenseOperator.from_matrices(full).isotropic()
     assert ll.SparseOperator.from_matrices([csr_array(a) for a in full]).isotropic()
+    assert black_box(full).isotropic()
+    assert ll.operator(jax.tree_util.Partial(product, full), N).isotropic()
+    assert not black_box(outer(VECTORS.real)).isotropic()
+    assert not ll.BlackBoxOperator(*black_box(full).kept.functions, N, 60, cost=1e9).isotropic()
 
 
 def test_sparse_outer_products_have_amplitudes():
@@ -519,6 +524,7 @@ POOL = {
 }
 
 
+@settings(max_examples=10)
 @given(
     name=st.sampled_from(list(POOL)),
     rows=st.lists(st.integers(-M, M - 1), min_size=1, max_size=5),

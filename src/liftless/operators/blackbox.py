@@ -15,6 +15,7 @@ from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.host import Kept, Sizes, backproject_p, bind, called, measure_p
 from liftless.operators.probe import check_adjoint, check_measure
+from liftless.operators.sampled import sampled_isotropic
 from liftless.operators.spaces import resolved
 from liftless.space import Space
 
@@ -118,6 +119,10 @@ class BlackBoxOperator(SensingOperator):
     def jacobian_cost(self, rank: int) -> int:
         """Return the number of calls: one a row or one an unknown."""
         return min(self.m, self.n * rank)
+
+    def isotropic(self) -> bool:
+        """See :meth:`SensingOperator.isotropic`; by some of the A_i, where they cost little."""
+        return sampled_isotropic(self)
 
     def cost(self, columns: int) -> float:
         """See :meth:`SensingOperator.cost`; what was said at the beginning."""

@@ -17,6 +17,7 @@ from liftless._precision import double, to_numpy
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.probe import HOLDS, check_measure, difference
+from liftless.operators.sampled import sampled_isotropic
 from liftless.operators.spaces import resolved
 from liftless.space import Space
 
@@ -103,6 +104,10 @@ class FunctionOperator(SensingOperator):
             return pull(jnp.asarray(y, value.dtype))[0] / 2
         value, pull = jax.vjp(lambda U: self.function(U, V), V)
         return pull(jnp.asarray(y, value.dtype))[0]
+
+    def isotropic(self) -> bool:
+        """See :meth:`SensingOperator.isotropic`; by some of the A_i, where they cost little."""
+        return sampled_isotropic(self)
 
     def cost(self, columns: int) -> float:
         """See :meth:`SensingOperator.cost`."""
