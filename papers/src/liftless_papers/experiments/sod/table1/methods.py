@@ -132,7 +132,7 @@ BASELINES: tuple[Baseline, ...] = (
         "T·nr/h",
         lambda spot, c, seed, budget: SimulatedAnnealing(
             0.3 * spot.entry,
-            Geometric(c * spot.heat, _cooling(budget)),
+            Geometric(c * spot.heat, _cooling(float(budget))),
             every=LOOK,
             seed=seed,
         ),
