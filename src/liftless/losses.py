@@ -51,6 +51,10 @@ class Loss(eqx.Module):
     def conjugate(self, v: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Convex conjugate sup_y (v y − ℓ(y, b)), +inf outside its domain."""
 
+    def attained(self, b: np.ndarray) -> np.ndarray:
+        """Whether the least value over y is attained at a finite y; it is unless overridden."""
+        return np.ones(np.shape(b), bool)
+
     @abc.abstractmethod
     def check(self, b: np.ndarray) -> None:
         """Raise :class:`InvalidInput` if ``b`` is not data for this loss."""
@@ -133,6 +137,10 @@ class Logistic(Loss):
         log_p = np.log(np.where(p > 0, p, 1.0))
         log_q = np.log(np.where(p < 1, 1 - p, 1.0))
         return np.where(inside, p * log_p + (1 - p) * log_q, np.inf)
+
+    def attained(self, b: np.ndarray) -> np.ndarray:
+        """Frequencies of 0 and 1 are least at infinity."""
+        return (b > 0) & (b < 1)
 
     def check(self, b: np.ndarray) -> None:
         """Frequencies only."""
