@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 OUT ?= results
 
-.PHONY: recover test test-all lint types contract tests bench clean
+.PHONY: recover test test-all lint types contract tests bench soundness clean
 
 recover: $(STAMP)
 	$(BIN)/python examples/real_world.py --out $(OUT)
@@ -33,6 +33,10 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/local_memory.py
 	$(BIN)/python benchmarks/fig10.py
 	$(BIN)/python benchmarks/pmc_success.py
+	$(BIN)/python benchmarks/soundness.py --seeds 4
+
+# Families of tiny problems, 80 seeds each, against an oracle: hours.
+soundness: $(STAMP)
 	$(BIN)/python benchmarks/soundness.py
 
 # With the experiments that take minutes to compile.
