@@ -7,7 +7,7 @@ CODE := src tests papers examples benchmarks conftest.py .ci/wheels.py
 
 PYTHONS ?= $(PYTHON)
 
-.PHONY: recover test test-all lint types contract tests wheel-check bench clean
+.PHONY: recover test test-all lint types contract tests wheel-check bench soundness clean
 
 recover: $(STAMP)
 	$(BIN)/python examples/real_world.py --out $(OUT)
@@ -36,6 +36,10 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/local_memory.py
 	$(BIN)/python benchmarks/fig10.py
 	$(BIN)/python benchmarks/pmc_success.py
+	$(BIN)/python benchmarks/soundness.py --seeds 4
+
+# Families of tiny problems, 80 seeds each, against an oracle: hours.
+soundness: $(STAMP)
 	$(BIN)/python benchmarks/soundness.py
 
 # Builds what would be released, and uses it in fresh environments: one for each of PYTHONS.

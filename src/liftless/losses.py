@@ -55,6 +55,10 @@ class Loss(eqx.Module):
         Of NumPy arrays a NumPy array; traceable.
         """
 
+    def attained(self, b: np.ndarray) -> np.ndarray:
+        """Whether the least value over y is attained at a finite y; it is unless overridden."""
+        return np.ones(np.shape(b), bool)
+
     @abc.abstractmethod
     def check(self, b: np.ndarray) -> None:
         """Raise :class:`InvalidInput` if ``b`` is not data for this loss."""
@@ -138,6 +142,10 @@ class Logistic(Loss):
         log_p = numpy.log(numpy.where(p > 0, p, 1.0))
         log_q = numpy.log(numpy.where(p < 1, 1 - p, 1.0))
         return numpy.where(inside, p * log_p + (1 - p) * log_q, numpy.inf)
+
+    def attained(self, b: np.ndarray) -> np.ndarray:
+        """Frequencies of 0 and 1 are least at infinity."""
+        return (b > 0) & (b < 1)
 
     def check(self, b: np.ndarray) -> None:
         """Frequencies only."""

@@ -61,10 +61,10 @@ def run(options: RecoverOptions) -> int:
 
 def _determined(fields: dict[str, Any]) -> str:
     """Say whether the measurements leave other matrices near an exact fit."""
-    if fields["identifiable"] is None:
+    if fields["determined"] is None:
         return "not looked into"
     numbers = f"Jacobian rank {fields['jacobian_rank']} of {fields['degrees_of_freedom']}"
-    return f"{'yes' if fields['identifiable'] else 'NO: other matrices fit as well'} ({numbers})"
+    return f"{fields['determined']} ({numbers})"
 
 
 def _check_files(options: RecoverOptions) -> None:

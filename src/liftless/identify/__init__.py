@@ -3,8 +3,9 @@
 from liftless.identify.examine import identifiability
 from liftless.identify.groups import free_signs, groups
 from liftless.identify.jacobian import MOST, ZERO
-from liftless.identify.mirrors import mirrored_fit
+from liftless.identify.mirrors import mirrored_part, mirrored_row
 from liftless.identify.verdict import FINDINGS, Evidence, Identifiability, Verdict
+from liftless.identify.zeros import eliminated
 
 __all__ = [
     "FINDINGS",
@@ -13,8 +14,10 @@ __all__ = [
     "Evidence",
     "Identifiability",
     "Verdict",
+    "eliminated",
     "free_signs",
     "groups",
     "identifiability",
-    "mirrored_fit",
+    "mirrored_part",
+    "mirrored_row",
 ]

@@ -2,9 +2,11 @@
 
 The map X ↦ w ⊙ A(X Xᵀ) is constant along the gauge of the space (X ↦ X Q for a symmetric matrix),
 so those directions never count.  The matrix is locally determined when nothing else is lost: when
-the rank of the map's Jacobian is the number of degrees of freedom.
+the rank of the map's Jacobian is the number of degrees of freedom.  The other detectors look for
+matrices that fit and are not near, and for reasons why the fit itself says little.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -16,29 +18,49 @@ from liftless._checks import factor
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless.cost import dense_jacobian
+from liftless.identify.accuracy import ACCURATE, error_estimate
+from liftless.identify.fit import Fit, fit_of
 from liftless.identify.groups import free_signs
-from liftless.identify.jacobian import MOST, dense_null, free_null
-from liftless.identify.mirrors import mirrored_fit
-from liftless.identify.verdict import Evidence, Verdict, open_lines
+from liftless.identify.jacobian import DOUBTFUL, MOST, dense_null, free_null, scaled_null
+from liftless.identify.mirrors import Mirrored, examined, mirrored_part, mirrored_row
+from liftless.identify.rows import reduced, settled
+from liftless.identify.search import second_fit
+from liftless.identify.spread import probed_spread, spread, whole
+from liftless.identify.symmetries import symmetric_fit
+from liftless.identify.unseen import unseen_rows
+from liftless.identify.verdict import DOUBTS, OPEN, Evidence, Verdict, open_lines
+from liftless.identify.zeros import Forced, forced
+from liftless.operators import measure
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
+Null = Float[np.ndarray, "d n r"]
+
+_UNCERTAIN = "Some rows are so small that the accuracy of the fit does not tell them from zero."
+
+METHODS = (None, "dense", "matrix-free", "none")
 
 
 @double
-def identifiability(problem: Problem, X: Any, *, method: str | None = None) -> Verdict:
+def identifiability(
+    problem: Problem, X: Any, *, method: str | None = None, fitted: bool = False
+) -> Verdict:
     """Compare the rank of the Jacobian of X ↦ w ⊙ A(X Xᵀ) with the degrees of freedom.
 
     Parameters
     ----------
     problem : Problem
-        Operator and row weights matter; b, the loss and the regularisers do not.
+        Operator and row weights matter.
     X : array of shape (n, p)
         Any width.  It is first reduced to as many columns as its rank (zero columns and padding
         drop out), and judged among matrices of that rank.
-    method : {None, "dense", "matrix-free"}
+    method : {None, "dense", "matrix-free", "none"}
         By default none is needed if m < dof, the dense one where that is quick
-        (:func:`liftless.cost.dense_jacobian`), and the matrix-free one above.
+        (:func:`liftless.cost.dense_jacobian`), and the matrix-free one above.  With "none" the
+        Jacobian's rank is left out, and only what is quick at any size is looked at.
+    fitted : bool
+        Whether X is meant to fit b.  Then b and the loss matter too: how accurate the fit is, which
+        readings are zero, and whether the loss has a minimiser at all.
 
     Returns
     -------
@@ -51,92 +73,291 @@ def identifiability(problem: Problem, X: Any, *, method: str | None = None) -> V
 
     Notes
     -----
-    Identifiable here is local: no other matrix of that rank *near* X has the same measurements.
-    A lower rank of the Jacobian is a first-order statement: a curve of matrices with the same
+    A full rank is a local statement: no other matrix of that rank *near* X has the same
+    measurements.  A lower rank is a first-order statement: a curve of matrices with the same
     measurements leaves X unless higher-order terms forbid it.  The other detectors look for
-    matrices that are not near.
+    matrices that are not near; :attr:`Verdict.reach` says how far.
     """
-    if method not in (None, "dense", "matrix-free"):
-        raise InvalidInput("method", repr(method), "None, 'dense' or 'matrix-free'")
-    space = problem.operator.space
-    X = space.reduced(factor("X", X, problem.n))
-    dof = space.degrees_of_freedom(X.shape[1])
-    used = int(np.count_nonzero(np.asarray(problem.weights)))
-    if used < dof and method is None:
-        return _verdict(problem, X, used, dof, math.nan, "count", None)
-    if method is None:
-        method = "dense" if dense_jacobian(problem.m, X.size) else "matrix-free"
-    find = dense_null if method == "dense" else free_null
-    found, gap, null = find(on_device(problem), X)
-    return _verdict(problem, X, found, dof, gap, method, null)
+    if method not in METHODS:
+        raise InvalidInput("method", repr(method), "None, 'dense', 'matrix-free' or 'none'")
+    X = factor("X", X, problem.n)
+    clean = settled(problem, X, fitted)
+    verdict = _examined(problem, clean, method, fitted)
+    if clean is X or not verdict.open:
+        return verdict
+    # Were the rows that were taken for nothing the cause?
+    other = _examined(problem, X, method, fitted)
+    return other if other.open else _with(other, Evidence("rows", "rough", _UNCERTAIN))
 
 
-def _verdict(
-    problem: Problem,
-    X: Factor,
-    found: int,
-    dof: int,
-    gap: float,
-    method: str,
-    null: Float[np.ndarray, "d n r"] | None,
-) -> Verdict:
-    """Ask the other detectors, and put everything in words."""
+def _examined(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Verdict:
+    """Every detector, on the null space of the zero readings where there are any."""
     space = problem.operator.space
-    evidence = [_first_order(found, dof, gap, method, null), *_discrete(problem, X, found == dof)]
-    whole = all(one.finding in ("determined", "clear", "not examined") for one in evidence)
-    words = [f"{'locally identifiable' if whole else 'not identifiable'}: {evidence[0].text}"]
-    words += [one.text for one in evidence[1:] if one.finding in ("signs", "second fit")]
-    lines = None if null is None else open_lines(null, X, space)
-    if lines is not None and lines.size:
-        words.append(f"Undetermined: {space.named(lines)} ({lines.size} of {space.lines}).")
-    if null is not None and null.shape[0] >= MOST and method == "matrix-free":
-        words.append(f"At least {MOST} directions are open: the rank may be lower.")
+    X = reduced(space, X)
+    zeros = forced(problem, X, fitted=fitted)
+    if zeros is None:
+        verdict = _judged(problem, X, method, fitted)
+    else:
+        verdict = _on_null_space(zeros, X, space, method, fitted)
     if X.shape[1] < problem.rank:
-        words.append(f"X has rank {X.shape[1]} < {problem.rank} and is judged among those.")
+        text = f" X has rank {X.shape[1]} < {problem.rank} and is judged among those."
+        verdict = dataclasses.replace(verdict, message=verdict.message + text)
+    return verdict
+
+
+def _with(verdict: Verdict, one: Evidence) -> Verdict:
+    """Add a doubt to a verdict."""
+    evidence = (*verdict.evidence, one)
+    null = verdict.null if verdict.free_rows is not None else None
+    words = _words(list(evidence), verdict.method, null, verdict.factor, verdict.space)
+    return dataclasses.replace(verdict, evidence=evidence, identifiable=False, message=words)
+
+
+def _inside(zeros: Forced, fitted: bool) -> Factor:
+    """Factor on the null space, its rows and columns that are nothing left out."""
+    return reduced(zeros.problem.operator.space, settled(zeros.problem, zeros.Y, fitted))
+
+
+def _on_null_space(
+    zeros: Forced, X: Factor, space: Any, method: str | None, fitted: bool
+) -> Verdict:
+    """Judge what the zero readings leave, and say it of X."""
+    inner = zeros.problem.operator.space
+    verdict = _judged(zeros.problem, _inside(zeros, fitted), method, fitted)
+    text = (
+        f"{zeros.count} readings of zero leave {inner.lines} of {space.lines} dimensions, in which "
+        "the rest was judged."
+    )
+    evidence = [*verdict.evidence, Evidence("zeros", "clear", text)]
+    error = verdict.error_estimate
+    if fitted:
+        error = 0.0 if math.isnan(error) else error
+        error = error + 2 * zeros.outside
+        if zeros.outside > ACCURATE / 2 and "rough" not in verdict.findings:
+            evidence.append(_rough(error))
+    back = [
+        one if one.other is None else dataclasses.replace(one, other=zeros.basis @ one.other)
+        for one in evidence
+    ]
+    null = np.einsum("nk,dkr->dnr", zeros.basis, verdict.null)
+    words = _words(back, verdict.method, null, X, space)
+    return dataclasses.replace(
+        verdict,
+        evidence=tuple(back),
+        identifiable=_whole(back),
+        message=words,
+        free_rows=None if verdict.free_rows is None else open_lines(null, X, space),
+        null=null,
+        factor=X,
+        space=space,
+        error_estimate=error,
+    )
+
+
+def _judged(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Verdict:
+    """Every detector in turn, and everything in words."""
+    space = problem.operator.space
+    dof = space.degrees_of_freedom(X.shape[1])
+    fit = fit_of(problem, X)
+    found, gap, null, method = _local(fit, dof, method)
+    evidence = list(_near(fit, found, dof, gap, method, null))
+    evidence += _discrete(fit, dof, evidence)
+    error = math.nan
+    if fitted:
+        attained = problem.loss.attained(np.asarray(problem.b))[fit.used]
+        if not attained.all():
+            evidence.append(_no_minimiser(int(np.sum(~attained))))
+        elif found == dof and problem.loss.quadratic:
+            error = error_estimate(fit, dof, gap, _top(fit) if fit.q is None else math.nan)
+            if not error <= ACCURATE and not math.isnan(error):
+                evidence.append(_rough(error))
     return Verdict(
         evidence=tuple(evidence),
         rank=found,
         dof=dof,
-        identifiable=whole,
+        identifiable=_whole(evidence),
         gap=gap,
         method=method,
-        message=" ".join(words),
-        free_rows=lines,
+        message=_words(evidence, method, null, X, space),
+        free_rows=None if null is None else open_lines(null, X, space),
         null=np.zeros((0, *X.shape)) if null is None else null,
         factor=X,
         space=space,
+        error_estimate=error,
     )
 
 
-def _first_order(
-    found: int, dof: int, gap: float, method: str, null: Float[np.ndarray, "d n r"] | None
-) -> Evidence:
+def _local(fit: Fit, dof: int, method: str | None) -> tuple[int, float, Null | None, str]:
+    """Rank and gap of the Jacobian, null directions, and how they were found."""
+    problem, X = fit.problem, fit.X
+    used = int(np.count_nonzero(fit.used))
+    if used < dof and method is None:
+        return used, math.nan, None, "count"
+    if method == "none":
+        return 0, math.nan, None, "none"
+    if method is None:
+        method = "dense" if dense_jacobian(problem.m, X.size) else "matrix-free"
+    find = dense_null if method == "dense" else free_null
+    found, gap, null = find(on_device(problem), X)
+    if fit.q is not None and (found < dof or gap < DOUBTFUL):
+        again = scaled_null(fit.q)
+        if again[0] > found:
+            found, gap, null = again
+    return found, gap, null, method
+
+
+def _top(fit: Fit) -> float:
+    """Estimate of the largest singular value of the Jacobian: ‖J v‖ for a few random v."""
+    rng = np.random.default_rng(0)
+    D = rng.standard_normal((8, *fit.X.shape))
+    weights = np.asarray(fit.problem.weights)
+    pushed = [
+        np.linalg.norm(2 * weights * np.asarray(measure(fit.problem.operator, fit.X, d))) for d in D
+    ]
+    return float(max(pushed) / np.sqrt(fit.X.size))
+
+
+def _near(
+    fit: Fit, found: int, dof: int, gap: float, method: str, null: Null | None
+) -> Iterator[Evidence]:
+    """What holds near X."""
+    if method == "none":
+        rows = unseen_rows(fit.problem, fit.X)
+        text = "The Jacobian's rank was not computed: too large a problem."
+        yield Evidence("jacobian", "not examined", text)
+        if rows.size:
+            names = fit.problem.operator.space.named(rows)
+            yield Evidence("unseen", "curve", f"No measurement sees {names} ({rows.size}).")
+        return
     if method == "count":
         text = f"{found} measurements for {dof} degrees of freedom."
     else:
         text = f"Jacobian of rank {found} for {dof} degrees of freedom (gap {gap:.1e})."
     # The null space beyond the gauge decides; the count of the rank says it in numbers.
     curve = found < dof or (null is not None and null.shape[0] > 0)
-    return Evidence("jacobian", "curve" if curve else "determined", text)
+    yield Evidence("jacobian", "curve" if curve else "determined", text)
 
 
-def _discrete(problem: Problem, X: Factor, full: bool) -> Iterator[Evidence]:
-    """Fits that are not near X."""
-    free = free_signs(problem, X)
+def _discrete(fit: Fit, dof: int, before: list[Evidence]) -> Iterator[Evidence]:
+    """Fits that are not near X, the cheap detectors first."""
+    if fit.q is not None and spread(fit.q) == whole(fit.q):
+        yield Evidence("spread", "proved", "The measurements determine every entry linearly.")
+        return
+    tied = _tied(fit)
+    yield tied
+    if tied.finding == "signs" or any(one.finding == "curve" for one in before):
+        return
+    mirror = _mirrors(fit)
+    yield mirror
+    if mirror.finding == "second fit":
+        return
+    same = symmetric_fit(fit)
+    if same is not None:
+        text = f"The {same[0]} of the factor has the same measurements."
+        yield Evidence("symmetries", "second fit", text, same[1])
+        return
+    few = _spread(fit, dof)
+    yield few
+    yield _searched(fit)
+
+
+def _tied(fit: Fit) -> Evidence:
+    free = free_signs(fit.problem, fit.X)
     if free is None:
         text = "The ties between rows were not examined: too many numbers to look at."
-        yield Evidence("groups", "not examined", text)
-    elif free:
-        text = f"No measurement links {free} groups of rows, whose relative signs are open."
-        yield Evidence("groups", "signs", text)
+        return Evidence("groups", "not examined", text)
+    if not free:
+        return Evidence("groups", "clear", "All rows are tied together.")
+    text = f"No measurement links {free} groups of rows, whose relative signs are open."
+    mirror = mirrored_part(fit) if fit.problem.operator.space.name == "symmetric" else None
+    return Evidence("groups", "signs", text, None if mirror is None else mirror.factor)
+
+
+def _mirrors(fit: Fit) -> Evidence:
+    space = fit.problem.operator.space
+    if space.name != "symmetric":
+        # Over the complex numbers, and where U and V turn apart, what is open is a curve.
+        return Evidence("mirrors", "clear", "No part of the rows has a mirror image of its own.")
+    whole = examined(fit.problem, fit.X)
+    found: Mirrored | None = mirrored_part(fit) if whole else None
+    found = mirrored_row(fit) if found is None else found
+    if found is not None:
+        names = space.named(found.rows)
+        text = f"A mirror image of {names} leads to another matrix that fits as well."
+        return Evidence("mirrors", "second fit", text, found.factor)
+    if not whole:
+        text = "Mirror images of several rows were not examined: too many hyperplanes."
+        return Evidence("mirrors", "not examined", text)
+    return Evidence("mirrors", "clear", "No mirror image of a row leads to another fit.")
+
+
+def _spread(fit: Fit, dof: int) -> Evidence:
+    """Dimensions of the measurements against those of the matrices."""
+    found = spread(fit.q) if fit.q is not None else probed_spread(fit.problem, dof + 2)
+    if found is None:
+        text = "How many dimensions the measurements span was not examined: too much work."
+        return Evidence("spread", "not examined", text)
+    if found > dof:
+        return Evidence("spread", "clear", f"The measurements span more than {dof} dimensions.")
+    text = f"The measurements span {found} dimensions, no more than the {dof} degrees of freedom."
+    return Evidence("spread", "few", text)
+
+
+def _searched(fit: Fit) -> Evidence:
+    width = max(fit.problem.rank, fit.X.shape[1])
+    found = None if fit.q is None else second_fit(fit.q, width)
+    if fit.q is None or found is None:
+        text = "No search for other fits was made: too large a problem."
+        return Evidence("search", "not examined", text)
+    if found.other is not None:
+        other = found.other * fit.q.lengths[:, None]
+        rank = int(np.linalg.matrix_rank(found.other, 1e-6))
+        text = f"Another matrix of rank {rank} fits as well: relative distance {found.apart:.1g}."
+        return Evidence("search", "second fit", text, other)
+    ends = f"{found.returned} of {found.starts} independent starts ended at an exact fit"
+    if not found.returned:
+        return Evidence("search", "not examined", f"{ends}: the search says nothing.")
+    return Evidence("search", "searched", f"{ends}, each at this matrix.")
+
+
+def _no_minimiser(count: int) -> Evidence:
+    text = f"{count} of the data are fitted better the larger the matrix is: nothing is least."
+    return Evidence("loss", "no minimiser", text)
+
+
+def _rough(error: float) -> Evidence:
+    text = f"By the residual and the least singular value the relative error may be {error:.0e}."
+    return Evidence("accuracy", "rough", text)
+
+
+def _whole(evidence: list[Evidence]) -> bool:
+    return not any(one.finding in (*OPEN, *DOUBTS) for one in evidence)
+
+
+def _words(evidence: list[Evidence], method: str, null: Null | None, X: Factor, space: Any) -> str:
+    """The verdict in a few sentences: how far it reaches, and why."""
+    findings = [one.finding for one in evidence]
+    if any(finding in OPEN for finding in findings):
+        head = "not identifiable"
+    elif "no minimiser" in findings:
+        head = "there is no minimiser"
+    elif "rough" in findings:
+        head = "not told apart from others near it"
+    elif "few" in findings:
+        head = "unique near this one only, as far as is known"
+    elif "proved" in findings:
+        head = "identifiable"
+    elif "searched" in findings:
+        head = "identifiable, as far as a search from independent starts tells"
     else:
-        yield Evidence("groups", "clear", "All rows are tied together.")
-    if not full or free:
-        return
-    mirror = mirrored_fit(problem, X)
-    if mirror is None:
-        yield Evidence("mirrors", "clear", "No mirror image of a row leads to another fit.")
-        return
-    name = problem.operator.space.line_name(mirror[0])
-    text = f"A mirror image of {name} leads to another matrix that fits as well."
-    yield Evidence("mirrors", "second fit", text, mirror[1])
+        head = "identifiable near this one"
+    words = [f"{head}: {evidence[0].text}"]
+    words += [one.text for one in evidence[1:] if one.finding in (*OPEN, *DOUBTS, "proved")]
+    words += [one.text for one in evidence[1:] if one.detector == "zeros"]
+    if null is not None:
+        lines = open_lines(null, X, space)
+        if lines.size:
+            words.append(f"Undetermined: {space.named(lines)} ({lines.size} of {space.lines}).")
+        if null.shape[0] >= MOST and method == "matrix-free":
+            words.append(f"At least {MOST} directions are open: the rank may be lower.")
+    return " ".join(words)

@@ -1,24 +1,16 @@
-"""Groups of rows that no measurement ties together: their signs are open at rank one.
+"""Groups of rows that no measurement ties together.
 
-Flipping the sign of one group is no small change, so that the Jacobian does not see it.  For a
-higher rank the groups turn freely, which it does see.
+Flipping the sign of one group at rank one is no small change, so that the Jacobian does not see it;
+for a higher rank the groups turn freely, which it does see.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from liftless.identify.question import live_rows
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
-
-#: Rows below this size, relative to the largest, are nothing.
-NOTHING = 1e-6
-
-
-def live_rows(X: Factor) -> np.ndarray:
-    """Which rows of X are not zero."""
-    length = np.linalg.norm(X, axis=1)
-    return length > NOTHING * length.max()
 
 
 def groups(problem: Problem, X: Factor) -> Int[np.ndarray, " n"] | None:
@@ -27,17 +19,21 @@ def groups(problem: Problem, X: Factor) -> Int[np.ndarray, " n"] | None:
     The connected components of the graph whose edges are the measurements of nonzero weight, on
     the nonzero rows.
     """
+    return components(problem, live_rows(problem.operator.space, X))
+
+
+def components(problem: Problem, among: Bool[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
+    """Groups of some rows as they are tied without the others; −1 elsewhere."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    live = live_rows(X)
-    links = problem.operator.links(live, np.asarray(problem.weights) != 0)
+    links = problem.operator.links(among, np.asarray(problem.weights) != 0)
     if links is None:
         return None
     i, j = links
     edges = coo_array((np.ones(i.size), (i, j)), shape=(problem.n, problem.n))
     _, labels = connected_components(edges, directed=False)
-    return np.where(live, labels, -1).astype(np.int64)
+    return np.where(among, labels, -1).astype(np.int64)
 
 
 def free_signs(problem: Problem, X: Factor) -> int | None:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from liftless._precision import entry, on_device
 from liftless._types import AnyArray, Scalar
+from liftless.identify.question import Question
 from liftless.linalg import extreme_eigenpairs, least_singular
 from liftless.problem import Problem
 
@@ -24,6 +25,8 @@ Factor = Float[np.ndarray, "n r"]
 #: Gaussian and rank-one instances (m from dof to 1.2 dof) the least kept one was never below 3e-4,
 #: over 1,200 of completion never below 6e-6; of 2,400 that must vanish none was above 3e-16.
 ZERO = 1e-10
+#: A gap below this is looked at again with all scales taken out.
+DOUBTFUL = 1e-7
 #: What is left of a random direction below this fraction of it is round-off.
 STILL = 1e-6
 #: Most null directions that the matrix-free search collects.
@@ -60,6 +63,24 @@ def dense_null(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarra
     # What the orbit of X leaves of the null space.
     _, share, basis = np.linalg.svd(rest, full_matrices=False)
     return rank, gap, basis[share > 0.5].reshape(-1, *X.shape)
+
+
+def scaled_null(q: Question) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
+    """Rank, gap and null directions of the scaled Jacobian: large weights and rows hide nothing."""
+    J = 2 * (q.A @ q.X).reshape(len(q.A), -1)
+    N = q.X.size
+    _, s, Vt = np.linalg.svd(np.pad(J, ((0, max(0, N - len(J))), (0, 0))))
+    rank = int(np.sum(s > ZERO * s[0])) if s[0] > 0 else 0
+    gap = float(s[rank - 1] / s[0]) if rank else 0.0
+    X = q.X * q.lengths[:, None]
+    gauge = q.space.orbit(X)
+    # The directions of X itself, less its orbit.
+    null = (Vt[rank:].reshape(-1, *X.shape) * q.lengths[:, None]).reshape(-1, N)
+    if N - rank <= len(gauge):
+        return rank, gap, np.zeros((0, *X.shape))
+    null = null / np.linalg.norm(null, axis=1)[:, None]
+    basis = np.linalg.svd(null - null @ gauge.T @ gauge, full_matrices=False)[2]
+    return rank, gap, basis[: N - rank - len(gauge)].reshape(-1, *X.shape)
 
 
 # -- matrix-free ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What the detectors found, put together in one verdict."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,21 @@ STILL = 1e-6
 #: What a detector can find, in words.
 FINDINGS = {
     "determined": "no other matrix near X has the same measurements",
+    "proved": "no other matrix at all has the same measurements",
     "curve": "a curve of matrices through X has the same measurements, to first order",
     "signs": "groups of rows that no measurement ties have open signs",
     "second fit": "another matrix, not near X, has the same measurements",
+    "few": "the measurements span no more dimensions than the matrices have: near X at best",
+    "rough": "the fit says too little about the matrix, for its accuracy",
+    "no minimiser": "the loss is least at infinity only: there is no matrix to determine",
+    "searched": "every exact fit from independent starts was X",
     "clear": "nothing was found",
     "not examined": "the detector did not look, and says why",
 }
+
+#: Findings by which other matrices fit, and those by which nothing can be said.
+OPEN = ("curve", "signs", "second fit")
+DOUBTS = ("no minimiser", "rough", "few")
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class Verdict:
     rank, dof : int
         Rank of the Jacobian, and the degrees of freedom of the matrices of X's rank.
     identifiable : bool
-        Whether no detector found another matrix, and the Jacobian's rank is full: unique near X,
-        and as far as was searched.
+        Whether no detector found another matrix or a doubt, and the Jacobian's rank is full: unique
+        as far as :attr:`reach` says.
     gap : float
         Least nonzero singular value over the largest: how clear the verdict is.  Matrix-free it is
         a Ritz value, hence never too small; NaN where nothing was computed.
@@ -76,6 +86,9 @@ class Verdict:
         What the factor stands for.
     message : str
         The verdict in a sentence or two.
+    error_estimate : float
+        Estimate of the relative error of the matrix, from the residual and the least singular
+        value; NaN unless X was said to fit b.
     """
 
     evidence: tuple[Evidence, ...] = field(repr=False)
@@ -89,6 +102,36 @@ class Verdict:
     null: Float[np.ndarray, "d n r"] = field(repr=False)
     factor: Factor = field(repr=False)
     space: Space = field(repr=False)
+    error_estimate: float = math.nan
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What was found, a word a detector."""
+        return tuple(one.finding for one in self.evidence)
+
+    @property
+    def open(self) -> bool:
+        """Whether other matrices are known to fit, or a curve of them to first order."""
+        return any(finding in OPEN for finding in self.findings)
+
+    @property
+    def reach(self) -> str:
+        """How far the verdict reaches: "everywhere" if proved or searched, else "near" X."""
+        far = any(finding in ("proved", "searched") for finding in self.findings)
+        return "everywhere" if far else "near"
+
+    @property
+    def answer(self) -> str:
+        """Whether the matrix is determined, in a few words."""
+        if self.open:
+            return "NO: other matrices fit as well"
+        if self.identifiable:
+            return "yes" if self.reach == "everywhere" else "yes, near this one"
+        if "no minimiser" in self.findings:
+            return "NO: the loss has no minimiser"
+        if "rough" in self.findings:
+            return "not to the accuracy of this fit"
+        return "near this one only, as far as is known"
 
     @property
     def near(self) -> bool:

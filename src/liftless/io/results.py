@@ -66,6 +66,7 @@ def result_fields(
         "seconds": recovery.seconds,
         "seed": recovery.seed,
         "identifiable": None if unique is None else unique.identifiable,
+        "determined": None if unique is None else unique.answer,
         "jacobian_rank": None if unique is None else unique.rank,
         "degrees_of_freedom": problem.degrees_of_freedom,
         "status": recovery.status,

@@ -18,7 +18,7 @@ from liftless.certificate import Certificate, certify, noise_level
 from liftless.cost import CHECK, CostModel, dense_eigen
 from liftless.descent import as_method
 from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
-from liftless.identify import Identifiability, identifiability
+from liftless.identify import Identifiability, eliminated, identifiability
 from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
 from liftless.recovery.effort import Effort, Stopped
@@ -182,6 +182,11 @@ def _finish(
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
         told = dense_eigen(X.size)
         point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
+    if point.kind == "exact" and effort.level == 0 and not stopped:
+        # Readings of zero determine X to the root of round-off only, unless they are eliminated.
+        sharp = eliminated(problem, X)
+        if sharp is not X:
+            X, point = sharp, certify(problem, sharp, trace_bound=trace_bound, second_order=False)
     status = _status(point, stopped)
     unique = _unique(problem, X, point)
     return Recovery(
@@ -213,10 +218,13 @@ def _status(point: Certificate, stopped: bool) -> int:
 
 
 def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
-    """Whether an exact fit is the only one near it, where that is quickly found out."""
-    if point.kind != "exact" or not np.any(X) or float(problem.m) * X.size**2 > CHECK:
+    """Whether an exact fit is the only one, where that is found out quickly or has a plain no."""
+    if point.kind != "exact" or not np.any(X):
         return None
-    return identifiability(problem, X)
+    if float(problem.m) * X.size**2 <= CHECK:
+        return identifiability(problem, X, fitted=True)
+    quick = identifiability(problem, X, method="none", fitted=True)
+    return None if quick.identifiable else quick
 
 
 def _message(
@@ -224,7 +232,8 @@ def _message(
 ) -> str:
     head = f"{point.message} {effort.rounds} round(s), {len(effort.escapes)} escape(s) tried."
     if unique is not None and not unique.identifiable:
-        head += f" Other matrices fit as well: {unique.message}"
+        other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
+        head += f" {other}: {unique.message}"
     cures = {
         CERTIFIED: "",
         NOT_CONVERGED: " The budget ended before a stationary point: pass a larger budget.",

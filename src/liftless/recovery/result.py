@@ -143,7 +143,7 @@ class Recovery:
     def _rows(self) -> list[tuple[str, str]]:
         """The result in about eight lines."""
         unique, point = self.identifiability, self.certificate
-        known = "not looked into" if unique is None else ("yes" if unique.identifiable else "NO")
+        known = "not looked into" if unique is None else unique.answer
         spectrum = ", ".join(f"{s:.4g}" for s in self.space.spectrum(self.x)[:5])
         more = ", ..." if self.x.shape[1] > 5 else ""
         return [

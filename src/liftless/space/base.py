@@ -66,7 +66,7 @@ class Space(abc.ABC):
 
     def size(self, X: Factor) -> float:
         """Frobenius norm of the matrix, without forming it."""
-        return self.distance(X, np.zeros((self.n, 1)))
+        return self.distance(X, np.zeros_like(X))
 
     @abc.abstractmethod
     def spectrum(self, X: Factor) -> Float[np.ndarray, " k"]:

@@ -1,0 +1,114 @@
+"""The question free of every scale, as plain arrays: what the detectors for small problems ask.
+
+With D = diag(length of each row of X) a matrix M = X Xᵀ and measurements A_i are, for what fits,
+the same as D⁻¹ M D⁻¹ and D A_i D / ‖D A_i D‖: rows of length one and sensing matrices of norm one.
+Row weights that are not zero drop out, and so does how the A_i are stored.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from liftless._precision import entry
+from liftless._types import AnyArray
+from liftless.operators import SensingOperator
+from liftless.problem import Problem
+from liftless.space import Space
+
+Factor = Float[np.ndarray, "n r"]
+
+#: Most numbers of all A_i as dense matrices: eight megabytes.
+HELD = 1e6
+#: Rows below this size, relative to the largest, are nothing; more is decided before
+#: (:mod:`liftless.identify.rows`).
+NOTHING = 1e-14
+#: An entry of a scaled measurement that differs by less than this is the same.
+SAME_FIT = 1e-9
+
+
+@dataclass(frozen=True)
+class Question:
+    """Scaled sensing matrices and the factor they are asked about.
+
+    Attributes
+    ----------
+    space : Space
+    A : array of shape (m, n, n)
+        D A_i D of norm one, of the measurements of nonzero weight that are not zero.
+    X : array of shape (n, r)
+        D⁻¹ X.
+    lengths : array of shape (n,)
+        The diagonal of D.
+    norms : array of shape (m,)
+        ‖D A_i D‖ as they were.
+    kept : array of shape (m,)
+        Indices of these measurements in the problem.
+    """
+
+    space: Space
+    A: Float[np.ndarray, "m n n"]
+    X: Factor
+    lengths: Float[np.ndarray, " n"]
+    norms: Float[np.ndarray, " m"]
+    kept: Int[np.ndarray, " m"]
+
+    @property
+    def b(self) -> Float[np.ndarray, " m"]:
+        """The measurements of X."""
+        return measured(self.A, self.X)
+
+    def fits(self, Y: Factor) -> bool:
+        """Whether a scaled factor has the measurements of X, to round-off."""
+        level = SAME_FIT * max(1.0, float(np.sum(self.X**2)))
+        return bool(np.all(np.abs(measured(self.A, Y) - self.b) <= level))
+
+    def apart(self, Y: Factor) -> float:
+        """Distance of the matrices of a scaled factor and of X, relative to the size of X's."""
+        return self.space.distance(Y, self.X) / self.space.size(self.X)
+
+
+def measured(A: Float[np.ndarray, "m n n"], X: Float[np.ndarray, "n r"]) -> np.ndarray:
+    """⟨A_i, X Xᵀ⟩."""
+    return A.reshape(len(A), -1) @ (X @ X.T).ravel()
+
+
+def row_lengths(space: Space, X: Factor) -> Float[np.ndarray, " n"]:
+    """Length of each row of X, for a complex line that of both its rows together."""
+    lines = space.line_of(np.arange(space.n))
+    squares = np.bincount(lines, np.sum(X * X, axis=1), minlength=space.lines)
+    return np.sqrt(squares)[lines]
+
+
+def live_rows(space: Space, X: Factor) -> np.ndarray:
+    """Which rows of X are not zero."""
+    length = row_lengths(space, X)
+    return length > NOTHING * length.max()
+
+
+def scales(space: Space, X: Factor) -> Float[np.ndarray, " n"]:
+    """Lengths of the rows of X; the median of the others for a row that is nothing."""
+    length = row_lengths(space, X)
+    live = length > NOTHING * length.max()
+    return np.where(live, length, np.median(length[live]))
+
+
+@entry
+def _matrices(operator: SensingOperator, eye: AnyArray) -> AnyArray:
+    # Derivative at the identity: 2 A_i.
+    return operator.jacobian(eye) / 2
+
+
+def question(problem: Problem, X: Factor) -> Question | None:
+    """Pose the question for a problem and a factor; None where the A_i are too many numbers."""
+    n, space = problem.n, problem.operator.space
+    if float(problem.m) * n * n > HELD:
+        return None
+    used = np.flatnonzero(np.asarray(problem.weights) != 0)
+    A = np.asarray(_matrices(problem.operator, np.eye(n)))[used]
+    lengths = scales(space, X)
+    A = (A + A.transpose(0, 2, 1)) / 2 * lengths[:, None] * lengths[None, :]
+    norms = np.sqrt(np.sum(A * A, axis=(1, 2)))
+    kept = norms > 0
+    A, norms, used = A[kept], norms[kept], used[kept]
+    return Question(space, A / norms[:, None, None], X / lengths[:, None], lengths, norms, used)
