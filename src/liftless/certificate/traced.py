@@ -38,7 +38,8 @@ def certify_traced(
         must = f"of at most {problem.rank} columns and {linalg.DENSE_LIMIT} entries inside jit, "
         must += "vmap and grad"
         raise InvalidInput("X", describe(X), must, "Call certify outside of the transformation.")
-    (h, excess, full, norm, inner, gap), slack = values_and_slack(problem, X)
+    found: Any = values_and_slack(problem, X)
+    (h, excess, full, norm, inner, gap), slack = found
     values, vectors = jnp.linalg.eigh((slack + slack.T) / 2)
     low, high = values[0], values[-1]
     some = jnp.where(excess > 0, excess, 1.0)

@@ -138,9 +138,9 @@ def save_problem(
     if np.any(weights != 1):
         arrays["row_weights"] = weights
     if truth is not None:
-        truth, n1 = factor("truth", truth, problem.n), problem.operator.split
-        both = None if n1 is None else factors(truth, n1)
-        arrays |= {"truth": truth} if both is None else {"U": both[0], "V": both[1]}
+        Z, n1 = factor("truth", truth, problem.n), problem.operator.split
+        both = None if n1 is None else factors(Z, n1)
+        arrays |= {"truth": Z} if both is None else {"U": both[0], "V": both[1]}
     write_arrays(path, arrays | dict(extra or {}))
 
 
