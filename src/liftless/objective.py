@@ -33,7 +33,7 @@ TRIALS = 60
 
 
 class Line(eqx.Module):
-    """An objective along s ↦ x + s d; a subclass is final.
+    """An objective along s ↦ X + s D; a subclass is final.
 
     ``cost`` is what setting it up costs, and ``data_cost`` what :meth:`data` does.
     """
@@ -43,7 +43,7 @@ class Line(eqx.Module):
 
     @abc.abstractmethod
     def data(self, s: Scalar) -> Data:
-        """What a point at x + s d carries."""
+        """What a point at X + s D carries."""
 
     @abc.abstractmethod
     def search(self) -> tuple[Number, Number | float]:
@@ -70,54 +70,54 @@ class Objective(eqx.Module):
     product_cost: ClassVar[float] = 2.0
 
     @abc.abstractmethod
-    def value(self, x: Array) -> Number:
-        """f(x)."""
+    def value(self, X: Array) -> Number:
+        """f(X)."""
 
     @abc.abstractmethod
-    def gradient(self, x: Array) -> Array:
-        """∇f(x), of the shape of x."""
+    def gradient(self, X: Array) -> Array:
+        """∇f(X), of the shape of X."""
 
     @abc.abstractmethod
-    def hessian_product(self, x: Array, d: Array) -> Array:
-        """∇²f(x)[d], of the shape of x."""
+    def hessian_product(self, X: Array, D: Array) -> Array:
+        """∇²f(X)[D], of the shape of X."""
 
-    def value_and_gradient(self, x: Array) -> tuple[Number, Array]:
+    def value_and_gradient(self, X: Array) -> tuple[Number, Array]:
         """Both at once; overridden where they share work."""
-        return self.value(x), self.gradient(x)
+        return self.value(X), self.gradient(X)
 
     # -- with the data that a point carries ---------------------------------------------------
 
-    def data(self, x: Array) -> Data:
-        """What a point at x carries: here f(x)."""
-        return self.value(x)
+    def data(self, X: Array) -> Data:
+        """What a point at X carries: here f(X)."""
+        return self.value(X)
 
-    def evaluate(self, x: Array) -> tuple[Data, Array]:
+    def evaluate(self, X: Array) -> tuple[Data, Array]:
         """Carried data and gradient."""
-        return self.value_and_gradient(x)
+        return self.value_and_gradient(X)
 
-    def value_at(self, y: Data, x: Array) -> Number:
-        """f(x) where the carried data are known."""
-        del x
+    def value_at(self, y: Data, X: Array) -> Number:
+        """f(X) where the carried data are known."""
+        del X
         return y
 
-    def excess_at(self, y: Data, x: Array) -> Number:
-        """f(x) less the least value conceivable; f(x) itself where that is not known."""
+    def excess_at(self, y: Data, X: Array) -> Number:
+        """f(X) less the least value conceivable; f(X) itself where that is not known."""
         lower = self.least()
-        return self.value_at(y, x) if lower is None else self.value_at(y, x) - lower
+        return self.value_at(y, X) if lower is None else self.value_at(y, X) - lower
 
-    def gradient_at(self, y: Data, x: Array) -> Array:
-        """∇f(x) where the carried data are known."""
+    def gradient_at(self, y: Data, X: Array) -> Array:
+        """∇f(X) where the carried data are known."""
         del y
-        return self.gradient(x)
+        return self.gradient(X)
 
-    def product_at(self, y: Data, x: Array, d: Array) -> Array:
-        """∇²f(x)[d] where the carried data are known."""
+    def product_at(self, y: Data, X: Array, D: Array) -> Array:
+        """∇²f(X)[D] where the carried data are known."""
         del y
-        return self.hessian_product(x, d)
+        return self.hessian_product(X, D)
 
-    def line_at(self, y: Data, x: Array, d: Array) -> Line:
-        """Return the objective along x + s d where the carried data are known."""
-        return SearchedLine(self, x, d, self.value_at(y, x))
+    def line_at(self, y: Data, X: Array, D: Array) -> Line:
+        """Return the objective along X + s D where the carried data are known."""
+        return SearchedLine(self, X, D, self.value_at(y, X))
 
     # -- for the rules that end a run ---------------------------------------------------------
 
@@ -129,18 +129,18 @@ class Objective(eqx.Module):
         """Fraction of :meth:`zero_level` below which an excess is round-off."""
         return ROUNDOFF
 
-    def zero_level(self, x: Array) -> Number:
-        """Excess at zero, in an array like x: NaN where the least value is not known."""
+    def zero_level(self, X: Array) -> Number:
+        """Excess at zero, in an array like X: NaN where the least value is not known."""
         lower = self.least()
         if lower is None:
-            return jnp.full((), jnp.nan, jnp.result_type(x))
-        return self.value(jnp.zeros_like(x)) - lower
+            return jnp.full((), jnp.nan, jnp.result_type(X))
+        return self.value(jnp.zeros_like(X)) - lower
 
-    def scale_at(self, excess: Number, y: Data, x: Array) -> Number:
-        """What a change of f is measured by: the excess, or the larger of |f(x)| and |f(0)|."""
+    def scale_at(self, excess: Number, y: Data, X: Array) -> Number:
+        """What a change of f is measured by: the excess, or the larger of |f(X)| and |f(0)|."""
         if self.least() is not None:
             return excess
-        here, zero = jnp.abs(self.value_at(y, x)), jnp.abs(self.value(jnp.zeros_like(x)))
+        here, zero = jnp.abs(self.value_at(y, X)), jnp.abs(self.value(jnp.zeros_like(X)))
         return jnp.where(jnp.isfinite(zero), jnp.maximum(here, zero), here)
 
 
@@ -158,21 +158,21 @@ class SearchedLine(Line):
     """
 
     objective: Objective
-    x: Array
-    d: Array
+    X: Array
+    D: Array
     first: Number
 
     cost: ClassVar[float] = 0.0
     data_cost: ClassVar[float] = 1.0
 
     def data(self, s: Scalar) -> Data:
-        """What a point at x + s d carries."""
-        return self.objective.data(self.x + s * self.d)
+        """What a point at X + s D carries."""
+        return self.objective.data(self.X + s * self.D)
 
     def value_and_slope(self, s: Scalar) -> tuple[Number, Number]:
-        """f(x + s d) and its derivative in s."""
-        value, gradient = self.objective.value_and_gradient(self.x + s * self.d)
-        return value, jnp.sum(gradient * self.d)
+        """f(X + s D) and its derivative in s."""
+        value, gradient = self.objective.value_and_gradient(self.X + s * self.D)
+        return value, jnp.sum(gradient * self.D)
 
     def search(self) -> tuple[Number, Number]:
         """See the class; every trial costs a value and a gradient."""
@@ -202,7 +202,7 @@ class SearchedLine(Line):
 
 
 class Smooth(Objective):
-    """Any JAX function f(x, *args), differentiated automatically.
+    """Any JAX function f(X, *args), differentiated automatically.
 
     Parameters
     ----------
@@ -236,24 +236,24 @@ class Smooth(Objective):
         self.lower = None if lower is None else real_number("lower", lower)
 
     @entry
-    def value(self, x: Array) -> Number:
-        """f(x)."""
-        return self.function(x, *self.args)
+    def value(self, X: Array) -> Number:
+        """f(X)."""
+        return self.function(X, *self.args)
 
     @entry
-    def gradient(self, x: Array) -> Array:
-        """∇f(x)."""
-        return jax.grad(self.function)(x, *self.args)
+    def gradient(self, X: Array) -> Array:
+        """∇f(X)."""
+        return jax.grad(self.function)(X, *self.args)
 
     @entry
-    def hessian_product(self, x: Array, d: Array) -> Array:
-        """∇²f(x)[d], the derivative of the gradient along d."""
+    def hessian_product(self, X: Array, D: Array) -> Array:
+        """∇²f(X)[D], the derivative of the gradient along D."""
         slope = jax.grad(self.function)
-        return jax.jvp(lambda y: slope(y, *self.args), (x,), (d,))[1]
+        return jax.jvp(lambda y: slope(y, *self.args), (X,), (D,))[1]
 
-    def value_and_gradient(self, x: Array) -> tuple[Number, Array]:
-        """f(x) and ∇f(x) from one reverse pass."""
-        return jax.value_and_grad(self.function)(x, *self.args)
+    def value_and_gradient(self, X: Array) -> tuple[Number, Array]:
+        """f(X) and ∇f(X) from one reverse pass."""
+        return jax.value_and_grad(self.function)(X, *self.args)
 
     def least(self) -> Scalar | None:
         """The given bound."""
@@ -261,21 +261,21 @@ class Smooth(Objective):
 
 
 # Compiled functions remember their tracing, so that a second look at a shape costs nothing.
-_probe = jax.jit(lambda objective, x: objective.value_and_gradient(x))
+_probe = jax.jit(lambda objective, X: objective.value_and_gradient(X))
 
 
-def check_objective(value: Any, x: AnyArray) -> Objective:
-    """Return an objective that gives a scalar and a gradient of the shape at arrays like ``x``."""
+def check_objective(value: Any, X: AnyArray) -> Objective:
+    """Return an objective that gives a scalar and a gradient of the shape at arrays like ``X``."""
     if not isinstance(value, Objective):
         must = "a Problem or another Objective"
         raise InvalidInput("objective", describe(value), must, "Wrap a JAX function as Smooth(f).")
     try:
         # The JAX types are those of the caller's precision context.
-        out: Any = _probe.eval_shape(value, jax.ShapeDtypeStruct(x.shape, jnp.result_type(x)))
+        out: Any = _probe.eval_shape(value, jax.ShapeDtypeStruct(X.shape, jnp.result_type(X)))
     except (TypeError, ValueError) as error:
-        must = f"differentiable at an array of shape {x.shape} of x0, with a scalar value"
+        must = f"differentiable at an array of shape {X.shape} of x0, with a scalar value"
         raise InvalidInput("objective", f"not ({str(error).splitlines()[0]})", must) from error
-    if out[0].shape != () or out[1].shape != x.shape:
+    if out[0].shape != () or out[1].shape != X.shape:
         shapes = f"of value shape {out[0].shape} and gradient shape {out[1].shape}"
-        raise InvalidInput("objective", shapes, f"scalar, with a gradient of shape {x.shape}")
+        raise InvalidInput("objective", shapes, f"scalar, with a gradient of shape {X.shape}")
     return value

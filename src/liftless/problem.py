@@ -110,7 +110,7 @@ class Problem(Objective):
         if self.b.shape != (m,):
             raise InvalidInput("b", describe(self.b), f"of shape ({m},), one value a measurement")
         if not is_traced(self.b):
-            self.loss.check(self.b)
+            self.loss.check(np.asarray(self.b))
         self.rank = positive_int("rank", rank, most=operator.space.most_columns)
         for regulariser in self.regularisers:
             regulariser.check(operator.n, self.rank)

@@ -102,8 +102,9 @@ class Ridge(Regulariser):
 
     def of_width(self, rank: int) -> "Ridge":
         """See the class's notes."""
-        weight = self.weight if is_traced(self.weight) else np.asarray(self.weight)
-        return Ridge(_of_width(weight, rank))
+        if np.ndim(self.weight) == 0:
+            return self
+        return Ridge(_of_width(self.weight, rank))
 
     def _scale(self, X: Factor) -> Factor:
         return jnp.broadcast_to(_of_width(jnp.asarray(self.weight), X.shape[1]), X.shape)
@@ -139,7 +140,7 @@ class Ridge(Regulariser):
         return bool(np.ptp(np.asarray(self.weight)) == 0)
 
 
-def _of_width(weight: AnyArray, width: int) -> AnyArray:
+def _of_width(weight: Any, width: int) -> AnyArray:
     """Weights of a column or entry cut to ``width`` columns, or extended by the heaviest."""
     if weight.ndim == 0 or weight.shape[-1] in (1, width):
         return weight

@@ -41,53 +41,53 @@ class OfProblem(Objective):
         self.scale = real_number("scale", scale, above=0.0)
 
     @entry
-    def value(self, x: Factor) -> Float[AnyArray, ""]:
+    def value(self, X: Factor) -> Float[AnyArray, ""]:
         """Scale times h."""
-        return self.scale * self.problem.objective(x)
+        return self.scale * self.problem.objective(X)
 
     @entry
-    def gradient(self, x: Factor) -> Factor:
+    def gradient(self, X: Factor) -> Factor:
         """Scale times ∇h."""
-        return self.scale * self.problem.gradient(x)
+        return self.scale * self.problem.gradient(X)
 
     @entry
-    def hessian_product(self, x: Factor, d: Factor) -> Factor:
-        """Scale times ∇²h[d]."""
-        return self.scale * self.problem.hessian_product(x, d)
+    def hessian_product(self, X: Factor, D: Factor) -> Factor:
+        """Scale times ∇²h[D]."""
+        return self.scale * self.problem.hessian_product(X, D)
 
-    def value_and_gradient(self, x: Factor) -> tuple[Float[AnyArray, ""], Factor]:
+    def value_and_gradient(self, X: Factor) -> tuple[Float[AnyArray, ""], Factor]:
         """Both from one application of the operator."""
-        value, gradient = self.problem.value_and_gradient(x)
+        value, gradient = self.problem.value_and_gradient(X)
         return self.scale * value, self.scale * gradient
 
-    def data(self, x: Factor) -> Float[AnyArray, " m"]:
+    def data(self, X: Factor) -> Float[AnyArray, " m"]:
         """A(X Xᵀ)."""
-        return self.problem.data(x)
+        return self.problem.data(X)
 
-    def evaluate(self, x: Factor) -> tuple[Float[AnyArray, " m"], Factor]:
+    def evaluate(self, X: Factor) -> tuple[Float[AnyArray, " m"], Factor]:
         """A(X Xᵀ) and the gradient."""
-        y, gradient = self.problem.evaluate(x)
+        y, gradient = self.problem.evaluate(X)
         return y, self.scale * gradient
 
-    def value_at(self, y: Float[AnyArray, " m"], x: Factor) -> Float[AnyArray, ""]:
+    def value_at(self, y: Float[AnyArray, " m"], X: Factor) -> Float[AnyArray, ""]:
         """Scale times h."""
-        return self.scale * self.problem.value_at(y, x)
+        return self.scale * self.problem.value_at(y, X)
 
-    def excess_at(self, y: Float[AnyArray, " m"], x: Factor) -> Float[AnyArray, ""]:
+    def excess_at(self, y: Float[AnyArray, " m"], X: Factor) -> Float[AnyArray, ""]:
         """Scale times the excess of h."""
-        return self.scale * self.problem.excess_at(y, x)
+        return self.scale * self.problem.excess_at(y, X)
 
-    def gradient_at(self, y: Float[AnyArray, " m"], x: Factor) -> Factor:
+    def gradient_at(self, y: Float[AnyArray, " m"], X: Factor) -> Factor:
         """Scale times ∇h."""
-        return self.scale * self.problem.gradient_at(y, x)
+        return self.scale * self.problem.gradient_at(y, X)
 
-    def product_at(self, y: Float[AnyArray, " m"], x: Factor, d: Factor) -> Factor:
-        """Scale times ∇²h[d]."""
-        return self.scale * self.problem.product_at(y, x, d)
+    def product_at(self, y: Float[AnyArray, " m"], X: Factor, D: Factor) -> Factor:
+        """Scale times ∇²h[D]."""
+        return self.scale * self.problem.product_at(y, X, D)
 
-    def line_at(self, y: Float[AnyArray, " m"], x: Factor, d: Factor) -> MeasuredLine:
+    def line_at(self, y: Float[AnyArray, " m"], X: Factor, D: Factor) -> MeasuredLine:
         """Return the line of h, its weights times the scale."""
-        line = self.problem.line_at(y, x, d)
+        line = self.problem.line_at(y, X, D)
         scaled = (self.scale * line.omega, self.scale * line.penalty)
         return eqx.tree_at(lambda one: (one.omega, one.penalty), line, scaled)
 
@@ -95,12 +95,12 @@ class OfProblem(Objective):
         """Round-off of the loss."""
         return self.problem.roundoff()
 
-    def zero_level(self, x: Factor) -> Float[AnyArray, ""]:
+    def zero_level(self, X: Factor) -> Float[AnyArray, ""]:
         """Scale times the excess of h at zero."""
-        return self.scale * self.problem.zero_level(x)
+        return self.scale * self.problem.zero_level(X)
 
     def scale_at(
-        self, excess: Float[AnyArray, ""], y: Float[AnyArray, " m"], x: Factor
+        self, excess: Float[AnyArray, ""], y: Float[AnyArray, " m"], X: Factor
     ) -> Float[AnyArray, ""]:
         """Return the excess, for the least value is known."""
-        return self.problem.scale_at(excess, y, x)
+        return self.problem.scale_at(excess, y, X)

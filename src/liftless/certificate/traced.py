@@ -37,7 +37,8 @@ def certify_traced(
     if X.shape[1] > problem.rank or not cost.dense_eigen(X.size):
         must = f"of at most {problem.rank} columns and some 500 entries inside jit, vmap and grad"
         raise InvalidInput("X", describe(X), must, "Call certify outside of the transformation.")
-    (h, excess, full, norm, inner, gap), slack = values_and_slack(problem, X)
+    found: Any = values_and_slack(problem, X)
+    (h, excess, full, norm, inner, gap), slack = found
     values, vectors = jnp.linalg.eigh((slack + slack.T) / 2)
     low, high = values[0], values[-1]
     some = jnp.where(excess > 0, excess, 1.0)

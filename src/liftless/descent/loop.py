@@ -316,8 +316,8 @@ def _result(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bo
     fields = values, norms, iterations, status, applications
     if single:
         rows = {k: v[0] for k, v in rows.items()}
-        return Descent(X[0], *(v[0].item() for v in fields), rows)
-    return Descent(X, *fields, rows)
+        return Descent(X[0], *(v[0].item() for v in fields), history=rows)
+    return Descent(X, *fields, history=rows)
 
 
 __all__ = [

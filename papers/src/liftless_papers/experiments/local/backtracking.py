@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from liftless._types import AnyArray
-from liftless.descent.base import Method, Point
-from liftless.problem import Problem
+from liftless.descent.base import Method, Point, as_problem
+from liftless.objective import Objective
 
 #: Armijo's fraction of the linear decrease.
 FRACTION = 1e-4
@@ -25,16 +25,17 @@ class Backtracking(Method[Float[AnyArray, ""]]):
     Nocedal and Wright, Numerical Optimization, algorithm 3.1.
     """
 
-    def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
+    def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the step before the first: half of ‖X‖/‖∇h‖."""
-        del problem
+        as_problem(objective, self)
         slope = jnp.linalg.norm(point.gradient)
         return jnp.linalg.norm(point.X) / jnp.where(slope > 0, slope, 1.0) / 2
 
     def advance(
-        self, problem: Problem, point: Point, state: Float[AnyArray, ""]
+        self, objective: Objective, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications."""
+        problem = as_problem(objective, self)
         line = problem.line_at(point.y, point.X, -point.gradient)
         fall = FRACTION * jnp.sum(point.gradient**2)
         here = line.value(0.0)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from liftless._checks import real_number
 from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Method, Point
-from liftless.problem import Problem
+from liftless.objective import Objective
 
 #: Steps between two looks.
 STRIDE = 10
@@ -31,17 +31,16 @@ class Strides(Method[None]):
     def __init__(self, step: float) -> None:
         self.step, self.count = real_number("step", step, above=0.0), STRIDE
 
-    def init(self, problem: Problem, point: Point) -> None:
+    def init(self, objective: Objective, point: Point) -> None:
         """No state."""
 
-    def advance(self, problem: Problem, point: Point, state: None) -> tuple[Point, None]:
+    def advance(self, objective: Objective, point: Point, state: None) -> tuple[Point, None]:
         """Ten steps; two applications each."""
         del state
 
         def one(_: AnyArray, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
-            y = problem.operator.measure(X, X)
-            return X - self.step * problem.gradient_at(y, X)
+            return X - self.step * objective.evaluate(X)[1]
 
         X = jax.lax.fori_loop(0, self.count, one, point.X)
         cost = point.applications + 2.0 * (self.count - 1)
-        return Point.at(problem, X, applications=cost), None
+        return Point.at(objective, X, applications=cost), None
