@@ -1,7 +1,9 @@
 """Misuse raises one clear error that names the argument, and nothing else."""
 
 import pickle
+from collections.abc import Callable
 
+import equinox as eqx
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
@@ -17,6 +19,7 @@ from liftless.operators import (
     DiagonalOperator,
     EntriesOperator,
     RankOneOperator,
+    SensingOperator,
     SparseOperator,
     dot_test,
     from_linear_operator,
@@ -64,6 +67,32 @@ def box(measure=None, backproject=None, n=N, m=M, **options):
 def turned(factor):
     """SciPy's operator of A with an adjoint that is none."""
     return LinearOperator((M, N), matvec=lambda x: A @ x, rmatvec=lambda y: factor * (A.T @ y))
+
+
+class Own(SensingOperator):
+    """A subclass whose ``measure`` is a given function."""
+
+    n: int = eqx.field(static=True)
+    m: int = eqx.field(static=True)
+    function: Callable = eqx.field(static=True)
+
+    def measure(self, U, V):
+        return self.function(U, V)
+
+
+class Loose(SensingOperator):
+    """A subclass with a function where arrays belong."""
+
+    function: Callable
+    n: int = eqx.field(static=True, default=N)
+    m: int = eqx.field(static=True, default=M)
+
+    def measure(self, U, V):
+        return self.function(U, V)
+
+
+def own(function):
+    return problem(Own(N, M, function))
 
 
 def problem(operator=GOOD, b=np.zeros(M), rank=1, **options):  # noqa: B008
@@ -114,6 +143,12 @@ CASES = [
     ("operator", "from_matrices", lambda: problem(operator=EYES)),
     ("operator", "SensingOperator", lambda: problem(operator=None)),
     ("operator", "SensingOperator", lambda: problem(operator=DiagonalOperator)),
+    ("operator.measure", "NumPy code", lambda: own(lambda U, V: np.sum(np.array(U) * V, axis=1))),
+    ("operator.measure", "Python control", lambda: own(lambda U, V: U if U[0, 0] > 0 else V)),
+    ("operator.measure", "shape (3, 1)", lambda: own(lambda U, V: U * V)),
+    ("operator.measure", "shape (4,)", lambda: own(lambda U, V: jnp.sum(U * V, axis=1))),
+    ("operator.measure", "no array", lambda: own(lambda U, V: (U, V))),
+    ("operator", "static=True", lambda: problem(Loose(lambda U, V: U))),
     ("b", "shape (4,)", lambda: problem(b=np.zeros(M + 1))),
     ("b", "1-dimensional", lambda: problem(b=np.zeros((M, 1)))),
     ("b", "index (3,)", lambda: problem(b=spoiled(M, np.nan))),

@@ -16,6 +16,7 @@ from liftless.line import MeasuredLine
 from liftless.losses import Loss, Squared
 from liftless.objective import Objective
 from liftless.operators import SensingOperator
+from liftless.operators.traceable import check_traceable
 from liftless.regularisers import Regulariser
 from liftless.space import Space
 
@@ -91,6 +92,7 @@ class Problem(Objective):
                 "a module whose sizes are static",
                 "Declare n and m as eqx.field(static=True), or as properties.",
             )
+        check_traceable(operator)
         self.operator = operator
         self.loss = Squared() if loss is None else loss
         if not isinstance(self.loss, Loss):

@@ -1,8 +1,7 @@
 """A sensing operator from one function of JAX."""
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +18,7 @@ from liftless.operators.base import SensingOperator
 from liftless.operators.probe import HOLDS, check_measure, difference
 from liftless.operators.sampled import sampled_isotropic
 from liftless.operators.spaces import resolved
+from liftless.operators.traceable import numpy_code_refused
 from liftless.space import Space
 
 
@@ -214,21 +214,3 @@ def _traced_size(found: FunctionOperator, m: int | None) -> int:
         was = f"a function that returns {what}"
         raise InvalidInput("f", was, f"one that returns real numbers of shape ({m or 'm'},)")
     return out.shape[0]
-
-
-@contextmanager
-def numpy_code_refused(argument: str) -> Iterator[None]:
-    """Say in one line that traced code is not made of JAX operations, and what to do."""
-    try:
-        yield
-    except (
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerIntegerConversionError,
-        jax.errors.ConcretizationTypeError,
-        jax.errors.NonConcreteBooleanIndexError,
-    ) as error:
-        cause = "NumPy code" if "Array" in type(error).__name__ else "Python control flow on values"
-        cure = "Write it with jax.numpy, or pass NumPy functions to BlackBoxOperator."
-        raise InvalidInput(
-            argument, f"a function with {cause} in it", "made of JAX operations", cure
-        ) from error
