@@ -125,7 +125,7 @@ def test_host_derivatives_are_those_of_the_problem():
     np.testing.assert_allclose(at.gradient(X), instance.problem.gradient(X) / full, rtol=1e-10)
     product = instance.problem.hessian_product(X, D) / full
     np.testing.assert_allclose(at.hessian_product(X, D), product, rtol=1e-10)
-    assert effort.spent == 5
+    assert effort.account.applications == 5
 
 
 @pytest.mark.parametrize("name", ["spectral", "lbfgsb", "perturbed-gd"])

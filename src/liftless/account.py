@@ -68,12 +68,18 @@ class Account:
         self.applications += int(applications)
 
     def steps(
-        self, applications: float | int, columns: int | None = None, work: float | int = 0.0
+        self,
+        applications: float | int,
+        columns: int | None = None,
+        work: float | int = 0,
+        *,
+        first: int = 0,
+        least: int = 1,
     ) -> int:
-        """Steps of that price that are left, at least one."""
+        """Steps of that price that are left after ``first`` applications, at least ``least``."""
         ratio = 1.0 if columns is None else self.model.ratio(columns)
         price = applications * ratio + (self.model.of(work) if work else 0.0)
-        return max(1, int(min(self.left / price, 1e9)))
+        return max(least, int(min((self.left - first * ratio) / price, 1e9)))
 
     @contextlib.contextmanager
     def within(self, most: float | int) -> Iterator[None]:
