@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from liftless.certificate import Certificate as Certificate
     from liftless.certificate import certify as certify
     from liftless.descent import ALTO as ALTO
+    from liftless.descent import IPGD as IPGD
     from liftless.descent import LBFGS as LBFGS
     from liftless.descent import SGD as SGD
     from liftless.descent import SGLD as SGLD
@@ -27,19 +28,25 @@ if TYPE_CHECKING:
     from liftless.descent import Alternating as Alternating
     from liftless.descent import BarzilaiBorwein as BarzilaiBorwein
     from liftless.descent import CubicNewton as CubicNewton
+    from liftless.descent import Descended as Descended
     from liftless.descent import Descent as Descent
     from liftless.descent import GradientDescent as GradientDescent
+    from liftless.descent import IPGDPlus as IPGDPlus
     from liftless.descent import LevenbergMarquardt as LevenbergMarquardt
     from liftless.descent import Method as Method
     from liftless.descent import Nesterov as Nesterov
     from liftless.descent import NoisyProjected as NoisyProjected
     from liftless.descent import Optax as Optax
+    from liftless.descent import PerturbedGD as PerturbedGD
     from liftless.descent import SimulatedAnnealing as SimulatedAnnealing
     from liftless.descent import Stop as Stop
     from liftless.descent import TrustRegion as TrustRegion
     from liftless.descent import adam as adam
     from liftless.descent import adamw as adamw
+    from liftless.descent import as_method as as_method
     from liftless.descent import descend as descend
+    from liftless.descent import ipgd as ipgd
+    from liftless.descent import ipgd_batch as ipgd_batch
     from liftless.descent import solve as solve
     from liftless.escape import Candidate as Candidate
     from liftless.escape import Escape as Escape
@@ -58,17 +65,6 @@ if TYPE_CHECKING:
     from liftless.instances import Instance as Instance
     from liftless.instances import make_instance as make_instance
     from liftless.instances import make_ipgd_problem as make_ipgd_problem
-    from liftless.ipgd import IPGD as IPGD
-    from liftless.ipgd import Descended as Descended
-    from liftless.ipgd import IPGDPlus as IPGDPlus
-    from liftless.ipgd import Objective as Objective
-    from liftless.ipgd import OfProblem as OfProblem
-    from liftless.ipgd import PerturbedGD as PerturbedGD
-    from liftless.ipgd import Smooth as Smooth
-    from liftless.ipgd import algorithm_constants as algorithm_constants
-    from liftless.ipgd import curvature_range as curvature_range
-    from liftless.ipgd import deviation_rate as deviation_rate
-    from liftless.ipgd import ipgd_batch as ipgd_batch
     from liftless.lifted import LiftedEscape as LiftedEscape
     from liftless.lifted import LiftedSubspace as LiftedSubspace
     from liftless.lifted import projected_descent as projected_descent
@@ -77,6 +73,8 @@ if TYPE_CHECKING:
     from liftless.lifted import truncated_path as truncated_path
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Squared as Squared
+    from liftless.objective import Objective as Objective
+    from liftless.objective import Smooth as Smooth
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
@@ -98,6 +96,7 @@ if TYPE_CHECKING:
     from liftless.regularisers import Balance as Balance
     from liftless.regularisers import Ridge as Ridge
     from liftless.regularisers import balance_bound as balance_bound
+    from liftless.scaled_problem import OfProblem as OfProblem
     from liftless.start import Passing as Passing
     from liftless.start import Reflection as Reflection
     from liftless.start import Reweighting as Reweighting
@@ -118,14 +117,18 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Alternating",
         "BarzilaiBorwein",
         "CubicNewton",
+        "Descended",
         "Descent",
         "GradientDescent",
+        "IPGD",
+        "IPGDPlus",
         "LBFGS",
         "LevenbergMarquardt",
         "Method",
         "Nesterov",
         "NoisyProjected",
         "Optax",
+        "PerturbedGD",
         "SGD",
         "SGLD",
         "SimulatedAnnealing",
@@ -133,7 +136,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TrustRegion",
         "adam",
         "adamw",
+        "as_method",
         "descend",
+        "ipgd",
+        "ipgd_batch",
         "solve",
     ),
     "liftless.escape": (
@@ -158,19 +164,6 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Instance",
         "make_instance",
         "make_ipgd_problem",
-    ),
-    "liftless.ipgd": (
-        "Descended",
-        "IPGD",
-        "IPGDPlus",
-        "Objective",
-        "OfProblem",
-        "PerturbedGD",
-        "Smooth",
-        "algorithm_constants",
-        "curvature_range",
-        "deviation_rate",
-        "ipgd_batch",
     ),
     "liftless.lifted": (
         "LiftedEscape",
@@ -201,6 +194,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "rip_estimate",
         "stacked",
     ),
+    "liftless.objective": (
+        "Objective",
+        "Smooth",
+    ),
     "liftless.problem": ("Problem",),
     "liftless.recovery": (
         "Recovery",
@@ -211,6 +208,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Ridge",
         "balance_bound",
     ),
+    "liftless.scaled_problem": ("OfProblem",),
     "liftless.start": (
         "Passing",
         "Reflection",
@@ -223,7 +221,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
     ),
 }
 #: Where a public name went that is not in this distribution any more.
-_ELSEWHERE = dict.fromkeys(("Attempt", "PEERS", "Peer"), "liftless_papers.compare.peers")
+_ELSEWHERE = {
+    **dict.fromkeys(("Attempt", "PEERS", "Peer"), "liftless_papers.compare.peers"),
+    **dict.fromkeys(
+        ("algorithm_constants", "curvature_range", "deviation_rate"), "liftless_papers.ipgd"
+    ),
+}
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
