@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 import liftless as ll
-from liftless.ipgd import OfProblem, ipgd, ipgd_batch
+from liftless import OfProblem, ipgd, ipgd_batch
 
 SPECTRUM = (10.0, 5.0, 1.0)
 N, MEASUREMENTS, DIMENSION = 20, 600, 150

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from liftless import InvalidInput
+from liftless import InvalidInput, OfProblem
 from liftless.instances import PROBLEMS, make_ipgd_problem
-from liftless.ipgd.objective import OfProblem
 
 #: Small sizes of one shape a problem.
 SIZES = {"n": 5, "width": 4, "spectrum": (10.0, 5.0)}

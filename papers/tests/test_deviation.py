@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from liftless import InvalidInput, Problem
-from liftless.ipgd.deviation import (
+from liftless.operators import DenseOperator, DiagonalOperator, measure
+from liftless.regularisers import Balance, Ridge
+from liftless_papers.ipgd.deviation import (
     Deviation,
     deviation_along,
     deviation_rate,
     residual_growth,
     step_excess,
 )
-from liftless.ipgd.region import (
+from liftless_papers.ipgd.region import (
     RectangularRegion,
     Region,
     SparseRegion,
@@ -22,9 +24,7 @@ from liftless.ipgd.region import (
     solution_distance,
     split,
 )
-from liftless.ipgd.spectra import lanczos_spectrum
-from liftless.operators import DenseOperator, DiagonalOperator, measure
-from liftless.regularisers import Balance, Ridge
+from liftless_papers.ipgd.spectra import lanczos_spectrum
 
 ROOTS = np.sqrt([10.0, 5.0, 1.0])
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from experiment_tools import rows_of, smoke
 
+from liftless import OfProblem
+from liftless.descent import IPGDPlus, ipgd
 from liftless.instances import make_ipgd_problem
-from liftless.ipgd import IPGDPlus, OfProblem, ipgd
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
 from liftless_papers.experiments.ipgd import settings_cases
 from liftless_papers.experiments.ipgd._runs import end_of, ends, recovered

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from liftless import InvalidInput
-from liftless.ipgd.checks import (
+from liftless.operators import measure
+from liftless_papers.ipgd.checks import (
     check_closure,
     check_deviation,
     check_lemmas,
@@ -15,10 +16,9 @@ from liftless.ipgd.checks import (
     check_strict_saddle,
     projection_ratio,
 )
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.samples import outside_angle
-from liftless.ipgd.sensing import closure_counterexample, gaussian_sensing, isometry_constant
-from liftless.operators import measure
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.samples import outside_angle
+from liftless_papers.ipgd.sensing import closure_counterexample, gaussian_sensing, isometry_constant
 
 #: The spectrum of section 7 of the paper, with an isometry constant of 1e-3.
 PAPER = SensingConstants(10.0, 1.0, 20, 3, 20, 1e-3)

@@ -3,23 +3,18 @@
 import dataclasses
 import sys
 
-import jax
 import numpy as np
 import pytest
 
 from liftless import (
     DenseOperator,
-    EntriesOperator,
     InvalidInput,
     Logistic,
     Problem,
     Ridge,
-    Stop,
     descend,
     make_instance,
 )
-from liftless.descent.perturbed import PerturbedGradientDescent, hash_bits, uniform_ball
-from liftless.descent.scaled import ScaledGradientDescent
 from liftless_papers.compare.peers import PEERS, host
 from liftless_papers.compare.peers.base import RANDOM_COST, SPECTRAL_COST, Effort
 
@@ -205,103 +200,3 @@ def test_convex_peers_keep_the_row_weights(name):
     done = PEERS[name]().solve(problem, budget=500, seed=0)
     assert done.success, done.message
     assert instance.distance(done.X) < 1e-8
-
-
-# -- the two local methods ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def diagonal():
-    """All of diag(4, 1, 0), rank 1: (0, ±1, 0) are saddles, (±2, 0, 0) minima with h = ½."""
-    i, j = np.triu_indices(3)
-    return Problem(EntriesOperator(i, j, 3), np.where(i == j, np.array([4, 1, 0.0])[i], 0.0), 1)
-
-
-# Descent alone needs 770 steps to leave: e^(100 ln 10) at a growth of 1 + 0.05 · 7 a step.
-SADDLES = np.array([[[1e-100], [1.0], [0.0]], [[1e-100], [-1.0], [0.0]], [[1e-100], [1.0], [0.0]]])
-
-
-def test_perturbations_leave_a_saddle_that_descent_does_not(diagonal):
-    stop = Stop(0.0, 0.0, 300)
-    still = descend(diagonal, SADDLES, PerturbedGradientDescent(0.05, threshold=0.0), stop)
-    np.testing.assert_allclose(still.X, SADDLES, atol=1e-50)
-    done = descend(diagonal, SADDLES, PerturbedGradientDescent(0.05, seed=1), stop)
-    np.testing.assert_allclose(done.objective, 0.5, atol=0.01)
-    np.testing.assert_allclose(np.abs(done.X[:, :, 0]), [[2, 0, 0]] * 3, atol=0.02)
-    assert np.all(done.applications == 2 + 2 * 300)
-
-
-def test_streams_depend_on_seed_and_start_and_not_on_the_batch(diagonal):
-    method, stop = PerturbedGradientDescent(0.05, seed=1), Stop(0.0, 0.0, 60)
-    batch = descend(diagonal, SADDLES, method, stop)
-    np.testing.assert_array_equal(batch.X[0], batch.X[2])
-    assert not np.allclose(np.abs(batch.X[0]), np.abs(batch.X[1]), atol=1e-6)
-    for k, start in enumerate(SADDLES):
-        single = descend(diagonal, start, method, stop)
-        np.testing.assert_allclose(single.X, batch.X[k], atol=1e-9)
-    other = descend(diagonal, SADDLES, PerturbedGradientDescent(0.05, seed=2), stop)
-    assert not np.allclose(other.X[0], batch.X[0], atol=1e-6)
-
-
-def test_the_first_step_at_a_saddle_is_the_perturbation_and_padding_is_left_alone(diagonal):
-    method, stop = PerturbedGradientDescent(0.05, radius=0.1, seed=5), Stop(0.0, 0.0, 1)
-    narrow = descend(diagonal, SADDLES[0], method, stop)
-    # Longer than the gradient step, which is below 1e-99.
-    assert 1e-6 < np.linalg.norm(narrow.X - SADDLES[0]) <= 0.1
-    wide = descend(diagonal, np.pad(SADDLES[0], ((0, 0), (0, 2))), method, stop)
-    np.testing.assert_array_equal(wide.X[:, 1:], 0)
-    np.testing.assert_allclose(wide.X[:, :1], narrow.X, atol=1e-14)
-
-
-def test_perturbations_are_uniform_in_the_ball():
-    """E‖ξ‖² = d / (d + 2), E ξ = 0, ‖ξ‖ <= 1."""
-    keys = jax.random.split(jax.random.key(0), 4000)
-    draw = jax.jit(jax.vmap(lambda k: uniform_ball(k, np.ones((3, 1)))))
-    draws = np.asarray(draw(keys))[:, :, 0]
-    squares = np.sum(draws**2, axis=1)
-    assert squares.max() <= 1
-    assert squares.mean() == pytest.approx(3 / 5, abs=0.02)
-    np.testing.assert_allclose(draws.mean(axis=0), 0, atol=0.03)
-
-
-def test_the_hash_sees_every_bit_and_no_padding():
-    X, hashed = np.random.default_rng(0).standard_normal((4, 2)), jax.jit(hash_bits)
-    nudged = X.copy()
-    nudged[3, 1] = np.nextafter(nudged[3, 1], 2)
-    assert len({int(hashed(Y)) for Y in (X, -X, X[:, ::-1], X[::-1], nudged)}) == 5
-    assert int(hashed(np.pad(X, ((0, 0), (0, 3))))) == int(hashed(X))
-
-
-def test_a_scaled_step_is_the_preconditioned_gradient_and_leaves_zero_columns_zero():
-    problem = make_instance("gaussian", n=6, rank=2, ratio=2.5, seed=1).problem
-    X = np.random.default_rng(0).standard_normal((6, 2)) * [1.0, 0.05]
-    padded = np.pad(X, ((0, 0), (0, 1)))
-    done = descend(problem, padded, ScaledGradientDescent(), Stop(max_iterations=1))
-    assert done.applications == 2 + 3
-    assert np.all(done.X[:, 2:] == 0)
-    G = np.asarray(problem.gradient(X))
-    move, D = done.X[:, :2] - X, -G @ np.linalg.inv(X.T @ X)
-    s = np.sum(move * D) / np.sum(D * D)
-    assert s > 0
-    np.testing.assert_allclose(move, s * D, atol=1e-6 * np.abs(move).max())
-    nearby = [float(problem.objective(X + t * s * D)) for t in (0.999, 1.0, 1.001)]
-    assert nearby[1] <= min(nearby)
-    end = descend(problem, padded, ScaledGradientDescent(), Stop(gradient=1e-6))
-    assert end.success, end.message
-    assert np.all(end.X[:, 2:] == 0)
-
-
-@pytest.mark.parametrize(
-    ("call", "argument"),
-    [
-        (lambda: PerturbedGradientDescent(0.0), "step"),
-        (lambda: PerturbedGradientDescent(radius=-1.0), "radius"),
-        (lambda: PerturbedGradientDescent(threshold=-1.0), "threshold"),
-        (lambda: PerturbedGradientDescent(wait=-1), "wait"),
-        (lambda: PerturbedGradientDescent(seed=2**32), "seed"),
-        (lambda: ScaledGradientDescent(0.0), "damping"),
-    ],
-)
-def test_bad_hyper_parameters_are_named(call, argument):
-    with pytest.raises(InvalidInput, match=argument):
-        call()

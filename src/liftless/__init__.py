@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from liftless.certificate import certify as certify
     from liftless.cost import CostModel as CostModel
     from liftless.descent import ALTO as ALTO
+    from liftless.descent import IPGD as IPGD
     from liftless.descent import LBFGS as LBFGS
     from liftless.descent import SGD as SGD
     from liftless.descent import SGLD as SGLD
@@ -29,20 +30,26 @@ if TYPE_CHECKING:
     from liftless.descent import Alternating as Alternating
     from liftless.descent import BarzilaiBorwein as BarzilaiBorwein
     from liftless.descent import CubicNewton as CubicNewton
+    from liftless.descent import Descended as Descended
     from liftless.descent import Descent as Descent
     from liftless.descent import GradientDescent as GradientDescent
+    from liftless.descent import IPGDPlus as IPGDPlus
     from liftless.descent import LevenbergMarquardt as LevenbergMarquardt
     from liftless.descent import Method as Method
     from liftless.descent import Nesterov as Nesterov
     from liftless.descent import NoisyProjected as NoisyProjected
     from liftless.descent import Optax as Optax
+    from liftless.descent import PerturbedGD as PerturbedGD
     from liftless.descent import Point as Point
     from liftless.descent import SimulatedAnnealing as SimulatedAnnealing
     from liftless.descent import Stop as Stop
     from liftless.descent import TrustRegion as TrustRegion
     from liftless.descent import adam as adam
     from liftless.descent import adamw as adamw
+    from liftless.descent import as_method as as_method
     from liftless.descent import descend as descend
+    from liftless.descent import ipgd as ipgd
+    from liftless.descent import ipgd_batch as ipgd_batch
     from liftless.descent import solve as solve
     from liftless.escape import Candidate as Candidate
     from liftless.escape import Escape as Escape
@@ -66,17 +73,6 @@ if TYPE_CHECKING:
     from liftless.io import LoadedProblem as LoadedProblem
     from liftless.io import load_problem as load_problem
     from liftless.io import save_problem as save_problem
-    from liftless.ipgd import IPGD as IPGD
-    from liftless.ipgd import Descended as Descended
-    from liftless.ipgd import IPGDPlus as IPGDPlus
-    from liftless.ipgd import Objective as Objective
-    from liftless.ipgd import OfProblem as OfProblem
-    from liftless.ipgd import PerturbedGD as PerturbedGD
-    from liftless.ipgd import Smooth as Smooth
-    from liftless.ipgd import algorithm_constants as algorithm_constants
-    from liftless.ipgd import curvature_range as curvature_range
-    from liftless.ipgd import deviation_rate as deviation_rate
-    from liftless.ipgd import ipgd_batch as ipgd_batch
     from liftless.lifted import LiftedEscape as LiftedEscape
     from liftless.lifted import LiftedSubspace as LiftedSubspace
     from liftless.lifted import projected_descent as projected_descent
@@ -86,6 +82,8 @@ if TYPE_CHECKING:
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Loss as Loss
     from liftless.losses import Squared as Squared
+    from liftless.objective import Objective as Objective
+    from liftless.objective import Smooth as Smooth
     from liftless.operators import Amplitudes as Amplitudes
     from liftless.operators import BlackBoxOperator as BlackBoxOperator
     from liftless.operators import DenseOperator as DenseOperator
@@ -115,6 +113,7 @@ if TYPE_CHECKING:
     from liftless.regularisers import Regulariser as Regulariser
     from liftless.regularisers import Ridge as Ridge
     from liftless.regularisers import balance_bound as balance_bound
+    from liftless.scaled_problem import OfProblem as OfProblem
     from liftless.space import Hermitian as Hermitian
     from liftless.space import Rectangular as Rectangular
     from liftless.space import Space as Space
@@ -138,7 +137,10 @@ if TYPE_CHECKING:
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.account": ("Account",),
-    "liftless.certificate": ("Certificate", "certify"),
+    "liftless.certificate": (
+        "Certificate",
+        "certify",
+    ),
     "liftless.cost": ("CostModel",),
     "liftless.descent": (
         "ALTO",
@@ -146,14 +148,18 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Alternating",
         "BarzilaiBorwein",
         "CubicNewton",
+        "Descended",
         "Descent",
         "GradientDescent",
+        "IPGD",
+        "IPGDPlus",
         "LBFGS",
         "LevenbergMarquardt",
         "Method",
         "Nesterov",
         "NoisyProjected",
         "Optax",
+        "PerturbedGD",
         "Point",
         "SGD",
         "SGLD",
@@ -162,7 +168,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "TrustRegion",
         "adam",
         "adamw",
+        "as_method",
         "descend",
+        "ipgd",
+        "ipgd_batch",
         "solve",
     ),
     "liftless.escape": (
@@ -178,21 +187,22 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "oracle",
         "paper_score",
     ),
-    "liftless.identify": ("Evidence", "Identifiability", "Verdict", "identifiability"),
-    "liftless.instances": ("INSTANCES", "Instance", "make_instance", "make_ipgd_problem"),
-    "liftless.io": ("LoadedProblem", "load_problem", "save_problem"),
-    "liftless.ipgd": (
-        "Descended",
-        "IPGD",
-        "IPGDPlus",
-        "Objective",
-        "OfProblem",
-        "PerturbedGD",
-        "Smooth",
-        "algorithm_constants",
-        "curvature_range",
-        "deviation_rate",
-        "ipgd_batch",
+    "liftless.identify": (
+        "Evidence",
+        "Identifiability",
+        "Verdict",
+        "identifiability",
+    ),
+    "liftless.instances": (
+        "INSTANCES",
+        "Instance",
+        "make_instance",
+        "make_ipgd_problem",
+    ),
+    "liftless.io": (
+        "LoadedProblem",
+        "load_problem",
+        "save_problem",
     ),
     "liftless.lifted": (
         "LiftedEscape",
@@ -202,10 +212,18 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "strict_saddle",
         "truncated_path",
     ),
-    "liftless.losses": ("Logistic", "Loss", "Squared"),
+    "liftless.losses": (
+        "Logistic",
+        "Loss",
+        "Squared",
+    ),
+    "liftless.objective": (
+        "Objective",
+        "Smooth",
+    ),
     "liftless.operators": (
-        "BlackBoxOperator",
         "Amplitudes",
+        "BlackBoxOperator",
         "DenseOperator",
         "DiagonalOperator",
         "EntriesOperator",
@@ -227,9 +245,24 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "stacked",
     ),
     "liftless.problem": ("Problem",),
-    "liftless.recovery": ("Policy", "Recovery", "recover"),
-    "liftless.regularisers": ("Balance", "Regulariser", "Ridge", "balance_bound"),
-    "liftless.space": ("Hermitian", "Rectangular", "Space", "Symmetric"),
+    "liftless.recovery": (
+        "Policy",
+        "Recovery",
+        "recover",
+    ),
+    "liftless.regularisers": (
+        "Balance",
+        "Regulariser",
+        "Ridge",
+        "balance_bound",
+    ),
+    "liftless.scaled_problem": ("OfProblem",),
+    "liftless.space": (
+        "Hermitian",
+        "Rectangular",
+        "Space",
+        "Symmetric",
+    ),
     "liftless.start": (
         "Allowance",
         "Begun",
@@ -257,7 +290,12 @@ _RENAMED = {
     "Reweighting": "ReweightedTrace",
 }
 #: Names that are in another distribution.
-_ELSEWHERE = dict.fromkeys(("PEERS", "Attempt", "Peer"), "liftless_papers.compare.peers")
+_ELSEWHERE = {
+    **dict.fromkeys(("Attempt", "PEERS", "Peer"), "liftless_papers.compare.peers"),
+    **dict.fromkeys(
+        ("algorithm_constants", "curvature_range", "deviation_rate"), "liftless_papers.ipgd"
+    ),
+}
 
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
 

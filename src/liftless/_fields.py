@@ -14,10 +14,15 @@ import numpy as np
 
 T = TypeVar("T")
 
-_KIND, _ABSENT = "traced", "absent"
+_KIND, _ABSENT, _WORDS = "traced", "absent", "words"
 
 
-def number(kind: Any = np.float64, *, absent: float | None = None) -> Any:
+def number(
+    kind: Any = np.float64,
+    *,
+    absent: float | None = None,
+    words: dict[str, float | None] | None = None,
+) -> Any:
     """Declare a field whose plain number becomes an array of ``kind``.
 
     Parameters
@@ -27,8 +32,10 @@ def number(kind: Any = np.float64, *, absent: float | None = None) -> Any:
         so too, since they meet floats there.
     absent : float, optional
         What stands for ``None``.
+    words : dict, optional
+        What stands for a word that the field may hold.
     """
-    return eqx.field(metadata={_KIND: kind, _ABSENT: absent})
+    return eqx.field(metadata={_KIND: kind, _ABSENT: absent, _WORDS: words or {}})
 
 
 def traced_fields(module: T, dtype: Any = np.float64) -> T:
@@ -56,6 +63,8 @@ def traced_fields(module: T, dtype: Any = np.float64) -> T:
 def _array(value: Any, metadata: Any, dtype: Any) -> Any:
     kind = metadata.get(_KIND)
     kind = dtype if kind is np.float64 else kind
+    if isinstance(value, str):
+        value = metadata.get(_WORDS, {}).get(value, value)
     if value is None and metadata.get(_ABSENT) is not None:
         return np.asarray(metadata[_ABSENT], kind)
     if isinstance(value, bool):

@@ -136,6 +136,13 @@ class Objective(eqx.Module):
             return jnp.full((), jnp.nan, jnp.result_type(X))
         return self.value(jnp.zeros_like(X)) - lower
 
+    def usual_size(self) -> float:
+        """Size of X that its gradient is judged by where X is shorter and no size is given.
+
+        Zero where zero is stationary anyway, as in every problem of a factor.
+        """
+        return 1.0
+
     def scale_at(self, excess: Number, y: Data, X: Array) -> Number:
         """What a change of f is measured by: the excess, or the larger of |f(X)| and |f(0)|."""
         if self.least() is not None:
@@ -238,18 +245,32 @@ class Smooth(Objective):
     @entry
     def value(self, X: Array) -> Number:
         """f(X)."""
-        return self.function(X, *self.args)
+        return self.data(X)
 
     @entry
     def gradient(self, X: Array) -> Array:
         """∇f(X)."""
-        return jax.grad(self.function)(X, *self.args)
+        return self.gradient_at(self.data(X), X)
 
     @entry
     def hessian_product(self, X: Array, D: Array) -> Array:
         """∇²f(X)[D], the derivative of the gradient along D."""
+        return self.product_at(self.data(X), X, D)
+
+    def data(self, X: Array) -> Data:
+        """f(X); traceable."""
+        return self.function(X, *self.args)
+
+    def gradient_at(self, y: Data, X: Array) -> Array:
+        """∇f(X); traceable."""
+        del y
+        return jax.grad(self.function)(X, *self.args)
+
+    def product_at(self, y: Data, X: Array, D: Array) -> Array:
+        """∇²f(X)[D]; traceable."""
+        del y
         slope = jax.grad(self.function)
-        return jax.jvp(lambda y: slope(y, *self.args), (X,), (D,))[1]
+        return jax.jvp(lambda at: slope(at, *self.args), (X,), (D,))[1]
 
     def value_and_gradient(self, X: Array) -> tuple[Number, Array]:
         """f(X) and ∇f(X) from one reverse pass."""

@@ -272,6 +272,10 @@ class Problem(Objective):
         zero = jnp.zeros((self.m,), jnp.result_type(X))
         return jnp.sum(self.omega * self.loss.excess(zero, self.b))
 
+    def usual_size(self) -> float:
+        """None: the factor's own size is the scale."""
+        return 0.0
+
     def scale_at(
         self, excess: Float[AnyArray, ""], y: Float[AnyArray, " m"], X: Factor
     ) -> Float[AnyArray, ""]:

@@ -99,6 +99,10 @@ class OfProblem(Objective):
         """Scale times the excess of h at zero."""
         return self.scale * self.problem.zero_level(X)
 
+    def usual_size(self) -> float:
+        """None: the factor's own size is the scale."""
+        return self.problem.usual_size()
+
     def scale_at(
         self, excess: Float[AnyArray, ""], y: Float[AnyArray, " m"], X: Factor
     ) -> Float[AnyArray, ""]:

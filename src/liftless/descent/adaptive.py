@@ -1,14 +1,14 @@
 """The rule that needs no constants: everything from curvatures met on the way."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 
 from liftless._checks import real_number
-from liftless._types import AnyArray
-from liftless.ipgd.rules import Memory, Number, Rule, Settings, Walk, escape_time
+from liftless._types import AnyArray, Scalar
+from liftless.descent.base import Point
+from liftless.descent.rules import Memory, Number, Rule, Settings, Walk, escape_time
 
 
 class Adaptive(Rule):
@@ -19,7 +19,7 @@ class Adaptive(Rule):
     ‖∇f‖ <= 1e-8 H0 is stationary.  It is returned if its least curvature is at least −1e-3 H0,
     and otherwise perturbed; the next look is after the time in which the perturbation grows to
     the length G/|λ| on which the gradient test could see it, with a safety factor of 10 (see
-    :func:`~liftless.ipgd.rules.escape_time`).
+    :func:`~liftless.descent.rules.escape_time`).
 
     Parameters
     ----------
@@ -36,11 +36,14 @@ class Adaptive(Rule):
     curvature, and a return that is certified by it instead of by a small decrease of f.
     """
 
-    gamma: Number
-    gradient: Number
-    curvature: Number
-    settled: Number
+    certifies: ClassVar[bool] = True
+
+    gamma: Scalar
+    gradient: Scalar
+    curvature: Scalar
+    settled: Scalar
     looks: bool = eqx.field(static=True, default=True)
+    relative: bool = eqx.field(static=True, default=False)
     returned: str = eqx.field(static=True, default="x")
 
     #: Part of η‖∇f‖² that a step must gain, and round-off of f relative to its size.
@@ -51,17 +54,16 @@ class Adaptive(Rule):
 
     def __init__(
         self,
-        gamma: float = 1e-15,
-        gradient: float = 1e-8,
-        curvature: float = 1e-3,
-        settled: float = 1e-14,
+        gamma: Scalar = 1e-15,
+        gradient: Scalar = 1e-8,
+        curvature: Scalar = 1e-3,
+        settled: Scalar = 1e-14,
     ) -> None:
-        self.gamma = np.asarray(gamma, np.float64)
-        self.gradient = np.asarray(real_number("gradient", gradient, above=0.0))
-        self.curvature = np.asarray(real_number("curvature", curvature, above=0.0))
-        self.settled = np.asarray(real_number("settled", settled, least=0.0))
-        self.looks = True
-        self.returned = "x"
+        self.gamma = real_number("gamma", gamma, above=0.0)
+        self.gradient = real_number("gradient", gradient, above=0.0)
+        self.curvature = real_number("curvature", curvature, above=0.0)
+        self.settled = real_number("settled", settled, least=0.0)
+        self.looks, self.relative, self.returned = True, False, "x"
 
     def settings(self, size: Number) -> Settings:
         """Step 1/(2 H0), stationarity 1e-8 H0, curvature tolerance 1e-3 H0."""
@@ -70,9 +72,14 @@ class Adaptive(Rule):
         return Settings(
             eta=0.5 / H0,
             G=self.gradient * H0,
-            settled=self.settled / jnp.asarray(self.gradient),
+            settled=jnp.asarray(self.settled, H0.dtype) / self.gradient,
             tolerance=self.curvature * H0,
         )
+
+    def small(self, walk: Walk, point: Point) -> Any:
+        """‖∇f‖ <= G."""
+        del point
+        return walk.slope <= 1
 
     def accepts(self, s: Settings, walk: Walk, value: Number) -> Any:
         """Decrease by a tenth of η‖∇f‖², up to round-off of f; a NaN is refused.
@@ -91,9 +98,11 @@ class Adaptive(Rule):
         del s, memory, walk
         return jnp.asarray(False)
 
-    def verdict(self, s: Settings, walk: Walk, least: Number) -> tuple[Any, AnyArray]:
+    def verdict(
+        self, s: Settings, walk: Walk, least: Number, dimension: int
+    ) -> tuple[Any, AnyArray]:
         """Return without negative curvature, otherwise perturb for the escape time."""
         saddle = least < -s.tolerance
         gain = self.SAFETY * (s.G / jnp.where(saddle, -least, s.G))
-        steps = escape_time(gain, least, self.gamma, walk.eta, walk.x.size)
+        steps = escape_time(gain, least, self.gamma, walk.eta, dimension)
         return ~saddle, steps

@@ -97,6 +97,11 @@ class Method(eqx.Module, Generic[S]):
     #: Whether a step may leave X where it is, in which case that does not end the run.
     waits: ClassVar[bool] = False
 
+    @property
+    def alone(self) -> bool:
+        """Whether a step branches, so that several starts are better run one after another."""
+        return False
+
     @abc.abstractmethod
     def init(self, objective: Objective, point: Point) -> S:
         """Return the state before the first step."""
@@ -104,6 +109,14 @@ class Method(eqx.Module, Generic[S]):
     @abc.abstractmethod
     def advance(self, objective: Objective, point: Point, state: S) -> tuple[Point, S]:
         """One step from ``point``: the next point and state; traceable."""
+
+    def status(self, code: AnyArray, state: S) -> AnyArray:
+        """Status of the run where the stop rule has come to ``code``; traceable.
+
+        Overridden by a method that knows better what is an end.
+        """
+        del state
+        return code
 
 
 def as_problem(objective: Objective, method: Method) -> Problem:

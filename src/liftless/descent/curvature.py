@@ -12,10 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import positive_int, real_array
-from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.ipgd.objective import Objective, as_objective
+from liftless.objective import Objective
 
 #: Lanczos steps, or the dimension if that is less.
 STEPS = 60
@@ -85,17 +83,20 @@ def tridiagonal(
 
 
 def extremes(
-    objective: Objective, x: Float[AnyArray, "..."], pool: Float[AnyArray, "s d"]
+    objective: Objective, X: Float[AnyArray, "..."], pool: Float[AnyArray, "s d"]
 ) -> Float[AnyArray, " 2"]:
-    """Least and largest Ritz value of ∇²f(x); traceable.
+    """Least and largest Ritz value of ∇²f(X); traceable.
 
-    They lie within the spectrum: the least is an upper bound of λ_min.
+    They lie within the spectrum: the least is an upper bound of λ_min.  One product with the
+    Hessian for each row of ``pool`` (see :func:`directions`), and the data that X carries.
     """
+    X = jnp.asarray(X)
+    y = objective.data(X)
 
     def product(v: AnyArray) -> AnyArray:
-        return jnp.ravel(objective.hessian_product(x, jnp.reshape(v, x.shape)))
+        return jnp.ravel(objective.product_at(y, X, jnp.reshape(v, X.shape)))
 
-    alpha, beta, scale = tridiagonal(product, pool)
+    alpha, beta, scale = tridiagonal(product, jnp.asarray(pool, X.dtype))
     # Dividing first keeps tiny and huge losses inside the range of the eigensolver.
     safe = jnp.where(scale > 0, scale, 1.0)
     T = jnp.diag(alpha / safe)
@@ -103,34 +104,3 @@ def extremes(
         T = T + jnp.diag(beta[:-1] / safe, 1) + jnp.diag(beta[:-1] / safe, -1)
     values = jnp.linalg.eigvalsh(T)
     return jnp.stack([values[0], values[-1]]) * safe
-
-
-_extremes = jax.jit(extremes)
-
-
-@double
-def curvature_range(objective: Any, x: Any, *, steps: int = STEPS) -> tuple[float, float]:
-    """Least and largest curvature of an objective at a point, by Lanczos.
-
-    Parameters
-    ----------
-    objective : Objective or Problem
-    x : array
-    steps : int
-        Lanczos steps; with as many as x has entries the two are exact to round-off.
-
-    Returns
-    -------
-    least, largest : float
-        Extreme Ritz values of ∇²f(x), within its spectrum.
-
-    Raises
-    ------
-    InvalidInput
-        If the objective cannot be used with ``x``.
-    """
-    point = real_array("x", x, max(1, np.ndim(x)))
-    count = positive_int("steps", steps)
-    f = on_device(as_objective(objective, point))
-    least, largest = _extremes(f, jnp.asarray(point), directions(point.size, count))
-    return float(least), float(largest)

@@ -6,13 +6,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from liftless.descent import journey
+from liftless.descent.base import Point
+from liftless.descent.journey import Journey
+from liftless.descent.rules import Rule
+
 #: Why a run ended.
 OK, LIMIT, UNSTABLE, INVALID, FLAT, SADDLE, STALLED = 0, 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
 class Descended:
-    """Result of one run of :func:`~liftless.ipgd.ipgd`.
+    """Result of one run of :func:`~liftless.descent.ipgd`.
 
     Attributes
     ----------
@@ -70,9 +75,109 @@ class Descended:
         return self.status == OK
 
 
-def message(status: int, facts: dict[str, Any]) -> str:
-    """Say how a run ended; ``facts`` are the numbers the words need."""
-    return _WORDS[status](facts)
+@dataclass(frozen=True)
+class Run:
+    """Where one run ended, on the host, and what is known of its start.
+
+    ``defined`` says whether f, its gradient and its curvature were numbers there.
+    """
+
+    point: Point
+    state: Journey
+    least: float
+    largest: float
+    start: np.ndarray
+    defined: bool
+    rule: Rule
+    most: int
+
+
+def describe_run(
+    run: Run, looks: tuple[tuple[int, float], ...], rows: list[tuple], seed: int
+) -> Descended:
+    """Return the result of a run, with its looks at the curvature and its recorded rows."""
+    facts, walk = _facts(run), run.state.walk
+    status = _status(run, facts)
+    facts["certified"] = facts["certified"] and status != FLAT
+    return Descended(
+        x=np.array(run.point.X),
+        value=float(walk.value),
+        gradient_norm=facts["gradient"],
+        least_curvature=facts["least"],
+        certified=facts["certified"],
+        status=status,
+        message=_WORDS[status](facts),
+        iterations=int(walk.t + walk.local),
+        ipgd_iterations=facts["t"],
+        local_iterations=int(walk.local),
+        perturbations=facts["perturbations"],
+        backtracks=int(walk.backtracks),
+        step=facts["eta"],
+        G=facts["G"],
+        checkpoints=looks,
+        history=_history(rows, facts["G"]),
+        seed=seed,
+    )
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """Numbers that the status and the message of a run need."""
+    s, memory, walk = run.state.settings, run.state.memory, run.state.walk
+    # The start sets the scale of curvature, unless it had none.
+    size = max(abs(run.least), abs(run.largest))
+    tolerance = float(s.tolerance) if run.state.size > 0 else 1e-3 * size
+    gradient = float(walk.slope) * float(s.G)
+    finite = bool(np.isfinite(walk.value) and np.isfinite(gradient))
+    second = run.least >= -tolerance
+    return {
+        "t": int(walk.t),
+        "perturbations": int(memory.perturbations),
+        "second": second,
+        "certified": bool(finite and walk.slope <= 1 and second),
+        "gradient": gradient,
+        "least": run.least,
+        "largest": run.largest,
+        "lost": int(memory.lost),
+        "gamma": float(run.rule.gamma),
+        "most": run.most,
+        "G": float(s.G),
+        "eta": float(walk.eta),
+        "bound": 2 / run.largest if run.largest > 0 else np.inf,
+        "finite": finite,
+        "start": bool(np.array_equal(run.point.X, run.start)),
+        "T_escape": int(memory.T_escape),
+    }
+
+
+def _status(run: Run, facts: dict[str, Any]) -> int:
+    """Status from the phase a run ended in and from what its end looks like."""
+    phase, never_bent = int(run.state.walk.phase), run.state.size == 0
+    if not run.defined:
+        return INVALID
+    unmoved = facts["start"] and facts["largest"] == 0
+    if never_bent and (run.rule.looks or unmoved) and not run.rule.relative:
+        return FLAT
+    if phase == journey.UNSTABLE:
+        return UNSTABLE
+    if phase == journey.STALLED:
+        return STALLED
+    if phase == journey.LIMIT:
+        return UNSTABLE if facts["eta"] > facts["bound"] else LIMIT
+    return OK if facts["second"] else SADDLE
+
+
+def _history(rows: list[tuple], G: float) -> dict[str, np.ndarray]:
+    """Stack the rows that were recorded."""
+    if not rows:
+        return {}
+    t, value, slope, x, marked = zip(*rows, strict=True)
+    return {
+        "t": np.array(t),
+        "value": np.array(value),
+        "gradient_norm": np.array(slope) * G,
+        "x": np.array(x),
+        "perturbed": np.array(marked),
+    }
 
 
 def _ok(facts: dict[str, Any]) -> str:

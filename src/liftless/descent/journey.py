@@ -1,48 +1,62 @@
-"""The compiled parts of a perturbed descent: plain steps in a loop, and a checkpoint.
+"""One run of perturbed descent: plain steps, and looks at which it is perturbed or returns.
 
-A batch walks in lockstep.  The loop of plain steps holds no eigenproblem; a run that needs one
-waits, masked, until the others need theirs or until waiting has cost what a checkpoint costs.
+A step costs an evaluation, a look may cost an eigenproblem.  Both are functions of a point and of
+a state, so that the loop of every method can run them one by one, and a batch in lockstep with the
+looks kept apart (:mod:`liftless.descent.journeys`).
 """
 
-import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Array, UInt32
 
 from liftless._types import AnyArray
-from liftless.ipgd.curvature import extremes
-from liftless.ipgd.objective import Objective
-from liftless.ipgd.rules import Memory, Number, Rule, Settings, Walk
+from liftless.descent.base import Point
+from liftless.descent.curvature import STEPS, extremes
+from liftless.descent.rules import Memory, Number, Rule, Settings, Walk
+from liftless.descent.stream import start_key, uniform_ball
+from liftless.objective import Objective
 
-#: Phase of a run: plain steps of either kind, waiting for a checkpoint, or an end and its reason.
+#: Phase of a run: plain steps of either kind, waiting for a look, or an end and its reason.
 MOVING, LOCAL, DUE, RETURNING = 0, 1, 2, 3
 RETURNED, LIMIT, UNSTABLE, STALLED = 4, 5, 6, 7
 
 #: Step, relative to the first, below which none is taken to lower f.
 SHRUNK = 2.0**-30
-#: Steps of plain descent that cost as much as a Hessian product, about.
-PRODUCT_COST = 2
+#: Where the perturbations' keys come from, the same on every machine.
+KEYS = "threefry2x32"
 
 
-class Plan(eqx.Module):
-    """The rule and the limits of a run."""
+class Journey(eqx.Module):
+    """State of a perturbed descent.
 
-    rule: Rule
+    Attributes
+    ----------
+    settings, memory, walk
+        Constants of the run, what a perturbation changes, and what a step does.
+    size : scalar
+        ‖∇²f‖ at the start, zero where it was not asked for.
+    least : scalar
+        Least curvature at the last look; NaN without one.
+    key : array
+        Of the perturbations.
+    most, most_local : scalar
+        Longest first and local phase.
+    owed : scalar
+        Applications spent on curvature that the point has not counted yet.
+    """
+
+    settings: Settings
+    memory: Memory
+    walk: Walk
+    size: Number
+    least: Number
+    key: UInt32[AnyArray, " k"]
     most: Number
     most_local: Number
-
-
-class Row(NamedTuple):
-    """What is recorded of a step."""
-
-    t: AnyArray
-    fresh: AnyArray
-    value: AnyArray
-    slope: AnyArray
-    x: AnyArray
+    owed: Number
 
 
 def moving(walk: Walk) -> AnyArray:
@@ -51,22 +65,28 @@ def moving(walk: Walk) -> AnyArray:
 
 
 def waiting(walk: Walk) -> AnyArray:
-    """Which runs wait for a checkpoint."""
+    """Which runs wait for a look."""
     return (walk.phase == DUE) | (walk.phase == RETURNING)
 
 
-def slope_of(gradient: AnyArray, G: Number) -> AnyArray:
+def price(objective: Objective, X: AnyArray) -> float:
+    """Applications that the extreme curvatures at a point cost."""
+    return objective.data_cost + objective.product_cost * min(STEPS, X.size)
+
+
+def _slope_of(gradient: AnyArray, G: Number) -> AnyArray:
     """‖gradient‖ / G, divided first."""
     return jnp.linalg.norm(jnp.ravel(gradient / G))
 
 
-def phase_of(plan: Plan, s: Settings, memory: Memory, walk: Walk, local: AnyArray) -> AnyArray:
+def _phase_of(rule: Rule, journey: Journey, point: Point, local: AnyArray) -> AnyArray:
     """Phase at the present point, lines 4 and 8 of Algorithm 1; ``local`` says which loop it is."""
-    due = (walk.slope <= 1) & (walk.t - memory.noise_at > memory.T_escape)
-    code = jnp.where(walk.t >= plan.most, LIMIT, MOVING)
+    s, memory, walk = journey.settings, journey.memory, journey.walk
+    due = rule.small(walk, point) & (walk.t - memory.noise_at > memory.T_escape)
+    code = jnp.where(walk.t >= journey.most, LIMIT, MOVING)
     code = jnp.where(due, DUE, code)
-    code = jnp.where(plan.rule.gives_up(s, memory, walk), RETURNING, code)
-    ended = (walk.slope <= s.settled) | (walk.local >= plan.most_local)
+    code = jnp.where(rule.gives_up(s, memory, walk), RETURNING, code)
+    ended = (walk.slope <= s.settled) | (walk.local >= journey.most_local)
     stuck = walk.eta < SHRUNK * s.eta
     # In the local phase no lower value means round-off, which is where it was to go.
     code = jnp.where(
@@ -77,17 +97,74 @@ def phase_of(plan: Plan, s: Settings, memory: Memory, walk: Walk, local: AnyArra
     return jnp.where(finite, code, UNSTABLE).astype(jnp.int32)
 
 
-def step(objective: Objective, plan: Plan, s: Settings, memory: Memory, walk: Walk) -> Walk:
+def _at_phase(rule: Rule, journey: Journey, point: Point, local: AnyArray) -> Journey:
+    phase = _phase_of(rule, journey, point, local)
+    return eqx.tree_at(lambda j: j.walk.phase, journey, phase)
+
+
+def begin(
+    objective: Objective,
+    rule: Rule,
+    seed: AnyArray | int,
+    longest: tuple[Any, Any],
+    pool: AnyArray,
+    point: Point,
+) -> Journey:
+    """State at the start: no perturbation yet, so one is due at once where ∇f is small.
+
+    ``longest`` are the limits of the two phases.  A start that is flat where the rule needs
+    curvature, or no number, ends the run.
+    """
+    X = jnp.asarray(point.X)
+    zero = jnp.zeros((), X.dtype)
+    size, owed, key = zero, zero, jax.random.key(seed, impl=KEYS)
+    if rule.relative:
+        key = start_key(seed, X)
+    else:
+        size = jnp.max(jnp.abs(extremes(objective, X, pool)))
+        owed = zero + price(objective, X)
+    s = rule.settings(size)
+    value = objective.value_at(point.y, X)
+    memory = Memory(
+        z=X, value=value, noise_at=zero - jnp.inf, T_escape=zero, perturbations=zero, lost=zero
+    )
+    walk = Walk(
+        value=value,
+        slope=_slope_of(point.gradient, s.G),
+        eta=s.eta,
+        t=zero,
+        local=zero,
+        backtracks=zero,
+        phase=jnp.asarray(MOVING, jnp.int32),
+    )
+    journey = Journey(
+        settings=s,
+        memory=memory,
+        walk=walk,
+        size=size,
+        least=zero + jnp.nan,
+        key=jax.random.key_data(key),
+        most=zero + longest[0],
+        most_local=zero + longest[1],
+        owed=owed,
+    )
+    journey = _at_phase(rule, journey, point, jnp.asarray(False))
+    hopeless = ~jnp.isfinite(size) | ((size == 0) & rule.looks)
+    phase = jnp.where(hopeless, UNSTABLE, journey.walk.phase).astype(jnp.int32)
+    return eqx.tree_at(lambda j: j.walk.phase, journey, phase)
+
+
+def step(objective: Objective, rule: Rule, point: Point, journey: Journey) -> tuple[Point, Journey]:
     """Try one step of plain descent; a refused one halves eta and stays."""
-    x = walk.x - walk.eta * walk.gradient
-    value, gradient = objective.value_and_gradient(x)
-    slope = slope_of(gradient, s.G)
-    taken = plan.rule.accepts(s, walk, value)
+    s, walk = journey.settings, journey.walk
+    spent = point.applications + journey.owed
+    there = Point.at(objective, point.X - walk.eta * point.gradient, applications=spent)
+    value = objective.value_at(there.y, there.X)
+    slope = _slope_of(there.gradient, s.G)
+    taken = rule.accepts(s, walk, value)
     local = walk.phase == LOCAL
-    one = jnp.where(taken, 1.0, 0.0)
-    there = Walk(
-        x=jnp.where(taken, x, walk.x),
-        gradient=jnp.where(taken, gradient, walk.gradient),
+    one = jnp.where(taken, 1.0, 0.0).astype(walk.t.dtype)
+    after = Walk(
         value=jnp.where(taken, value, walk.value),
         slope=jnp.where(taken, slope, walk.slope),
         eta=jnp.where(taken, walk.eta, walk.eta / 2),
@@ -96,37 +173,14 @@ def step(objective: Objective, plan: Plan, s: Settings, memory: Memory, walk: Wa
         backtracks=walk.backtracks + 1 - one,
         phase=walk.phase,
     )
-    return there.at_phase(phase_of(plan, s, memory, there, local))
+    kept = jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, point)
+    kept = eqx.tree_at(lambda p: p.applications, kept, there.applications)
+    journey = eqx.tree_at(lambda j: (j.walk, j.owed), journey, (after, jnp.zeros_like(spent)))
+    return kept, _at_phase(rule, journey, kept, local)
 
 
-def begin(
-    objective: Objective, plan: Plan, size: Number, x: AnyArray
-) -> tuple[Settings, Memory, Walk]:
-    """State at the start: no perturbation yet, so one is due at once where ∇f is small."""
-    s = plan.rule.settings(size)
-    value, gradient = objective.value_and_gradient(x)
-    zero = jnp.zeros((), x.dtype)
-    memory = Memory(
-        z=x, value=value, noise_at=zero - jnp.inf, T_escape=zero, perturbations=zero, lost=zero
-    )
-    walk = Walk(
-        x=x,
-        gradient=gradient,
-        value=value,
-        slope=slope_of(gradient, s.G),
-        eta=s.eta,
-        t=zero,
-        local=zero,
-        backtracks=zero,
-        phase=jnp.asarray(MOVING, jnp.int32),
-    )
-    phase = phase_of(plan, s, memory, walk, jnp.asarray(False))
-    return s, memory, walk.at_phase(phase)
-
-
-def draw(seed: AnyArray, count: Number, gamma: Number, like: AnyArray) -> AnyArray:
-    """Uniform draw from the ball of radius γ, the ``count``-th of this seed."""
-    key = jax.random.key(seed, impl="threefry2x32")
+def draw(key: Array, count: Number, gamma: AnyArray | float, like: AnyArray) -> AnyArray:
+    """Uniform draw from the ball of radius γ, the ``count``-th of this key."""
     to, far = jax.random.split(jax.random.fold_in(key, count.astype(jnp.int32)))
     direction = jax.random.normal(to, like.shape, like.dtype)
     length = jnp.power(jax.random.uniform(far, (), like.dtype), 1.0 / like.size)
@@ -134,149 +188,43 @@ def draw(seed: AnyArray, count: Number, gamma: Number, like: AnyArray) -> AnyArr
     return gamma * (length * (direction / jnp.linalg.norm(jnp.ravel(direction))))
 
 
-def checkpoint(
-    objective: Objective,
-    plan: Plan,
-    s: Settings,
-    memory: Memory,
-    walk: Walk,
-    least: Number,
-    seed: AnyArray,
-) -> tuple[Memory, Walk]:
-    """Perturb, or return and begin the local phase; runs that do not wait stay as they are."""
-    certified, T_escape = plan.rule.verdict(s, walk, least)
+def _noise(rule: Rule, journey: Journey, X: AnyArray) -> AnyArray:
+    """Draw the next perturbation of this run."""
+    key, count = jnp.asarray(journey.key), journey.memory.perturbations
+    if not rule.relative:
+        return draw(jax.random.wrap_key_data(key, impl=KEYS), count, rule.gamma, X)
+    one = jax.random.fold_in(jax.random.wrap_key_data(key), count.astype(jnp.uint32))
+    return rule.gamma * uniform_ball(one, X)
+
+
+def look(
+    objective: Objective, rule: Rule, pool: AnyArray, point: Point, journey: Journey
+) -> tuple[Point, Journey]:
+    """Look at the curvature where the rule does, and perturb or return; for runs that wait."""
+    s, memory, walk = journey.settings, journey.memory, journey.walk
+    X, owed = jnp.asarray(point.X), journey.owed
+    least = jnp.full_like(journey.least, jnp.nan)
+    if rule.looks:
+        least = extremes(objective, X, pool)[0]
+        owed = owed + price(objective, X)
+    certified, T_escape = rule.verdict(s, walk, least, X.size)
     due, back = walk.phase == DUE, walk.phase == RETURNING
     perturb = due & ~certified
-    moved = walk.x + draw(seed, memory.perturbations, plan.rule.gamma, walk.x)
-    kept = memory.z if plan.rule.returned == "z" else walk.x
-    x = jnp.where(perturb, moved, jnp.where(back, kept, walk.x))
-    value, gradient = objective.value_and_gradient(x)
-    one = jnp.where(perturb, 1.0, 0.0)
+    moved = X + _noise(rule, journey, X)
+    kept = memory.z if rule.returned == "z" else X
+    X = jnp.where(perturb, moved, jnp.where(back, kept, X))
+    there = Point.at(objective, X, applications=point.applications + owed)
+    one = jnp.where(perturb, 1.0, 0.0).astype(walk.t.dtype)
     after = Memory(
-        z=jnp.where(perturb, walk.x, memory.z),
+        z=jnp.where(perturb, point.X, memory.z),
         value=jnp.where(perturb, walk.value, memory.value),
         noise_at=jnp.where(perturb, walk.t, memory.noise_at),
         T_escape=jnp.where(perturb, T_escape, memory.T_escape),
         perturbations=memory.perturbations + one,
-        lost=memory.lost + jnp.where(jnp.all(moved == walk.x), one, 0.0),
+        lost=memory.lost + jnp.where(jnp.all(moved == point.X), one, 0.0),
     )
-    there = Walk(
-        x=x,
-        gradient=gradient,
-        value=value,
-        slope=slope_of(gradient, s.G),
-        eta=walk.eta,
-        t=walk.t,
-        local=walk.local,
-        backtracks=walk.backtracks,
-        phase=walk.phase,
-    )
-    there = there.at_phase(phase_of(plan, s, after, there, ~perturb))
-    stay = ~(due | back)
-    return jax.tree.map(lambda new, old: jnp.where(stay, old, new), (after, there), (memory, walk))
-
-
-# -- over a batch ---------------------------------------------------------------------------------
-
-
-def _each(function: Any, k: int, stacked: bool, *axes: int | None) -> Any:
-    """Map ``function`` over k runs; the objective is one a run, or one for all."""
-    axes = (0 if stacked else None, *axes)
-    if k > 1:
-        return jax.vmap(function, in_axes=axes)
-
-    # A single run is spared the batching, which makes a step up to twice as dear.
-    def alone(*args: Any) -> Any:
-        bare = [
-            a if axis is None else jax.tree.map(lambda leaf: leaf[0], a)
-            for a, axis in zip(args, axes, strict=True)
-        ]
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], function(*bare))
-
-    return alone
-
-
-@functools.partial(jax.jit, static_argnames="stacked")
-def all_begin(objective: Any, plan: Plan, size: AnyArray, x: AnyArray, *, stacked: bool) -> tuple:
-    """Begin every run."""
-    return _each(begin, x.shape[0], stacked, None, 0, 0)(objective, plan, size, x)
-
-
-@functools.partial(jax.jit, static_argnames="stacked")
-def all_extremes(
-    objective: Any, x: AnyArray, pool: AnyArray, *, stacked: bool
-) -> Float[AnyArray, "k 2"]:
-    """Extreme curvatures at every run's point."""
-    return _each(extremes, x.shape[0], stacked, 0, None)(objective, x, pool)
-
-
-@functools.partial(jax.jit, static_argnames="stacked")
-def all_checkpoint(
-    objective: Any,
-    plan: Plan,
-    s: Settings,
-    memory: Memory,
-    walk: Walk,
-    least: AnyArray,
-    seed: AnyArray,
-    *,
-    stacked: bool,
-) -> tuple[Memory, Walk]:
-    """Checkpoint of every run that waits."""
-    mapped = _each(checkpoint, seed.shape[0], stacked, None, 0, 0, 0, 0, 0)
-    return mapped(objective, plan, s, memory, walk, least, seed)
-
-
-@functools.partial(jax.jit, static_argnames=("stacked", "rows"))
-def all_advance(
-    objective: Any,
-    plan: Plan,
-    s: Settings,
-    memory: Memory,
-    walk: Walk,
-    cost: AnyArray,
-    *,
-    stacked: bool,
-    rows: int,
-) -> tuple[Walk, Row | None, AnyArray]:
-    """Plain steps until nothing moves, or waiting has cost ``cost`` steps, or ``rows`` are full.
-
-    Returns
-    -------
-    walk : Walk
-    kept : Row or None
-        Every step, arrays of shape (rows, k, …); None with ``rows`` = 0.
-    count : scalar
-        Steps made.
-    """
-    k = walk.phase.shape[0]
-    mapped = _each(step, k, stacked, None, 0, 0, 0)
-
-    def go(carry: tuple) -> AnyArray:
-        walk, idle, count, _ = carry
-        room = (count < rows) if rows else True
-        return jnp.any(moving(walk)) & (idle <= cost) & room
-
-    def body(carry: tuple) -> tuple:
-        walk, idle, count, kept = carry
-        on = moving(walk)
-
-        def choose(new: AnyArray, old: AnyArray) -> AnyArray:
-            return jnp.where(on.reshape(on.shape + (1,) * (new.ndim - 1)), new, old)
-
-        after = mapped(objective, plan, s, memory, walk)
-        if k > 1:
-            after = jax.tree.map(choose, after, walk)
-        if kept is not None:
-            total, before = after.t + after.local, walk.t + walk.local
-            row = Row(total, total > before, after.value, after.slope, after.x)
-            kept = jax.tree.map(lambda a, r: a.at[count].set(r), kept, row)
-        return after, idle + jnp.sum(waiting(walk)), count + 1, kept
-
-    empty = None
-    if rows:
-        first = Row(walk.t, walk.t > 0, walk.value, walk.slope, walk.x)
-        empty = jax.tree.map(lambda a: jnp.zeros((rows, *a.shape), a.dtype), first)
-    nil = jnp.asarray(0)
-    walk, _, count, kept = jax.lax.while_loop(go, body, (walk, nil, nil, empty))
-    return walk, kept, count
+    value, slope = objective.value_at(there.y, there.X), _slope_of(there.gradient, s.G)
+    walk = eqx.tree_at(lambda w: (w.value, w.slope), walk, (value, slope))
+    fields = (after, walk, jnp.zeros_like(owed), jnp.where(due, least, journey.least))
+    journey = eqx.tree_at(lambda j: (j.memory, j.walk, j.owed, j.least), journey, fields)
+    return there, _at_phase(rule, journey, there, ~perturb)

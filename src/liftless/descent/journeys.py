@@ -1,27 +1,66 @@
-"""The host loop of perturbed descent, over one run or a batch of them."""
+"""Perturbed descents with a record of their way, alone or as a batch.
 
+:func:`liftless.descend` runs these methods as it runs any other.  They have a driver of their own
+for what its loop does not see: the two phases and the looks between them, each with its curvature;
+a history of steps in which a perturbation is a row and no step; the curvature at the end, which
+says what the end was; and batches whose looks, an eigenproblem each, are taken together instead of
+at every step.  The steps and looks themselves are those of :mod:`liftless.descent.journey`.
+"""
+
+import functools
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
+from liftless._fields import traced_fields
 from liftless._precision import double, on_device
-from liftless.ipgd import result, steps
-from liftless.ipgd.curvature import STEPS, directions
-from liftless.ipgd.methods import IPGDPlus, Perturbed
-from liftless.ipgd.objective import Objective, Stacked, as_objective, stack
-from liftless.ipgd.result import Descended
-from liftless.ipgd.rules import Memory, Settings, Walk
+from liftless.descent import journey, lockstep
+from liftless.descent.base import Point
+from liftless.descent.curvature import STEPS, directions
+from liftless.descent.descended import Descended, Run, describe_run
+from liftless.descent.journey import Journey
+from liftless.descent.perturbed import IPGDPlus, Perturbed, check_seed
+from liftless.objective import Objective, check_objective
 
 #: Iterations of the first phase when no limit is given.
 MAX_ITERATIONS = 50_000
 #: Steps a compiled call records.
 CHUNK = 256
+#: Steps of plain descent that cost as much as a Hessian product, about.
+PRODUCT_COST = 2
+
+
+class Stacked(eqx.Module):
+    """Objectives of one structure and shape, their leaves stacked along a leading axis."""
+
+    objective: Objective
+
+
+def stack(objectives: Sequence[Objective]) -> Stacked:
+    """Stack objectives that differ in their data only, to run them as one batch.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none, or they differ in structure or shape.
+    """
+    kinds = [
+        (jax.tree.structure(f), tuple(np.shape(leaf) for leaf in jax.tree.leaves(f)))
+        for f in objectives
+    ]
+    if not kinds or any(kind != kinds[0] for kind in kinds):
+        must = "at least one objective, all of one structure and shape"
+        cure = "Build them with the same function, the same rank and data of the same shapes."
+        raise InvalidInput("objectives", f"{len(kinds)} that differ", must, cure)
+    return Stacked(jax.tree.map(lambda *leaves: np.stack(leaves), *objectives))
 
 
 @double
@@ -30,7 +69,7 @@ def ipgd(
     x0: Any,
     method: Any = None,
     *,
-    seed: Any = 0,
+    seed: Any = None,
     max_iterations: Any = MAX_ITERATIONS,
     record_every: Any = 0,
 ) -> Descended:
@@ -43,8 +82,8 @@ def ipgd(
         The start; a stationary one, such as zero, is allowed.
     method : PerturbedGD, IPGD or IPGDPlus, optional
         :class:`IPGDPlus` with the adaptive rule by default.
-    seed : int
-        Of the perturbations, the only randomness.
+    seed : int, optional
+        Of the perturbations, the only randomness; the method's own by default.
     max_iterations : int
         Longest first phase; the local phase has its own limit.
     record_every : int
@@ -61,8 +100,10 @@ def ipgd(
         An argument that cannot be used.
     """
     x = real_array("x0", x0, max(1, np.ndim(x0)))
-    f = as_objective(objective, x)
-    return _Batch(f, x[None], method, [seed], max_iterations, record_every, stacked=False).run()[0]
+    f = check_objective(objective, x)
+    method = _as_perturbed(method)
+    seeds = [method.seed if seed is None else seed]
+    return _Batch(f, x[None], method, seeds, max_iterations, record_every).run()[0]
 
 
 @double
@@ -113,11 +154,11 @@ def ipgd_batch(
         must = f"{x.shape[0]} ints, one for each start in x0"
         raise InvalidInput("seeds", describe(seeds), must, cure)
     f, many = _gathered(objectives, x)
+    method = _as_perturbed(method)
     if together is None:
         together = jax.default_backend() != "cpu"
     if together or x.shape[0] == 1:
-        runs = _Batch(f, x, method, seeds, max_iterations, record_every, stacked=many)
-        return runs.run()
+        return _Batch(f, x, method, seeds, max_iterations, record_every, stacked=many).run()
 
     @double
     def alone(i: int) -> Descended:
@@ -132,14 +173,22 @@ def ipgd_batch(
         return (head, *pool.map(alone, range(1, x.shape[0])))
 
 
+def _as_perturbed(method: Any) -> Perturbed:
+    method = IPGDPlus() if method is None else method
+    if not isinstance(method, Perturbed):
+        must = "PerturbedGD, IPGD or IPGDPlus"
+        raise InvalidInput("method", describe(method), must, "descend runs every other method.")
+    return method
+
+
 def _gathered(objectives: Any, x: np.ndarray) -> tuple[Objective, bool]:
     """Return the objective, with stacked leaves if there is one a run, and whether there is."""
     if not isinstance(objectives, (Stacked, list, tuple)):
-        return as_objective(objectives, x[0]), False
+        return check_objective(objectives, x[0]), False
     if isinstance(objectives, Stacked):
         f = objectives.objective
     else:
-        f = stack([as_objective(g, x[0]) for g in objectives]).objective
+        f = stack([check_objective(g, x[0]) for g in objectives]).objective
     if any(np.shape(leaf)[:1] != x.shape[:1] for leaf in jax.tree.leaves(f)):
         raise InvalidInput("objectives", "of another number", f"{x.shape[0]}, one for each start")
     return f, True
@@ -152,216 +201,110 @@ class _Batch:
         self,
         objective: Objective,
         x: np.ndarray,
-        method: Any,
+        method: Perturbed,
         seeds: Any,
         max_iterations: Any,
         record_every: Any,
         *,
         stacked: bool = False,
     ) -> None:
-        method = IPGDPlus() if method is None else method
-        if not isinstance(method, Perturbed):
-            must = "PerturbedGD, IPGD or IPGDPlus"
-            raise InvalidInput("method", describe(method), must)
         if x[0].size < 1:
             raise InvalidInput("x0", describe(x), "not empty")
         self.most = positive_int("max_iterations", max_iterations)
         self.every = positive_int("record_every", record_every, least=0)
-        self.seeds = [positive_int("seed", s, least=0, most=2**63 - 1) for s in seeds]
-        self.rule, self.local = method.rule(), method.local_steps()
-        self.plan = on_device(
-            steps.Plan(self.rule, np.asarray(float(self.most)), np.asarray(float(self.local)))
-        )
+        self.seeds = [int(check_seed(s)) for s in seeds]
+        self.rule, self.method = method.rule(), on_device(traced_fields(method))
         self.objective, self.stacked = on_device(objective), stacked
-        self.start, self.x = x, jnp.asarray(x)
-        self.pool = jnp.asarray(directions(x[0].size))
-        self.keys = jnp.asarray(self.seeds)
+        self.start, self.pool = x, jnp.asarray(directions(x[0].size))
         self.looks: list[list[tuple[int, float]]] = [[] for _ in self.seeds]
         self.rows: list[list[tuple]] = [[] for _ in self.seeds]
 
-    def curvature(self, x: Any) -> np.ndarray:
-        """Least and largest curvature at each run's point, shape (k, 2)."""
-        found = steps.all_extremes(self.objective, x, self.pool, stacked=self.stacked)
-        return np.array(found)
-
     def run(self) -> tuple[Descended, ...]:
-        """Plain steps and checkpoints in turn until every run has ended."""
-        self.size = np.abs(self.curvature(self.x)).max(axis=1)
-        s, memory, walk = steps.all_begin(
-            self.objective, self.plan, jnp.asarray(self.size), self.x, stacked=self.stacked
+        """Plain steps and looks in turn until every run has ended."""
+        most, seeds = jnp.asarray(float(self.most)), jnp.asarray(self.seeds)
+        x = jnp.asarray(self.start)
+        point, state = lockstep.begin(
+            self.objective, self.method, most, self.pool, seeds, x, stacked=self.stacked
         )
-        self.first = np.asarray(walk.value), np.asarray(walk.slope)
-        walk = self._without_hopeless(walk)
-        self._keep(walk, marked=None)
-        price = steps.PRODUCT_COST * min(STEPS, self.pool.shape[1]) if self.rule.looks else 0
+        self.first = np.asarray(state.walk.value), np.asarray(state.walk.slope)
+        self._keep(point, state, range(len(self.seeds)), marked=False)
+        price = PRODUCT_COST * min(STEPS, self.pool.shape[1]) if self.rule.looks else 0
         cost = jnp.asarray(price * len(self.seeds))
         while True:
-            walk = self._advance(s, memory, walk, cost)
-            wait = np.asarray(steps.waiting(walk))
-            if not wait.any():
-                if not np.asarray(steps.moving(walk)).any():
-                    break
-                continue
-            memory, walk = self._checkpoint(s, memory, walk, wait)
-        ends = self._ends(walk)
-        s, memory, walk = (jax.tree.map(np.asarray, part) for part in (s, memory, walk))
-        return tuple(self._result(i, s, memory, walk, ends[i]) for i in range(len(self.seeds)))
+            point, state = self._steps(point, state, cost)
+            wait = np.asarray(journey.waiting(state.walk))
+            if wait.any():
+                point, state = self._look(point, state, wait)
+            elif not np.asarray(journey.moving(state.walk)).any():
+                break
+        ends = self._ends(point, state)
+        point, state = jax.tree.map(np.asarray, (point, state))
+        return tuple(self._result(i, point, state, ends[i]) for i in range(len(self.seeds)))
 
-    def _ends(self, walk: Walk) -> np.ndarray:
+    def _result(self, i: int, point: Point, state: Journey, ends: np.ndarray) -> Descended:
+        """Describe run ``i`` by its end."""
+        one: Any = jax.tree.map(lambda a: a[i], (point, state))
+        value, slope = (float(a[i]) for a in self.first)
+        run = Run(
+            point=one[0],
+            state=one[1],
+            least=float(ends[0]),
+            largest=float(ends[1]),
+            start=self.start[i],
+            defined=bool(np.isfinite([value, slope, one[1].size]).all()),
+            rule=self.rule,
+            most=self.most,
+        )
+        return describe_run(run, tuple(self.looks[i]), self.rows[i], self.seeds[i])
+
+    def _ends(self, point: Point, state: Journey) -> np.ndarray:
         """Extreme curvatures where the runs ended."""
-        ends = self.curvature(walk.x)
-        if np.any(np.asarray(walk.phase) == steps.LIMIT):
+        look = functools.partial(lockstep.ends, stacked=self.stacked)
+        ends = np.array(look(self.objective, point.X, self.pool))
+        if np.any(np.asarray(state.walk.phase) == journey.LIMIT):
             # An unstable step may swing between a flat and a steep side: look at both.
-            axes = (-1,) + (1,) * (walk.x.ndim - 1)
-            other = self.curvature(walk.x - walk.eta.reshape(axes) * walk.gradient)
-            ends[:, 1] = np.maximum(ends[:, 1], other[:, 1])
+            axes = (-1,) + (1,) * (point.X.ndim - 1)
+            other = point.X - state.walk.eta.reshape(axes) * point.gradient
+            beside = np.array(look(self.objective, other, self.pool))
+            ends[:, 1] = np.maximum(ends[:, 1], beside[:, 1])
         return ends
 
-    def _without_hopeless(self, walk: Walk) -> Walk:
-        """End runs whose start is flat or not a number before the first step."""
-        value, slope = self.first
-        bad = ~(np.isfinite(value) & np.isfinite(slope) & np.isfinite(self.size))
-        flat = (self.size == 0) & self.rule.looks
-        phase = np.where(bad | flat, steps.UNSTABLE, np.asarray(walk.phase)).astype(np.int32)
-        self.bad, self.flat = bad, flat & ~bad
-        return walk.at_phase(jnp.asarray(phase))
-
-    def _advance(self, s: Settings, memory: Memory, walk: Walk, cost: Any) -> Walk:
+    def _steps(self, point: Point, state: Journey, cost: Any) -> tuple[Point, Journey]:
         """Plain steps; with a history, a chunk of them."""
-        walk, kept, count = steps.all_advance(
-            self.objective,
-            self.plan,
-            s,
-            memory,
-            walk,
-            cost,
-            stacked=self.stacked,
-            rows=CHUNK if self.every else 0,
+        rows = CHUNK if self.every else 0
+        point, state, kept, count = lockstep.steps(
+            self.objective, self.method, point, state, cost, stacked=self.stacked, rows=rows
         )
         if kept is not None:
             n = int(count)
             t, fresh, value, slope = (np.asarray(a)[:n] for a in kept[:4])
             pick = fresh & (t % self.every == 0)
             x = np.asarray(kept.x)
-            for i, rows in enumerate(self.rows):
-                rows.extend(
+            for i, mine in enumerate(self.rows):
+                mine.extend(
                     (int(t[j, i]), value[j, i], slope[j, i], x[j, i].copy(), False)
                     for j in np.flatnonzero(pick[:, i])
                 )
-        return walk
+        return point, state
 
-    def _checkpoint(
-        self, s: Settings, memory: Memory, walk: Walk, wait: np.ndarray
-    ) -> tuple[Memory, Walk]:
-        """Look where the rule does, and perturb or return."""
-        k = len(self.seeds)
-        least = self.curvature(walk.x)[:, 0] if self.rule.looks else np.full(k, np.nan)
-        t, phase = np.asarray(walk.t), np.asarray(walk.phase)
-        before = np.asarray(memory.perturbations)
-        for i in np.flatnonzero(wait & (phase == steps.DUE)):
-            self.looks[i].append((int(t[i]), float(least[i])))
-        memory, walk = steps.all_checkpoint(
-            self.objective,
-            self.plan,
-            s,
-            memory,
-            walk,
-            jnp.asarray(least),
-            self.keys,
-            stacked=self.stacked,
+    def _look(self, point: Point, state: Journey, wait: np.ndarray) -> tuple[Point, Journey]:
+        """Look at the runs that wait, and note what was seen and done."""
+        due = wait & (np.asarray(state.walk.phase) == journey.DUE)
+        t, before = np.asarray(state.walk.t), np.asarray(state.memory.perturbations)
+        point, state = lockstep.looks(
+            self.objective, self.method, self.pool, point, state, stacked=self.stacked
         )
-        self._keep(walk, marked=np.asarray(memory.perturbations) > before)
-        return memory, walk
+        for i in np.flatnonzero(due):
+            self.looks[i].append((int(t[i]), float(state.least[i])))
+        made = np.asarray(state.memory.perturbations) > before
+        self._keep(point, state, np.flatnonzero(made), marked=True)
+        return point, state
 
-    def _keep(self, walk: Walk, marked: np.ndarray | None) -> None:
-        """Record a row of the start (``marked`` None) or of the runs just perturbed."""
+    def _keep(self, point: Point, state: Journey, which: Any, *, marked: bool) -> None:
+        """Record a row of each of these runs."""
         if not self.every:
             return
-        which = range(len(self.seeds)) if marked is None else np.flatnonzero(marked)
-        t, value, slope = (np.asarray(a) for a in (walk.t, walk.value, walk.slope))
-        x = np.asarray(walk.x)
+        walk, x = jax.tree.map(np.asarray, state.walk), np.asarray(point.X)
         for i in which:
-            row = (int(t[i]), value[i], slope[i], x[i].copy(), marked is not None)
+            row = (int(walk.t[i]), walk.value[i], walk.slope[i], x[i].copy(), marked)
             self.rows[i].append(row)
-
-    def _result(
-        self, i: int, s: Settings, memory: Memory, walk: Walk, ends: np.ndarray
-    ) -> Descended:
-        facts = self._facts(i, s, memory, walk, ends)
-        status = self._status(i, int(walk.phase[i]), facts)
-        facts["certified"] = facts["certified"] and status != result.FLAT
-        return Descended(
-            x=np.array(walk.x[i]),
-            value=float(walk.value[i]),
-            gradient_norm=facts["gradient"],
-            least_curvature=facts["least"],
-            certified=facts["certified"],
-            status=status,
-            message=result.message(status, facts),
-            iterations=int(walk.t[i] + walk.local[i]),
-            ipgd_iterations=facts["t"],
-            local_iterations=int(walk.local[i]),
-            perturbations=facts["perturbations"],
-            backtracks=int(walk.backtracks[i]),
-            step=facts["eta"],
-            G=facts["G"],
-            checkpoints=tuple(self.looks[i]),
-            history=self._history(i, facts["G"]),
-            seed=self.seeds[i],
-        )
-
-    def _facts(
-        self, i: int, s: Settings, memory: Memory, walk: Walk, ends: np.ndarray
-    ) -> dict[str, Any]:
-        """Numbers of run ``i`` that its status and message need."""
-        least, largest = float(ends[0]), float(ends[1])
-        # The start sets the scale of curvature, unless it had none.
-        bent = self.size[i] > 0
-        tolerance = float(s.tolerance[i]) if bent else 1e-3 * max(abs(least), abs(largest))
-        gradient = float(walk.slope[i]) * float(s.G[i])
-        finite = bool(np.isfinite(walk.value[i]) and np.isfinite(gradient))
-        return {
-            "t": int(walk.t[i]),
-            "perturbations": int(memory.perturbations[i]),
-            "second": least >= -tolerance,
-            "certified": bool(finite and walk.slope[i] <= 1 and least >= -tolerance),
-            "gradient": gradient,
-            "least": least,
-            "largest": largest,
-            "lost": int(memory.lost[i]),
-            "gamma": float(self.rule.gamma),
-            "most": self.most,
-            "G": float(s.G[i]),
-            "eta": float(walk.eta[i]),
-            "bound": 2 / largest if largest > 0 else np.inf,
-            "finite": finite,
-            "start": bool(np.array_equal(walk.x[i], self.start[i])),
-            "T_escape": int(memory.T_escape[i]),
-        }
-
-    def _status(self, i: int, phase: int, facts: dict[str, Any]) -> int:
-        """Status of run ``i``, from the phase it ended in and what its end looks like."""
-        if self.bad[i]:
-            return result.INVALID
-        never_bent = self.size[i] == 0 and facts["largest"] == 0
-        if self.flat[i] or (facts["start"] and never_bent):
-            return result.FLAT
-        if phase == steps.UNSTABLE:
-            return result.UNSTABLE
-        if phase == steps.STALLED:
-            return result.STALLED
-        if phase == steps.LIMIT:
-            return result.UNSTABLE if facts["eta"] > facts["bound"] else result.LIMIT
-        return result.OK if facts["second"] else result.SADDLE
-
-    def _history(self, i: int, G: float) -> dict[str, np.ndarray]:
-        if not self.every:
-            return {}
-        t, value, slope, x, marked = zip(*self.rows[i], strict=True)
-        return {
-            "t": np.array(t),
-            "value": np.array(value),
-            "gradient_norm": np.array(slope) * G,
-            "x": np.array(x),
-            "perturbed": np.array(marked),
-        }

@@ -14,8 +14,8 @@ from liftless.objective import Objective
 class Memory(eqx.Module):
     """Last pairs of steps and gradient changes, newest first; unused ones have inverse 0."""
 
-    steps: Float[AnyArray, "k n r"]
-    changes: Float[AnyArray, "k n r"]
+    steps: Float[AnyArray, "..."]
+    changes: Float[AnyArray, "..."]
     inverse: Float[AnyArray, " k"]
     scale: Float[AnyArray, ""]
 

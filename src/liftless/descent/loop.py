@@ -46,15 +46,21 @@ class Carry(eqx.Module):
 
 def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     point = Point.at(objective, X)
-    status = stop.status(objective, point, jnp.asarray(True))
-    return Carry(point, method.init(objective, point), jnp.zeros((), X.dtype), status)
+    state = method.init(objective, point)
+    status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
+    return Carry(point, state, jnp.zeros((), X.dtype), status)
 
 
 def _advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
     point, state = method.advance(objective, carry.point, carry.state)
     moved = jnp.any(point.X != carry.point.X) | method.waits
-    status = stop.status(objective, point, moved)
+    status = method.status(stop.status(objective, point, moved), state)
     return Carry(point, state, carry.iteration + 1, status)
+
+
+def _each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
+    """Map a function over starts, at once or one after another."""
+    return jax.lax.map(function, many) if method.alone else jax.vmap(function)(many)
 
 
 def _running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
@@ -82,12 +88,12 @@ def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray)
     # A single start is spared the batching, under which a loop's branches cost twice.
     if X.shape[0] == 1:
         return jax.tree.map(lambda leaf: leaf[None], one(X[0]))
-    return jax.vmap(one)(X)
+    return _each(method, one, X)
 
 
-_start = jax.jit(
-    lambda objective, method, stop, X: jax.vmap(lambda x: _begin(objective, method, stop, x))(X)
-)
+@jax.jit
+def _start(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
+    return _each(method, lambda x: _begin(objective, method, stop, x), X)
 
 
 @eqx.filter_jit
@@ -103,7 +109,7 @@ def _record(objective: Objective, method: Method, stop: Stop, carry: Carry, leng
 
         return jax.lax.scan(body, c, None, length=length)
 
-    return jax.vmap(one)(carry)
+    return _each(method, one, carry)
 
 
 def _row(objective: Objective, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from liftless._checks import is_traced
 from liftless._errors import InvalidInput
-from liftless.descent.stop import FITTED, STATIONARY, STATUS
+from liftless.descent.stop import CONFIRMED, FITTED, STATIONARY, STATUS
 
 
 @jax.tree_util.register_dataclass
@@ -42,8 +42,9 @@ class Descent:
 
     @property
     def success(self) -> Any:
-        """Whether the run ended at one of its tolerances."""
-        return (self.status == FITTED) | (self.status == STATIONARY)
+        """Whether the run ended at one of its tolerances, or where the method was to end."""
+        code = self.status
+        return (code == FITTED) | (code == STATIONARY) | (code == CONFIRMED)
 
     @property
     def message(self) -> Any:

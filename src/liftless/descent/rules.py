@@ -1,14 +1,16 @@
 """What a perturbed descent decides on the way, and the printed rule of Algorithm 1."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from liftless._types import AnyArray, Scalar
+from liftless._fields import number
+from liftless._types import AnyArray, Scalar, Whole
+from liftless.descent.base import Point
 
 Number = Float[AnyArray, ""]
 
@@ -35,13 +37,11 @@ class Settings(eqx.Module):
 
 
 class Walk(eqx.Module):
-    """What every step changes.
+    """What every step changes, beside the point itself.
 
-    ``slope`` is ‖∇f(x)‖ / G: in these units no square under- or overflows near a decision.
+    ``slope`` is ‖∇f(X)‖ / G: in these units no square under- or overflows near a decision.
     """
 
-    x: Float[AnyArray, "..."]
-    gradient: Float[AnyArray, "..."]
     value: Number
     slope: Number
     eta: Number
@@ -75,17 +75,28 @@ class Rule(eqx.Module):
         Radius of the perturbation.
     looks : bool
         Whether :meth:`verdict` uses the least curvature.
+    relative : bool
+        Whether a gradient is small beside the objective, and not beside an absolute G: then the
+        run also has a random stream of its start, and noise in the columns that are not zero.
     returned : {"z", "x"}
         What :meth:`gives_up` returns: the point before the last perturbation, or the present one.
     """
 
-    gamma: eqx.AbstractVar[Number]
+    #: Whether it returns only what its look at the curvature has confirmed.
+    certifies: ClassVar[bool] = False
+
+    gamma: eqx.AbstractVar[Scalar]
     looks: eqx.AbstractVar[bool]
+    relative: eqx.AbstractVar[bool]
     returned: eqx.AbstractVar[str]
 
     @abc.abstractmethod
     def settings(self, size: Number) -> Settings:
-        """Return the run's constants, given ‖∇²f(x0)‖₂."""
+        """Return the run's constants, given ‖∇²f(x0)‖₂ (zero where ``relative``)."""
+
+    @abc.abstractmethod
+    def small(self, walk: Walk, point: Point) -> Any:
+        """Whether the gradient at ``point`` counts as small: line 4 of Algorithm 1."""
 
     @abc.abstractmethod
     def accepts(self, s: Settings, walk: Walk, value: Number) -> Any:
@@ -96,7 +107,7 @@ class Rule(eqx.Module):
         """Whether the run returns here without looking at the curvature."""
 
     @abc.abstractmethod
-    def verdict(self, s: Settings, walk: Walk, least: Number) -> tuple[Any, Number]:
+    def verdict(self, s: Settings, walk: Walk, least: Number, dimension: int) -> tuple[Any, Number]:
         """At a stationary point: whether to return it, else T_escape of the next perturbation."""
 
 
@@ -128,24 +139,32 @@ def escape_time(
 class Printed(Rule):
     """Algorithm 1: fixed step, perturbation after T_escape steps, return when f falls by < F.
 
-    ``T_escape`` may be NaN, and ``looks`` is then true: it follows from γ, F and the least
+    ``T_escape`` may be None, and ``looks`` is then true: it follows from γ, F and the least
     curvature at each perturbation (see :func:`escape_time`), with a drop of ½|λ|a² >= F at the
-    distance a and a safety factor of 10.
+    distance a and a safety factor of 10.  With F left out (None) nothing is returned.
     """
 
-    gamma: Number
-    eta: Number
-    G: Number
-    F: Number
-    T_escape: Number
-    looks: bool = eqx.field(static=True)
-    returned: str = eqx.field(static=True)
+    gamma: Scalar = number()
+    eta: Scalar = number()
+    G: Scalar = number()
+    F: Scalar | None = number(absent=np.nan)
+    T_escape: Whole | None = number(absent=np.nan)
+    looks: bool = eqx.field(static=True, kw_only=True)
+    relative: bool = eqx.field(static=True, kw_only=True, default=False)
+    returned: str = eqx.field(static=True, kw_only=True, default="z")
 
     def settings(self, size: Number) -> Settings:
         """Return the printed constants; the size only says what counts as no curvature."""
         never = jnp.full_like(size, -1.0)
-        eta, G = jnp.asarray(self.eta), jnp.asarray(self.G)
+        eta, G = jnp.asarray(self.eta, size.dtype), jnp.asarray(self.G, size.dtype)
         return Settings(eta=eta, G=G, settled=never, tolerance=1e-3 * size)
+
+    def small(self, walk: Walk, point: Point) -> Any:
+        """‖∇f‖ <= G; or ‖∇f‖ ‖X‖ <= G (f − least) where ``relative``."""
+        if not self.relative:
+            return walk.slope <= 1
+        slope = jnp.linalg.norm(point.gradient) * jnp.linalg.norm(point.X)
+        return slope <= self.G * point.excess
 
     def accepts(self, s: Settings, walk: Walk, value: Number) -> Any:
         """Every step is taken."""
@@ -155,15 +174,18 @@ class Printed(Rule):
     def gives_up(self, s: Settings, memory: Memory, walk: Walk) -> Any:
         """Line 8: T_escape steps after the perturbation, f has not fallen by F."""
         del s
+        if self.F is None:
+            return jnp.asarray(False)
         ripe = walk.t - memory.noise_at == memory.T_escape
+        # Without an F it is NaN here, and the comparison false.
         return ripe & (walk.value - memory.value >= -self.F)
 
-    def verdict(self, s: Settings, walk: Walk, least: Number) -> tuple[Any, Number]:
+    def verdict(self, s: Settings, walk: Walk, least: Number, dimension: int) -> tuple[Any, Number]:
         """Perturb at every stationary point, lines 4–6."""
         if not self.looks:
-            return jnp.asarray(False), jnp.asarray(self.T_escape)
+            return jnp.asarray(False), jnp.asarray(self.T_escape, jnp.result_type(walk.value))
         lam = jnp.minimum(least, 0.0)
         saddle = lam < -s.tolerance
         gain = 10 * jnp.sqrt(2 * self.F) / jnp.sqrt(jnp.where(saddle, -lam, 1.0))
-        steps = escape_time(gain, lam, self.gamma, walk.eta, walk.x.size)
+        steps = escape_time(gain, lam, self.gamma, walk.eta, dimension)
         return jnp.asarray(False), jnp.where(saddle, steps, 1.0)

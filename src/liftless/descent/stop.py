@@ -21,8 +21,13 @@ STATUS = {
     3: "The iterates left the finite numbers; use a smaller step (below 2 over the largest "
     "Hessian eigenvalue).",
     4: "No step changes the iterate any more: round-off is reached.",
+    5: "The method returned a second-order point, by the least curvature that it measured.",
+    6: "The method returned by its own rule, which does not look at the curvature: certify the "
+    "point.",
+    7: "The method reached its own limit of steps.",
 }
 RUNNING, FITTED, STATIONARY, DIVERGED, STALLED = 0, 1, 2, 3, 4
+CONFIRMED, RETURNED, LIMITED = 5, 6, 7
 
 
 class Stop(eqx.Module):
@@ -40,7 +45,8 @@ class Stop(eqx.Module):
     max_iterations : int
         Longest run.
     size : float
-        A lower bound on the size of X for the gradient rule; 0 for none.
+        A lower bound on the size of X for the gradient rule; 0 for none, or for 1 where the
+        objective is no problem of a factor.
     """
 
     # NaN stands for "round-off of the loss", which only the problem knows.
@@ -69,7 +75,9 @@ class Stop(eqx.Module):
         level = jnp.where(jnp.isnan(goal), objective.roundoff(), goal)
         full = objective.zero_level(point.X)
         scale = objective.scale_at(point.excess, point.y, point.X)
-        length = jnp.maximum(jnp.linalg.norm(point.X), self.size)
+        size, usual = self.size, objective.usual_size()
+        size = size if usual == 0 else jnp.where(size > 0, size, usual)
+        length = jnp.maximum(jnp.linalg.norm(point.X), size)
         slope = jnp.linalg.norm(point.gradient) * length
         finite = jnp.isfinite(point.excess) & jnp.isfinite(slope)
         code = jnp.where(moved, RUNNING, STALLED)

@@ -1,9 +1,12 @@
-"""Infinitesimally perturbed gradient descent, on any smooth objective of one array."""
+"""The theory of infinitesimally perturbed gradient descent: rates, regions, constants, checks.
 
-from liftless.ipgd.adaptive import Adaptive
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.curvature import curvature_range
-from liftless.ipgd.deviation import (
+The methods themselves are :class:`liftless.IPGD`, :class:`liftless.IPGDPlus` and
+:class:`liftless.PerturbedGD`.
+"""
+
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.curvature import curvature_range
+from liftless_papers.ipgd.deviation import (
     Deviation,
     Growth,
     deviation_along,
@@ -11,9 +14,12 @@ from liftless.ipgd.deviation import (
     residual_growth,
     step_excess,
 )
-from liftless.ipgd.methods import IPGD, IPGDPlus, Perturbed, PerturbedGD, algorithm_constants
-from liftless.ipgd.objective import Objective, OfProblem, Smooth, Stacked, stack
-from liftless.ipgd.region import (
+from liftless_papers.ipgd.formulas import (
+    algorithm_constants,
+    ipgd_by_formulas,
+    perturbed_by_formulas,
+)
+from liftless_papers.ipgd.region import (
     RectangularRegion,
     Region,
     SparseRegion,
@@ -22,37 +28,24 @@ from liftless.ipgd.region import (
     solution_distance,
     split,
 )
-from liftless.ipgd.result import Descended
-from liftless.ipgd.runs import ipgd, ipgd_batch
 
 __all__ = [
-    "IPGD",
-    "Adaptive",
-    "Descended",
     "Deviation",
     "Growth",
-    "IPGDPlus",
-    "Objective",
-    "OfProblem",
-    "Perturbed",
-    "PerturbedGD",
     "RectangularRegion",
     "Region",
     "SensingConstants",
-    "Smooth",
     "SparseRegion",
-    "Stacked",
     "SymmetricRegion",
     "algorithm_constants",
     "curvature_range",
     "deviation_along",
     "deviation_rate",
-    "ipgd",
-    "ipgd_batch",
+    "ipgd_by_formulas",
+    "perturbed_by_formulas",
     "procrustes_distance",
     "residual_growth",
     "solution_distance",
     "split",
-    "stack",
     "step_excess",
 ]

@@ -2,7 +2,7 @@
 
 Each ``check_*`` looks for the worst case of one proposition within its hypothesis and returns
 what it found beside the printed bound.  A search can refute a statement, not prove it.
-Every problem is (MS) in the scaling of :mod:`liftless.ipgd.sensing`.
+Every problem is (MS) in the scaling of :mod:`liftless_papers.ipgd.sensing`.
 """
 
 import math
@@ -16,10 +16,11 @@ from jaxtyping import Float
 from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.certificate import hessian_extremes
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.deviation import deviation_along
-from liftless.ipgd.region import SymmetricRegion, procrustes_distance
-from liftless.ipgd.samples import (
+from liftless.problem import Problem
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.deviation import deviation_along
+from liftless_papers.ipgd.region import SymmetricRegion, procrustes_distance
+from liftless_papers.ipgd.samples import (
     between,
     direction_away,
     outside_angle,
@@ -28,8 +29,7 @@ from liftless.ipgd.samples import (
     sample_region,
     worst_residual,
 )
-from liftless.ipgd.sensing import Truth
-from liftless.problem import Problem
+from liftless_papers.ipgd.sensing import Truth
 
 #: Steps of the ascent for the third derivative.
 ASCENT = 100

@@ -6,7 +6,7 @@ n × r' with r' >= r.  The implicit region (78) is the set of X of rank <= r wit
 ‖P_{V*⊥} P_X‖ <= 4 √r κ δ.
 
 Statements with an O(·) in the paper take its constant as an argument ``C``.
-:mod:`liftless.ipgd.checks` measures each of them.
+:mod:`liftless_papers.ipgd.checks` measures each of them.
 """
 
 import math

@@ -18,9 +18,9 @@ from liftless._checks import describe, factor, positive_int, real_array, real_nu
 from liftless._errors import InvalidInput
 from liftless._precision import entry
 from liftless._types import AnyArray, Scalar
-from liftless.ipgd.region import Region
-from liftless.ipgd.spectra import STEPS, lanczos_spectrum
 from liftless.problem import Problem
+from liftless_papers.ipgd.region import Region
+from liftless_papers.ipgd.spectra import STEPS, lanczos_spectrum
 
 Rates = Float[np.ndarray, "*t"]
 

@@ -24,10 +24,10 @@ from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._precision import entry
 from liftless._types import AnyArray
-from liftless.ipgd.spectra import added_column, diagonal_curvature, lanczos_spectrum
 from liftless.operators import DiagonalOperator
 from liftless.problem import Problem
 from liftless.regularisers import Ridge
+from liftless_papers.ipgd.spectra import added_column, diagonal_curvature, lanczos_spectrum
 
 Factor = Float[AnyArray, "n r"]
 Spectrum = tuple[Float[AnyArray, " k"], Float[AnyArray, " k"]]

@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.descent import Stop, descend
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.sensing import Truth
 from liftless.linalg import extreme_eigenpairs
 from liftless.problem import Problem
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.sensing import Truth
 
 
 def sample_region(

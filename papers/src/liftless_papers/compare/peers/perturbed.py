@@ -6,8 +6,8 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
+from liftless.descent import PerturbedGD
 from liftless.descent.loop import DIVERGED
-from liftless.descent.perturbed import PerturbedGradientDescent
 from liftless.start import spectral_start
 from liftless_papers.compare.peers.base import SPECTRAL_COST, Effort, Peer
 
@@ -30,7 +30,7 @@ class PerturbedDescent(Peer):
     radius : float
         Radius of the perturbation relative to the norm of the spectral start.
     threshold, wait
-        Of :class:`liftless.descent.perturbed.PerturbedGradientDescent`.
+        G, relative, and T_escape of :class:`liftless.PerturbedGD`.
 
     Notes
     -----
@@ -43,7 +43,7 @@ class PerturbedDescent(Peer):
     step: float = 0.5
     radius: float = 1e-2
     threshold: float = 1e-3
-    wait: int = 50
+    wait: int = 49
 
     def search(self, effort: Effort) -> str:
         """Run from one start, with a smaller step only if it diverges."""
@@ -55,7 +55,15 @@ class PerturbedDescent(Peer):
         radius = self.radius * float(np.linalg.norm(at))
         while not effort.over:
             seed = effort.draw() % 2**32
-            method = PerturbedGradientDescent(step, radius, self.threshold, self.wait, seed)
+            method = PerturbedGD(
+                radius,
+                eta=step,
+                G=self.threshold,
+                F=None,
+                T_escape=self.wait,
+                relative=True,
+                seed=seed,
+            )
             done = effort.descend(X, method, effort.goal, gradient=0.0, price=2)
             if done.status != DIVERGED:
                 break

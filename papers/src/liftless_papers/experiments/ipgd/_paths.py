@@ -8,15 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from liftless import OfProblem
 from liftless._precision import entry
 from liftless._types import AnyArray, Scalar
+from liftless.descent import Descended, IPGDPlus, ipgd_batch
 from liftless.instances.ipgd import IpgdProblem, make_ipgd_problem
-from liftless.ipgd import Descended, IPGDPlus, OfProblem, ipgd_batch
-from liftless.ipgd.deviation import Deviation, Growth, deviation_along, residual_growth
-from liftless.ipgd.region import RectangularRegion, Region, SparseRegion, SymmetricRegion, split
 from liftless.problem import Problem
 from liftless.space import Rectangular
 from liftless_papers.experiments.base import Row
+from liftless_papers.ipgd.deviation import Deviation, Growth, deviation_along, residual_growth
+from liftless_papers.ipgd.region import (
+    RectangularRegion,
+    Region,
+    SparseRegion,
+    SymmetricRegion,
+    split,
+)
 
 #: Problems of Figure 4, in its order, and their names in words.
 MATRICES = {

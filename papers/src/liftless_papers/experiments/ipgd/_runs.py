@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from liftless import OfProblem
+from liftless.descent import Descended, IPGDPlus, Perturbed, ipgd_batch
+from liftless.descent.descended import FLAT, INVALID, LIMIT, OK, SADDLE, STALLED, UNSTABLE
 from liftless.instances.ipgd import IpgdProblem, make_ipgd_problem
-from liftless.ipgd import Descended, IPGDPlus, OfProblem, Perturbed, ipgd_batch
-from liftless.ipgd.region import solution_distance, split
-from liftless.ipgd.result import FLAT, INVALID, LIMIT, OK, SADDLE, STALLED, UNSTABLE
 from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.ipgd._paths import region_of
+from liftless_papers.ipgd.region import solution_distance, split
 
 #: Error below which a run has recovered the truth.
 GOOD = 1e-6

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from liftless import OfProblem
+from liftless.descent import Descended, IPGDPlus, Perturbed, PerturbedGD, ipgd_batch
 from liftless.instances.ipgd import IpgdProblem, make_ipgd_problem
-from liftless.ipgd import Descended, IPGDPlus, OfProblem, Perturbed, PerturbedGD, ipgd_batch
 from liftless.operators import DenseOperator
 from liftless.problem import Problem
 from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, table

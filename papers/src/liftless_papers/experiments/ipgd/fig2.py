@@ -5,10 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from liftless.ipgd.deviation import deviation_along
-from liftless.ipgd.region import SymmetricRegion, split
-from liftless.ipgd.samples import saddle_points
-from liftless.ipgd.sensing import gaussian_sensing
 from liftless.problem import Problem
 from liftless_papers.experiments.base import (
     Claim,
@@ -28,6 +24,10 @@ from liftless_papers.experiments.ipgd._paths import (
     thinned,
     uniform_ball,
 )
+from liftless_papers.ipgd.deviation import deviation_along
+from liftless_papers.ipgd.region import SymmetricRegion, split
+from liftless_papers.ipgd.samples import saddle_points
+from liftless_papers.ipgd.sensing import gaussian_sensing
 
 #: Order, spectrum, measurements and columns; the saddle has the first eigenvalue alone.
 ORDER, SPECTRUM, MEASUREMENTS, COLUMNS = 8, (1.0, 0.5), 600, 5

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.sensing import gaussian_sensing
 from liftless.problem import Problem
 from liftless_papers.experiments.base import (
     Claim,
@@ -21,6 +19,8 @@ from liftless_papers.experiments.base import (
 )
 from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
 from liftless_papers.experiments.ipgd._paths import escape_plane, gradient_paths
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.sensing import gaussian_sensing
 
 #: Order, measurements and columns for a truth of rank one and eigenvalue one.
 ORDER, MEASUREMENTS, COLUMNS = 4, 1000, 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from liftless.ipgd import IPGDPlus
+from liftless.descent import IPGDPlus
 from liftless_papers.experiments.base import (
     Claim,
     Experiment,

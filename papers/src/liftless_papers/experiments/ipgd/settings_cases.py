@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from liftless import OfProblem
+from liftless.descent import IPGDPlus
 from liftless.instances.ipgd import SPECTRUM, make_ipgd_problem
-from liftless.ipgd import IPGDPlus, OfProblem, curvature_range
 from liftless_papers.experiments.base import Row, Size
 from liftless_papers.experiments.ipgd._runs import NAMES, End, ends
+from liftless_papers.ipgd import curvature_range
 
 #: Changes to the algorithm: the name of a column, and what differs from the printed constants.
 CHANGES: dict[str, dict[str, Any]] = {

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from liftless.ipgd import IPGDPlus, algorithm_constants, ipgd
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.region import procrustes_distance
-from liftless.ipgd.sensing import Truth, gaussian_sensing, isometry_constant
+from liftless.descent import IPGDPlus, ipgd
 from liftless.problem import Problem
 from liftless_papers.experiments.base import Claim, Row, truth_claim
 from liftless_papers.experiments.ipgd._paths import gradient_paths
 from liftless_papers.experiments.ipgd.theory_escape import Parts
+from liftless_papers.ipgd import algorithm_constants
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.region import procrustes_distance
+from liftless_papers.ipgd.sensing import Truth, gaussian_sensing, isometry_constant
 
 #: Order, measurements, columns and spectra.
 ORDER, MEASUREMENTS, COLUMNS = 6, 200_000, 4

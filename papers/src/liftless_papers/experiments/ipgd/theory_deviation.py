@@ -6,12 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from liftless.descent import IPGD, ipgd
 from liftless.instances.ipgd import make_ipgd_problem
-from liftless.ipgd import IPGD, ipgd
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.deviation import Deviation, deviation_along, deviation_rate, step_excess
-from liftless.ipgd.region import SymmetricRegion, split
-from liftless.ipgd.sensing import gaussian_sensing, isometry_constant
 from liftless.problem import Problem
 from liftless_papers.experiments.base import Claim, Row, truth_claim
 from liftless_papers.experiments.ipgd._paths import (
@@ -21,6 +17,10 @@ from liftless_papers.experiments.ipgd._paths import (
     uniform_ball,
 )
 from liftless_papers.experiments.ipgd.theory_escape import Parts, constants
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.deviation import Deviation, deviation_along, deviation_rate, step_excess
+from liftless_papers.ipgd.region import SymmetricRegion, split
+from liftless_papers.ipgd.sensing import gaussian_sensing, isometry_constant
 
 #: Order, spectrum, measurements and columns; radius and steps of the two paths.
 ORDER, SPECTRUM, MEASUREMENTS, COLUMNS = 8, (1.0, 0.5), 600, 5

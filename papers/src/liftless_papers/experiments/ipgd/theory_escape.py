@@ -6,7 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from liftless.ipgd import IPGD, Descended, Smooth, ipgd, ipgd_batch
+from liftless import Smooth
+from liftless.descent import IPGD, Descended, ipgd, ipgd_batch
 from liftless_papers.experiments.base import Claim, Row, truth_claim
 
 #: Rows and claims of a group of statements.

@@ -4,7 +4,12 @@ import math
 
 import numpy as np
 
-from liftless.ipgd.checks import (
+from liftless.operators import matrix, measure
+from liftless.problem import Problem
+from liftless_papers.experiments.base import Claim, Row, truth_claim
+from liftless_papers.experiments.ipgd._paths import gradient_paths, hessians, uniform_ball
+from liftless_papers.experiments.ipgd.theory_escape import Parts
+from liftless_papers.ipgd.checks import (
     Measured,
     check_closure,
     check_deviation,
@@ -14,20 +19,15 @@ from liftless.ipgd.checks import (
     check_strict_saddle,
     projection_ratio,
 )
-from liftless.ipgd.constants import SensingConstants
-from liftless.ipgd.samples import outside_angle
-from liftless.ipgd.sensing import (
+from liftless_papers.ipgd.constants import SensingConstants
+from liftless_papers.ipgd.samples import outside_angle
+from liftless_papers.ipgd.sensing import (
     Truth,
     closure_counterexample,
     gaussian_sensing,
     isometric_sensing,
     isometry_constant,
 )
-from liftless.operators import matrix, measure
-from liftless.problem import Problem
-from liftless_papers.experiments.base import Claim, Row, truth_claim
-from liftless_papers.experiments.ipgd._paths import gradient_paths, hessians, uniform_ball
-from liftless_papers.experiments.ipgd.theory_escape import Parts
 
 #: Order, spectrum, measurements and columns of the Gaussian instance.
 GAUSSIAN = (6, (2.0, 1.0), 200_000, 3)

@@ -24,7 +24,7 @@ from liftless.descent import (
     adamw,
 )
 from liftless.descent.levenberg import LevenbergMarquardt
-from liftless.descent.perturbed import PerturbedGradientDescent
+from liftless.descent.perturbed import PerturbedGD
 from liftless_papers.experiments.sod.table1.cases import Spot
 
 #: Families, in the order of the table.
@@ -143,8 +143,14 @@ BASELINES: tuple[Baseline, ...] = (
         RANDOM,
         (0.5, 1.0, 1.7, 3.0),
         "radius/‖X̂‖",
-        lambda spot, c, seed, _: PerturbedGradientDescent(
-            0.5 / spot.bend, c * spot.size, seed=seed
+        lambda spot, c, seed, _: PerturbedGD(
+            c * spot.size,
+            eta=0.5 / spot.bend,
+            G=1e-3,
+            F=None,
+            T_escape=49,
+            relative=True,
+            seed=seed,
         ),
     ),
     Baseline(
