@@ -94,12 +94,22 @@ def fourier():
     return ll.DenseOperator.from_matrices(A), z, None
 
 
-def permuted():
-    """Matrices that do not notice an exchange of two rows: only a search finds it."""
+def exchanged():
+    """Matrices that do not notice an exchange of two rows, of very different lengths."""
     g = np.random.default_rng(4)
     A, P = g.standard_normal((10, 5, 5)), np.eye(5)[[1, 0, 2, 3, 4]]
     A = A + A.transpose(0, 2, 1)
-    return ll.DenseOperator.from_matrices(A + P @ A @ P), g.standard_normal((5, 1)), None
+    Z = g.standard_normal((5, 1))
+    Z[0] *= 1e-2
+    return ll.DenseOperator.from_matrices(A + P @ A @ P), Z, None
+
+
+def turned():
+    """Matrices that do not notice a reflection across no axis: only a search finds it."""
+    g = np.random.default_rng(4)
+    A, v = g.standard_normal((10, 5, 5)), g.standard_normal(5)
+    A, Q = A + A.transpose(0, 2, 1), np.eye(5) - 2 * np.outer(v, v) / (v @ v)
+    return ll.DenseOperator.from_matrices(A + Q @ A @ Q), g.standard_normal((5, 1)), None
 
 
 AMBIGUOUS = {
@@ -112,7 +122,8 @@ AMBIGUOUS = {
     "Toeplitz": (toeplitz, "second fit"),
     "five squares": (five_squares, "second fit"),
     "Fourier": (fourier, "second fit"),
-    "permuted": (permuted, "second fit"),
+    "two rows exchanged": (exchanged, "second fit"),
+    "turned": (turned, "second fit"),
 }
 
 

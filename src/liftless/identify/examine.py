@@ -161,16 +161,9 @@ def _judged(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Ve
     fit = fit_of(problem, X)
     found, gap, null, method = _local(fit, dof, method)
     evidence = list(_near(fit, found, dof, gap, method, null))
-    evidence += _discrete(fit, dof, evidence)
-    error = math.nan
-    if fitted:
-        attained = problem.loss.attained(np.asarray(problem.b))[fit.used]
-        if not attained.all():
-            evidence.append(_no_minimiser(int(np.sum(~attained))))
-        elif found == dof and problem.loss.quadratic:
-            error = error_estimate(fit, dof, gap, _top(fit) if fit.q is None else math.nan)
-            if not error <= ACCURATE and not math.isnan(error):
-                evidence.append(_rough(error))
+    error, doubts = _of_fit(fit, found, dof, gap) if fitted else (math.nan, [])
+    evidence += doubts
+    evidence += _discrete(fit, dof, tuple(evidence))
     return Verdict(
         evidence=tuple(evidence),
         rank=found,
@@ -185,6 +178,19 @@ def _judged(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Ve
         space=space,
         error_estimate=error,
     )
+
+
+def _of_fit(fit: Fit, found: int, dof: int, gap: float) -> tuple[float, list[Evidence]]:
+    """Error estimate of a fit, and what speaks against it."""
+    problem = fit.problem
+    attained = problem.loss.attained(np.asarray(problem.b))[fit.used]
+    if not attained.all():
+        return math.nan, [_no_minimiser(int(np.sum(~attained)))]
+    if found < dof or not problem.loss.quadratic:
+        return math.nan, []
+    error = error_estimate(fit, dof, gap, _top(fit) if fit.q is None else math.nan)
+    known = math.isnan(error) or error <= ACCURATE
+    return error, [] if known else [_rough(error)]
 
 
 def _local(fit: Fit, dof: int, method: str | None) -> tuple[int, float, Null | None, str]:
@@ -238,7 +244,7 @@ def _near(
     yield Evidence("jacobian", "curve" if curve else "determined", text)
 
 
-def _discrete(fit: Fit, dof: int, before: list[Evidence]) -> Iterator[Evidence]:
+def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evidence]:
     """Fits that are not near X, the cheap detectors first."""
     if fit.q is not None and spread(fit.q) == whole(fit.q):
         yield Evidence("spread", "proved", "The measurements determine every entry linearly.")
@@ -258,7 +264,9 @@ def _discrete(fit: Fit, dof: int, before: list[Evidence]) -> Iterator[Evidence]:
         return
     few = _spread(fit, dof)
     yield few
-    yield _searched(fit)
+    # Where the fit is no fit, others of what it measures say nothing.
+    if not any(one.finding in DOUBTS for one in before):
+        yield _searched(fit)
 
 
 def _tied(fit: Fit) -> Evidence:

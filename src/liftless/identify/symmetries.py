@@ -4,6 +4,7 @@ Intensities of a Fourier transform do not tell a signal from its reversal or its
 sensing matrices not a complex factor from its conjugate, and so on.  One application each.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,9 @@ from liftless.identify.question import live_rows
 from liftless.space import Hermitian
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Most rows of which every two are exchanged.
+EXCHANGED = 32
 
 
 def images(fit: Fit) -> Iterator[tuple[str, Factor]]:
@@ -27,6 +31,11 @@ def images(fit: Fit) -> Iterator[tuple[str, Factor]]:
             yield f"{name}, conjugate", space.real(np.conj(image))
     elif space.name == "symmetric":
         yield from _orders(fit.X, live_rows(space, fit.X))
+        if fit.q is not None and len(fit.X) <= EXCHANGED:
+            for i, j in itertools.combinations(range(len(fit.X)), 2):
+                image = fit.X.copy()
+                image[[i, j]] = fit.X[[j, i]]
+                yield f"exchange of {space.line_name(i)} and {space.line_name(j)}", image
 
 
 def _orders(Z: np.ndarray, live: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -15,6 +15,7 @@ from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.cost import dense_eigen
 from liftless.descent import LevenbergMarquardt, Stop, descend
+from liftless.identify.question import question
 from liftless.identify.restricted import Restricted
 from liftless.operators import SensingOperator, matrix
 from liftless.problem import Problem
@@ -92,8 +93,18 @@ def zero_readings(problem: Problem, X: Factor, fitted: bool) -> Bool[np.ndarray,
     else:
         norms = np.full(problem.m, float(np.median(y[used])) if used.any() else 0.0)
     size = norms * float(np.sum(X * X))
-    zero = used & (y <= SMALL * size) & (b <= (GIVEN if fitted else SMALL) * size) & (norms > 0)
+    given = _given(problem, X, b, size) if fitted else y <= SMALL * size
+    zero = used & (y <= SMALL * size) & given & (norms > 0)
     return zero if zero.any() else None
+
+
+def _given(problem: Problem, X: Factor, b: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Which data are zero but for round-off: on the scale of the rows that they are about."""
+    q = question(problem, X)
+    if q is not None:
+        size = size.copy()
+        size[q.kept] = np.minimum(size[q.kept], q.norms)
+    return b <= GIVEN * size
 
 
 @entry
