@@ -129,7 +129,7 @@ def steps(
         if k > 1:
             after = jax.tree.map(choose, after, (point, state))
         if kept is not None:
-            kept = jax.tree.map(lambda a, r: a.at[count].set(r), kept, _row(*after, state))
+            kept = jax.tree.map(lambda a, r: a.at[count].set(r), kept, _row(*after, state))  # pyright: ignore[reportCallIssue]
         return *after, idle + jnp.sum(journey.waiting(state.walk)), count + 1, kept
 
     empty = None

@@ -251,8 +251,10 @@ class IPGD(Perturbed):
     def rule(self) -> Rule:
         """Algorithm 1's loop."""
         looks = _looks(self.T_escape)
-        T = None if looks else self.T_escape
-        return Printed(self.gamma, self.eta, self.G, self.F, T, looks=looks, returned=self.returned)
+        T: Any = None if looks else self.T_escape
+        numbers: tuple[Any, ...] = (self.gamma, self.eta, self.G, self.F)
+        named: Any = self.returned
+        return Printed(*numbers, T, looks=looks, returned=named)
 
     def longest_local(self) -> Any:
         """No local phase."""
@@ -333,8 +335,10 @@ class IPGDPlus(Perturbed):
         if self.mode == "adaptive":
             return Adaptive(self.gamma)
         looks = _looks(self.T_escape)
-        T = None if looks else self.T_escape
-        return Printed(self.gamma, self.eta, self.G, self.F, T, looks=looks, returned=self.returned)
+        T: Any = None if looks else self.T_escape
+        numbers: tuple[Any, ...] = (self.gamma, self.eta, self.G, self.F)
+        named: Any = self.returned
+        return Printed(*numbers, T, looks=looks, returned=named)
 
     def longest_local(self) -> Any:
         """Longest local phase."""

@@ -186,6 +186,6 @@ class Printed(Rule):
             return jnp.asarray(False), jnp.asarray(self.T_escape, jnp.result_type(walk.value))
         lam = jnp.minimum(least, 0.0)
         saddle = lam < -s.tolerance
-        gain = 10 * jnp.sqrt(2 * self.F) / jnp.sqrt(jnp.where(saddle, -lam, 1.0))
+        gain = 10 * jnp.sqrt(2 * self.F) / jnp.sqrt(jnp.where(saddle, -lam, 1.0))  # pyright: ignore[reportOperatorIssue]
         steps = escape_time(gain, lam, self.gamma, walk.eta, dimension)
         return jnp.asarray(False), jnp.where(saddle, steps, 1.0)
