@@ -254,7 +254,7 @@ class IPGD(Perturbed):
         T: Any = None if looks else self.T_escape
         numbers: tuple[Any, ...] = (self.gamma, self.eta, self.G, self.F)
         named: Any = self.returned
-        return Printed(*numbers, T, looks=looks, returned=named)
+        return Printed(*numbers, T, looks=looks, returned=named)  # pyright: ignore[reportCallIssue]
 
     def longest_local(self) -> Any:
         """No local phase."""
@@ -338,7 +338,7 @@ class IPGDPlus(Perturbed):
         T: Any = None if looks else self.T_escape
         numbers: tuple[Any, ...] = (self.gamma, self.eta, self.G, self.F)
         named: Any = self.returned
-        return Printed(*numbers, T, looks=looks, returned=named)
+        return Printed(*numbers, T, looks=looks, returned=named)  # pyright: ignore[reportCallIssue]
 
     def longest_local(self) -> Any:
         """Longest local phase."""

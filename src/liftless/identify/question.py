@@ -90,7 +90,7 @@ def scales(space: Space, X: Factor) -> Float[np.ndarray, " n"]:
     """Lengths of the rows of X; the median of the others for a row that is nothing."""
     length = row_lengths(space, X)
     live = length > NOTHING * length.max()
-    return np.where(live, length, np.median(length[live]))
+    return np.where(live, length, np.median(length[live]) if live.any() else 1.0)
 
 
 @entry
