@@ -2,7 +2,7 @@
 
 import abc
 import functools
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -45,6 +45,21 @@ class Amplitudes(Protocol):
         ‖a_i‖² for a real a_iᵀ X or a complex a_i* Z; half of that for a complex a_i* X of a real X.
         """
         ...
+
+
+class Entries(NamedTuple):
+    """The trait of measurements that are single entries: A(M)_k = weights_k (X Xᵀ)[rows_k, cols_k].
+
+    Attributes
+    ----------
+    rows, cols : integer arrays of shape (m,)
+        Lines of the array X, so that a column of a rectangular matrix counts from n1 on.
+    weights : array of shape (m,)
+    """
+
+    rows: Int[np.ndarray, " m"]
+    cols: Int[np.ndarray, " m"]
+    weights: Float[np.ndarray, " m"]
 
 
 class SensingOperator(eqx.Module):
@@ -165,6 +180,21 @@ class SensingOperator(eqx.Module):
 
     def amplitudes(self) -> Amplitudes | None:
         """Return the map whose squared row lengths are the measurements, if they are such."""
+        return None
+
+    def entries(self) -> Entries | None:
+        """Return where the measurements are single entries of the matrix, if they are such."""
+        return None
+
+    def row_grams(
+        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r r"] | None:
+        """Blocks of JᵀJ/c that belong to one row of X each, where they are cheaply had; traceable.
+
+        J is the derivative of √ω ⊙ A(X Xᵀ), and c a number that is the same for all blocks.  What a
+        local method whitens its unknowns by.
+        """
+        del omega, X
         return None
 
     def isotropic(self) -> bool:

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import Entries, SensingOperator
+from liftless.operators.lines import MOST_PLACES, Lines, entry_grams, entry_products, sorted_lines
 
 
 class EntriesOperator(SensingOperator):
@@ -34,6 +35,7 @@ class EntriesOperator(SensingOperator):
     rows: Int[AnyArray, " m"]
     cols: Int[AnyArray, " m"]
     weights: Float[AnyArray, " m"]
+    lines: Lines | None
     n: int = eqx.field(static=True)
 
     def __init__(self, rows: Any, cols: Any, n: int, weights: Any = None) -> None:
@@ -48,6 +50,7 @@ class EntriesOperator(SensingOperator):
         if self.weights.shape != self.rows.shape:
             must = f"as long as rows ({self.rows.size})"
             raise InvalidInput("weights", describe(self.weights), must)
+        self.lines = sorted_lines(self.rows, self.cols, self.n)
 
     @property
     def m(self) -> int:
@@ -58,9 +61,25 @@ class EntriesOperator(SensingOperator):
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
-        U, V = jnp.asarray(U), jnp.asarray(V)
-        i, j = jnp.asarray(self.rows), jnp.asarray(self.cols)
-        return self.weights * jnp.sum(U[i] * V[j] + U[j] * V[i], axis=1) / 2
+        return self.weights * entry_products(self.rows, self.cols, U, V)
+
+    def backproject(
+        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r"]:
+        """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
+        if self.lines is None:
+            return super().backproject(y, V)
+        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
+
+    def entries(self) -> Entries:
+        """See :meth:`SensingOperator.entries`."""
+        return Entries(np.asarray(self.rows), np.asarray(self.cols), np.asarray(self.weights))
+
+    def row_grams(
+        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r r"]:
+        """See :meth:`SensingOperator.row_grams`."""
+        return entry_grams(self, self.rows, self.cols, omega * self.weights**2, X)
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`: two rows of X at the places i and j."""
@@ -91,7 +110,7 @@ class EntriesOperator(SensingOperator):
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
         parts = tuple(jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
-        return eqx.tree_at(lambda o: (o.rows, o.cols, o.weights), self, parts)
+        return with_parts(self, parts)
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return the diagonal entries' indicator, when all of them are observed."""
@@ -113,6 +132,12 @@ def entry_links(
     return rows[seen], cols[seen]
 
 
+def with_parts(operator: Any, parts: tuple) -> Any:
+    """Return the operator with other rows, cols and weights, which are not sorted."""
+    where = lambda o: (o.rows, o.cols, o.weights, o.lines)  # noqa: E731
+    return eqx.tree_at(where, operator, (*parts, None), is_leaf=lambda leaf: leaf is None)
+
+
 def _whole(array: np.ndarray) -> bool:
     return bool(np.isfinite(array).all() and np.all(array == np.floor(array)))
 
@@ -120,6 +145,8 @@ def _whole(array: np.ndarray) -> bool:
 def positions(argument: str, value: Any, n: int) -> Int[np.ndarray, " m"]:
     """``value`` as zero-based positions below ``n``, or :class:`InvalidInput`."""
     array = np.asarray(value)
+    if n > MOST_PLACES:
+        raise InvalidInput(argument, f"in {n} lines", f"in at most {MOST_PLACES}")
     if array.ndim != 1 or array.size < 1:
         raise InvalidInput(argument, describe(array), "a list of at least one position")
     if array.dtype.kind not in "iuf" or not _whole(array):

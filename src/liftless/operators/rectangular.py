@@ -16,8 +16,9 @@ from jaxtyping import Bool, Float, Int
 from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
-from liftless.operators.entries import entry_links, positions
+from liftless.operators.base import Entries, SensingOperator
+from liftless.operators.entries import entry_links, positions, with_parts
+from liftless.operators.lines import Lines, block_products, entry_grams, sorted_lines
 from liftless.space import Rectangular
 
 
@@ -140,6 +141,7 @@ class RectangularEntries(StackedOperator):
     rows: Int[AnyArray, " m"]
     cols: Int[AnyArray, " m"]
     weights: Float[AnyArray, " m"]
+    lines: Lines | None
     n1: int = eqx.field(static=True)
     n2: int = eqx.field(static=True)
 
@@ -154,6 +156,7 @@ class RectangularEntries(StackedOperator):
         self.weights = real_array("weights", weights, 1)
         if self.weights.shape != self.rows.shape:
             raise InvalidInput("weights", describe(self.weights), must)
+        self.lines = sorted_lines(self.rows, self.n1 + self.cols, self.n1 + self.n2)
 
     @property
     def m(self) -> int:
@@ -164,9 +167,26 @@ class RectangularEntries(StackedOperator):
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
-        U, V = jnp.asarray(U), jnp.asarray(V)
-        i, j = jnp.asarray(self.rows), self.n1 + jnp.asarray(self.cols)
-        return self.weights * jnp.sum(U[i] * V[j] + U[j] * V[i], axis=1) / 2
+        return self.weights * block_products(self.rows, self.cols, U, V, self.n1)
+
+    def backproject(
+        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r"]:
+        """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
+        if self.lines is None:
+            return super().backproject(y, V)
+        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
+
+    def entries(self) -> Entries:
+        """See :meth:`SensingOperator.entries`: row i of U and row j of V."""
+        below = self.n1 + np.asarray(self.cols)
+        return Entries(np.asarray(self.rows), below, np.asarray(self.weights))
+
+    def row_grams(
+        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r r"]:
+        """See :meth:`SensingOperator.row_grams`."""
+        return entry_grams(self, self.rows, self.n1 + self.cols, omega * self.weights**2, X)
 
     def cost(self, columns: int) -> float:
         """Four gathered numbers a column and entry."""
@@ -183,7 +203,7 @@ class RectangularEntries(StackedOperator):
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
         parts = tuple(jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
-        return eqx.tree_at(lambda o: (o.rows, o.cols, o.weights), self, parts)
+        return with_parts(self, parts)
 
     def mean_square(self, omega: Float[AnyArray, " m"]) -> float:
         """Σ_k ω_k weights_k² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""

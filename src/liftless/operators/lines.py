@@ -1,0 +1,163 @@
+"""Many observed entries at the speed of a sparse matrix: sorted once, gathered by column.
+
+A gather of whole rows of a factor is ten times slower on a processor than the same numbers gathered
+column by column, and a sum over the entries of a line written as a scatter is as much slower than
+the product with a sparse matrix whose rows are sorted.  For m = 10⁶ entries, n = 10⁴, r = 10 and
+one thread: 115 ms and 12 ms to measure, 450 ms and 21 ms to project back; SciPy's sparse product
+takes 20 ms on the same machine.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from liftless._types import AnyArray
+
+#: Entries from which sorting pays; below, compiled code of fewer parts is as fast.
+MANY = 4096
+#: Columns that are written out one by one; more are looped over.
+UNROLLED = 16
+#: Most places of a 32-bit index.
+MOST_PLACES = 2**31 - 1
+
+
+class Lines(eqx.Module):
+    """The entries as each line of X meets them: those of line k lie between two pointers.
+
+    Every entry (i, j) is met twice, by line i and by line j.
+
+    Attributes
+    ----------
+    pointers : integer array of shape (n + 1,)
+        Where the entries of a line begin and end.
+    others : integer array of shape (2m,)
+        The other line of each.
+    order : integer array of shape (2m,)
+        Number of the entry in the operator's own order.
+    """
+
+    pointers: Int[AnyArray, " n1"]
+    others: Int[AnyArray, " two_m"]
+    order: Int[AnyArray, " two_m"]
+
+    def sum(self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
+        """Σ_k y_k (e_i e_jᵀ + e_j e_iᵀ) V over the entries k at (i, j); traceable.
+
+        The product with a compressed sparse matrix, which has derivatives and batches of its own.
+        """
+        from jax.experimental.sparse import BCSR
+
+        y, V = jnp.asarray(y), jnp.asarray(V)
+        kind = jnp.result_type(y, V)
+        n = self.pointers.shape[0] - 1
+        data = y.astype(kind).at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
+        parts = (data, jnp.asarray(self.others), jnp.asarray(self.pointers))
+        return BCSR(parts, shape=(n, n)) @ V.astype(kind)
+
+
+def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
+    """Sort entries by the lines of X they lie on; None for few, or for more than 32 bits count.
+
+    Parameters
+    ----------
+    rows, cols : integer arrays of shape (m,)
+        Lines of X.
+    n : int
+        Number of lines.
+    """
+    m = rows.shape[0]
+    if m < MANY or 2 * m > MOST_PLACES:
+        return None
+    from scipy.sparse import csr_array
+
+    lines = np.concatenate([np.asarray(rows), np.asarray(cols)])
+    others = np.concatenate([np.asarray(cols), np.asarray(rows)])
+    # Transposing a matrix with a single one in every row sorts by counting, and sums nothing.
+    ones, one_each = np.ones(2 * m, np.int8), np.arange(2 * m + 1, dtype=np.int32)
+    by_line = csr_array((ones, lines, one_each), shape=(2 * m, n)).tocsc()
+    order = by_line.indices
+    parts = (by_line.indptr, others[order], order % m)
+    return Lines(*(part.astype(np.int32) for part in parts))
+
+
+def entry_grams(
+    operator: Any, i: Int[AnyArray, " m"], j: Int[AnyArray, " m"], omega: Any, X: Any
+) -> Float[AnyArray, "n r r"]:
+    """Σ ω x xᵀ over the lines x that meet each line of X, as n blocks of r × r; traceable.
+
+    A product with the r(r + 1)/2 products of columns, so that nothing of m r² numbers is formed.
+    """
+    X = jnp.asarray(X)
+    r = X.shape[1]
+    a, b = np.tril_indices(r)
+    pairs = jnp.stack([X[:, k] * X[:, q] for k, q in zip(a, b, strict=True)], axis=1)
+    place = np.zeros((r, r), int)
+    place[a, b] = place[b, a] = np.arange(a.size)
+    omega = jnp.asarray(omega)
+    if operator.lines is not None:
+        return operator.lines.sum(omega, pairs)[:, place]
+    i, j = jnp.asarray(i), jnp.asarray(j)
+    zero = jnp.zeros((X.shape[0], a.size), X.dtype)
+    sums = zero.at[i].add(omega[:, None] * pairs[j]).at[j].add(omega[:, None] * pairs[i])
+    return sums[:, place]
+
+
+def entry_products(
+    i: Int[AnyArray, " m"], j: Int[AnyArray, " m"], U: Any, V: Any
+) -> Float[AnyArray, " m"]:
+    """½(⟨U_i, V_j⟩ + ⟨U_j, V_i⟩) for every entry (i, j); traceable."""
+    same = U is V
+    U, V = jnp.asarray(U), jnp.asarray(V)
+    i, j = jnp.asarray(i), jnp.asarray(j)
+    if i.shape[0] < MANY:
+        return jnp.sum(U[i] * V[j] + U[j] * V[i], axis=1) / 2
+
+    def one(u: AnyArray, v: AnyArray) -> AnyArray:
+        straight = _at(u, i) * _at(v, j)
+        return straight if same else (straight + _at(u, j) * _at(v, i)) / 2
+
+    return _by_columns(one, U, V, i.shape[0])
+
+
+def block_products(
+    i: Int[AnyArray, " m"], j: Int[AnyArray, " m"], U: Any, V: Any, n1: int
+) -> Float[AnyArray, " m"]:
+    """½(⟨U_i, V_j⟩ + ⟨V_i, U_j⟩) for rows i above and j below ``n1``; traceable.
+
+    The halves of a stacked factor are shorter than the whole, and nearer to hand.
+    """
+    same = U is V
+    U, V = jnp.asarray(U), jnp.asarray(V)
+    i, j = jnp.asarray(i), jnp.asarray(j)
+    if i.shape[0] < MANY:
+        return jnp.sum(U[i] * V[n1 + j] + U[n1 + j] * V[i], axis=1) / 2
+
+    def one(u: AnyArray, v: AnyArray) -> AnyArray:
+        straight = _at(u[:n1], i) * _at(v[n1:], j)
+        return straight if same else (straight + _at(v[:n1], i) * _at(u[n1:], j)) / 2
+
+    return _by_columns(one, U, V, i.shape[0])
+
+
+def gathered_products(
+    i: Int[AnyArray, " m"], j: Int[AnyArray, " m"], U: AnyArray, V: AnyArray
+) -> Float[AnyArray, " m"]:
+    """⟨U_i, V_j⟩ for rows of two arrays; traceable."""
+    return _by_columns(lambda u, v: _at(u, i) * _at(v, j), U, V, i.shape[0])
+
+
+def _at(column: AnyArray, index: AnyArray) -> AnyArray:
+    return jnp.asarray(column).at[index].get(mode="promise_in_bounds")
+
+
+def _by_columns(one: Any, U: AnyArray, V: AnyArray, m: int) -> AnyArray:
+    if U.shape[1] <= UNROLLED:
+        columns = (one(U[:, k], V[:, k]) for k in range(U.shape[1]))
+        return sum(columns, jnp.zeros((), jnp.result_type(U, V)))
+    zero = jnp.zeros(m, jnp.result_type(U, V))
+    step = lambda total, pair: (total + one(*pair), None)  # noqa: E731
+    return jax.lax.scan(step, zero, (U.T, V.T))[0]
