@@ -17,6 +17,7 @@ from liftless import (
     Ridge,
     SensingOperator,
     Stop,
+    WhitenedLM,
     certify,
     descend,
     make_instance,
@@ -27,6 +28,7 @@ from liftless.descent import loop
 METHODS = {
     "lbfgs": (LBFGS(), 80),
     "levenberg-marquardt": (LevenbergMarquardt(), 20),
+    "whitened": (WhitenedLM(), 20),
     "gradient": (GradientDescent(0.01), 4000),
     "adam": (Optax(optax.adam(0.05)), 4000),
     "optax-lbfgs": (Optax(optax.lbfgs()), 200),

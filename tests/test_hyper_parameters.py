@@ -36,6 +36,7 @@ PLAIN = [
     methods.IPGDPlus(1e-20, local_steps=7),
     methods.IPGDPlus(mode="paper", eta=0.1, T_escape=9),
     methods.IPGDPlus(mode="paper", eta=0.1, T_escape="curvature"),
+    methods.WhitenedLM(1e-3, 50),
     ScaledGradientDescent(1e-6),
     Stop(),
     Stop(1e-9, max_iterations=7),

@@ -8,6 +8,7 @@ from liftless.descent.barzilai import BarzilaiBorwein
 from liftless.descent.base import Method, Point
 from liftless.descent.choice import as_method
 from liftless.descent.descended import Descended
+from liftless.descent.gauss_newton import WhitenedLM
 from liftless.descent.gradient import GradientDescent, Optax
 from liftless.descent.journeys import Stacked, ipgd, ipgd_batch, stack
 from liftless.descent.lbfgs import LBFGS
@@ -52,6 +53,7 @@ __all__ = [
     "Stacked",
     "Stop",
     "TrustRegion",
+    "WhitenedLM",
     "adam",
     "adamw",
     "as_method",

@@ -10,6 +10,7 @@ from liftless.descent.alternating import Alternating
 from liftless.descent.alto import ALTO
 from liftless.descent.barzilai import BarzilaiBorwein
 from liftless.descent.base import Method
+from liftless.descent.gauss_newton import WhitenedLM
 from liftless.descent.gradient import GradientDescent, Optax
 from liftless.descent.lbfgs import LBFGS
 from liftless.descent.levenberg import LevenbergMarquardt
@@ -36,6 +37,7 @@ NAMES: dict[str, Any] = {
         ScaledGradientDescent,
         SimulatedAnnealing,
         TrustRegion,
+        WhitenedLM,
         adamw,
     )
 }
