@@ -20,7 +20,7 @@ from liftless.linalg import matrix_distance
 from liftless.operators import SensingOperator
 from liftless.start import (
     AMPLITUDES,
-    GENERAL,
+    COMPLETION,
     ISOTROPIC,
     DouglasRachford,
     MessagePassing,
@@ -218,7 +218,7 @@ def test_course_by_measurements():
     dense, rank_one = gaussian().problem, phase().problem
     seen = Problem(EntriesOperator([0, 1, 1], [0, 0, 1], 2), np.ones(3), 1)
     courses = [course_of(p) for p in (dense, rank_one, seen)]
-    assert courses == [ISOTROPIC, AMPLITUDES, GENERAL]
+    assert courses == [ISOTROPIC, AMPLITUDES, COMPLETION]
     penalised = Problem(dense.operator, dense.b, 1, regularisers=(Ridge(0.1),))
     binary = Problem(rank_one.operator, np.ones(rank_one.m), 1, loss=Logistic())
     for other in (penalised, binary, dense.with_rank(6)):

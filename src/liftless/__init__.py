@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from liftless.descent import SimulatedAnnealing as SimulatedAnnealing
     from liftless.descent import Stop as Stop
     from liftless.descent import TrustRegion as TrustRegion
+    from liftless.descent import WhitenedLM as WhitenedLM
     from liftless.descent import adam as adam
     from liftless.descent import adamw as adamw
     from liftless.descent import as_method as as_method
@@ -120,6 +121,8 @@ if TYPE_CHECKING:
     from liftless.space import Symmetric as Symmetric
     from liftless.start import Allowance as Allowance
     from liftless.start import Begun as Begun
+    from liftless.start import BeliefPropagation as BeliefPropagation
+    from liftless.start import Completion as Completion
     from liftless.start import Course as Course
     from liftless.start import DouglasRachford as DouglasRachford
     from liftless.start import Gaussian as Gaussian
@@ -128,6 +131,7 @@ if TYPE_CHECKING:
     from liftless.start import ReweightedTrace as ReweightedTrace
     from liftless.start import Spectral as Spectral
     from liftless.start import Start as Start
+    from liftless.start import complete_entries as complete_entries
     from liftless.start import course_of as course_of
     from liftless.start import passing_start as passing_start
     from liftless.start import random_start as random_start
@@ -166,6 +170,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "SimulatedAnnealing",
         "Stop",
         "TrustRegion",
+        "WhitenedLM",
         "adam",
         "adamw",
         "as_method",
@@ -266,6 +271,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.start": (
         "Allowance",
         "Begun",
+        "BeliefPropagation",
+        "Completion",
         "Course",
         "DouglasRachford",
         "Gaussian",
@@ -274,6 +281,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "ReweightedTrace",
         "Spectral",
         "Start",
+        "complete_entries",
         "course_of",
         "passing_start",
         "random_start",

@@ -11,8 +11,11 @@ from liftless.start.base import (
     Start,
     checked,
 )
+from liftless.start.belief import BeliefPropagation, Completion, complete_entries
 from liftless.start.course import (
     AMPLITUDES,
+    COMPLETION,
+    COMPLETION_LARGE,
     GENERAL,
     ISOTROPIC,
     PLAIN,
@@ -28,6 +31,8 @@ from liftless.start.simple import SMALL, random_start, spectral_start, wide_star
 
 __all__ = [
     "AMPLITUDES",
+    "COMPLETION",
+    "COMPLETION_LARGE",
     "GENERAL",
     "HOPELESS",
     "HOPELESS_NEAR",
@@ -39,6 +44,8 @@ __all__ = [
     "START_COST",
     "Allowance",
     "Begun",
+    "BeliefPropagation",
+    "Completion",
     "Course",
     "DouglasRachford",
     "Gaussian",
@@ -50,6 +57,7 @@ __all__ = [
     "Start",
     "can_pass",
     "checked",
+    "complete_entries",
     "course_of",
     "general_course",
     "passing_start",

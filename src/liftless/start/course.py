@@ -13,6 +13,7 @@ from liftless._errors import InvalidInput
 from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
 from liftless.start.base import Start
+from liftless.start.belief import BeliefPropagation
 from liftless.start.message_passing import MessagePassing, passes_amplitudes, passes_matrices
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
@@ -146,9 +147,19 @@ AMPLITUDES = Course(
 )
 
 
+#: Observed entries: belief propagation twice, then whatever finds the rest on small instances.
+COMPLETION = Course((BeliefPropagation(), *GENERAL.first), GENERAL.later)
+#: The same where a wide factor is dear: only the first messages differ from round to round.
+COMPLETION_LARGE = Course((BeliefPropagation(), BeliefPropagation(), Spectral()))
+
+
 def course_of(problem: Problem, budget: float | int = float("inf")) -> Course:
     """Return the course that suits a problem's measurements, and a budget."""
     quadratic = problem.loss.quadratic and float(problem.trace_weight) == 0
+    if quadratic and COMPLETION.first[0].suits(problem):
+        model = CostModel(problem.operator, problem.rank)
+        small = model.ratio(affordable_width(problem, budget)) <= DEAR
+        return COMPLETION if small else COMPLETION_LARGE
     if not quadratic or affordable_width(problem, budget) <= problem.rank:
         return PLAIN
     if passes_amplitudes(problem):

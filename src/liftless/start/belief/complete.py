@@ -1,0 +1,341 @@
+"""Completion: peel, propagate beliefs on the core, polish, and put the peeled lines back."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from liftless._checks import positive_int
+from liftless._precision import double
+from liftless.problem import Problem
+from liftless.start.belief.local import Core
+from liftless.start.belief.observed import Observed, holds, observed, restricted
+from liftless.start.belief.peel import Peeled, extend, peel
+from liftless.start.belief.propagate import Propagation, graph
+from liftless.start.belief.result import Completion
+
+Factor = Float[np.ndarray, "n r"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When belief propagation stops, and what is done then.
+
+    Attributes
+    ----------
+    sweeps : int
+        Most sweeps of the first stage; it doubles from stage to stage, up to ``longest``.
+    longest : int
+    most : int
+        Sweeps after which it is given up.
+    resolved : float
+        A stage ends when the misfit is below this share of the weakest component's rms: begun
+        before, local descent stays in the components that stand out.
+    exact : float
+        Misfit relative to the entries that counts as round-off.
+    agree : tuple of float
+        Bounds of the ratio of two estimates of σ within which the misfit is noise.  Measured: .66
+        to .99 for noise, below .13 or above 15 for what is only unfinished, 1.9 for too low a rank.
+    settle, sure, settled : int, int, float
+        Most and fewest sweeps with noise learned, and the relative change over five that ends them.
+    coarse : float
+        Noise, relative to the entries, below which σ is read off the least-squares misfit, which is
+        then within 3 %; above, that misfit fits part of the noise.
+    progress : float
+        A stage whose misfit fell by less than this factor is the last.
+    """
+
+    sweeps: int = 60
+    longest: int = 400
+    most: int = 2000
+    resolved: float = 1e-3
+    exact: float = 1e-12
+    agree: tuple[float, float] = (0.5, 3.0)
+    settle: int = 100
+    sure: int = 16
+    settled: float = 1e-3
+    coarse: float = 0.15
+    progress: float = 0.9
+
+
+@dataclass
+class _Run:
+    """What one completion has spent, in applications, and may spend."""
+
+    price: float
+    limit: float
+    progress: Callable[[dict], None] | None
+    spent: float = 0.0
+    sweeps: int = 0
+    history: list[dict] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return self.spent >= self.limit
+
+    def swept(self, beliefs: Propagation, *, noise: bool = False) -> None:
+        self.spent += self.price
+        self.sweeps += 1
+        if self.progress is not None:
+            row = {"event": "sweep", "sweeps": beliefs.sweeps, "misfit": beliefs.misfit}
+            self.progress({**row, "noise": beliefs.noise} if noise else row)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the core ended with, in units of the entries' rms."""
+
+    X: Factor
+    end: str
+    misfit: float
+    sigma: float
+    cov: np.ndarray | None
+    components: np.ndarray
+    sweeps: int
+    failed: int
+
+
+@double
+def complete_entries(
+    problem: Problem,
+    seed: int = 0,
+    *,
+    schedule: Schedule | None = None,
+    budget: float = math.inf,
+    progress: Callable[[dict], None] | None = None,
+    noise: bool | None = None,
+) -> Completion:
+    """Complete a matrix from some of its entries by cavity belief propagation.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of an operator whose measurements are entries.  Its loss and regularisers do not matter.
+    seed : int
+        Of the first messages, the only randomness.
+    schedule : Schedule, optional
+    budget : float
+        Applications after which no further sweep is begun; a sweep counts as 2r.
+    progress : callable, optional
+        Called with a dictionary after every sweep and stage.
+    noise : bool, optional
+        Whether the entries have noise; by default that is found out: an exact fit is tried first.
+
+    Returns
+    -------
+    Completion
+        The same for the same arguments.
+
+    Raises
+    ------
+    InvalidInput
+        If the problem is not made of entries.
+    """
+    seed = positive_int("seed", seed, least=0)
+    plan = schedule or Schedule()
+    seen, rms = observed(problem)
+    split = problem.operator.split
+    core, order = peel(seen.rows, seen.cols, problem.n, problem.rank)
+    if not holds(core, split, problem.rank):
+        # Nothing is left to begin with: all lines are kept, and none is known by counting.
+        core, order = np.ones(problem.n, bool), []
+        counted = np.zeros(problem.n, bool)
+    else:
+        counted = core
+    inside, n1 = restricted(seen, core, split)
+    # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
+    run = _Run(2.0 * problem.rank, budget, progress)
+    found = _found(inside, n1, int(core.sum()), problem.rank, seed, plan, run, noise)
+    return _put_back(problem, seen, rms, core, counted, order, found, run)
+
+
+def _found(
+    seen: Observed,
+    n1: int | None,
+    n: int,
+    rank: int,
+    seed: int,
+    plan: Schedule,
+    run: _Run,
+    noise: bool | None,
+) -> _Found:
+    """Beliefs and local descent on the core, stage by stage."""
+    beliefs = Propagation(graph(seen, n1, n), rank, seed)
+    if noise:
+        return _learned(beliefs, plan, run)
+    core = Core(seen, n1, n, rank)
+    length, last, shrink = plan.sweeps, math.inf, 1.0
+    best: tuple[float, Factor] = (math.inf, beliefs.factor())
+    while True:
+        best, values = _stage(beliefs, plan, run, length, shrink, best)
+        X, misfit = _polished(core, best[1], beliefs, run)
+        ended = _ended(misfit, values, beliefs, plan, run, shrink)
+        if ended is None and noise is None:
+            found = _as_noise(core, misfit, beliefs, plan, run)
+            if found is not None:
+                return found
+        now = float(np.median(values[-10:])) if values else math.inf
+        resolved = beliefs.misfit < plan.resolved * shrink * beliefs.weakest()
+        if ended is None and not resolved and now > plan.progress * last:
+            ended = "stuck"
+        if ended is not None:
+            sigma = 0.0 if ended == "exact" else math.nan
+            told = (beliefs.components(), beliefs.sweeps, beliefs.failed)
+            return _Found(X, ended, misfit, sigma, None, *told)
+        if resolved:
+            shrink *= plan.resolved
+        else:
+            length = min(2 * length, plan.longest)
+        last = now
+
+
+def _polished(core: Core, X: Factor, beliefs: Propagation, run: _Run) -> tuple[Factor, float]:
+    """Local descent from the means, on the books of the run."""
+    X, misfit, applications = core.polish(X)
+    run.spent += applications
+    row = {"event": "polish", "sweeps": beliefs.sweeps, "misfit": misfit}
+    run.history.append(row)
+    if run.progress is not None:
+        run.progress(row)
+    return X, misfit
+
+
+def _as_noise(
+    core: Core, misfit: float, beliefs: Propagation, plan: Schedule, run: _Run
+) -> _Found | None:
+    """Beliefs with a noise level, if what local descent left is noise; else None.
+
+    It is if the level that the misfit and the degrees of freedom give, and the one that belief
+    propagation learns, agree.
+    """
+    twin = beliefs.copy()
+    level = misfit / core.left
+    twin.noise = level**2
+    learned = _learned(twin, plan, run)
+    ratio = level / learned.sigma if learned.sigma > 0 else math.inf
+    if not (plan.agree[0] < ratio < plan.agree[1] and math.isfinite(learned.misfit)):
+        return None
+    if learned.sigma > plan.coarse:
+        return learned
+    # Of little noise the misfit of the least-squares solution tells more exactly.
+    _, misfit = _polished(core, learned.X, twin, run)
+    return replace(learned, sigma=misfit / core.left)
+
+
+def _stage(
+    beliefs: Propagation,
+    plan: Schedule,
+    run: _Run,
+    length: int,
+    shrink: float,
+    best: tuple[float, Factor],
+) -> tuple[tuple[float, Factor], list[float]]:
+    """Sweep until the weakest component is resolved; the best means, and the misfits."""
+    values: list[float] = []
+    least, kept = best
+    for _ in range(length):
+        misfit = beliefs.sweep()
+        run.swept(beliefs)
+        if not math.isfinite(misfit):
+            break
+        values.append(misfit)
+        goal = max(plan.resolved * shrink * beliefs.weakest(), plan.exact)
+        if misfit < least:
+            least, fresh = misfit, True
+        else:
+            fresh = False
+        done = misfit < goal or run.over
+        # The means are copied when they are about to be needed, not at every sweep.
+        if fresh and (done or misfit < 0.5 * best[0] or len(values) == length):
+            kept, best = beliefs.factor(), (misfit, kept)
+        if done:
+            break
+    return (least, kept), values
+
+
+def _ended(
+    misfit: float,
+    values: list[float],
+    beliefs: Propagation,
+    plan: Schedule,
+    run: _Run,
+    shrink: float,
+) -> str | None:
+    """How the run ends after a stage, or None if it goes on."""
+    if misfit < plan.exact:
+        return "exact"
+    if run.over:
+        return "budget"
+    if not values or not math.isfinite(beliefs.misfit) or shrink < 1e-9:
+        return "stuck"
+    return "stuck" if beliefs.sweeps >= plan.most else None
+
+
+def _learned(beliefs: Propagation, plan: Schedule, run: _Run) -> _Found:
+    """Sweeps that learn the noise level as well, until the misfit rests."""
+    values: list[float] = []
+    for k in range(plan.settle):
+        values.append(beliefs.sweep(learn=True))
+        run.swept(beliefs, noise=True)
+        if not math.isfinite(values[-1]) or run.over:
+            break
+        if k >= plan.sure and abs(values[-1] - values[-6]) < plan.settled * values[-1]:
+            break
+    return _Found(
+        beliefs.factor(),
+        "noise",
+        values[-1],
+        math.sqrt(beliefs.noise),
+        beliefs.covariances(),
+        beliefs.components(),
+        beliefs.sweeps,
+        beliefs.failed,
+    )
+
+
+def _put_back(
+    problem: Problem,
+    seen: Observed,
+    rms: float,
+    core: Bool[np.ndarray, " n"],
+    counted: Bool[np.ndarray, " n"],
+    order: list[Peeled],
+    found: _Found,
+    run: _Run,
+) -> Completion:
+    """The whole factor in the data's units."""
+    n, r = problem.n, problem.rank
+    split = problem.operator.split
+    X = np.zeros((n, r))
+    X[core] = found.X
+    ends = (X[:split], X[split:]) if split is not None else (X, X)
+    counts = (core[:split].sum(), core[split:].sum()) if split is not None else (core.sum(),) * 2
+    prior = (_root(ends[0], int(counts[0])), _root(ends[1], int(counts[1])))
+    noise = found.sigma if found.cov is not None else 0.0
+    X, known, cov = extend(X, counted, order, seen.y, prior, split or n, noise)
+    scale = math.sqrt(rms)
+    if found.cov is not None:
+        cov[core] = found.cov
+    return Completion(
+        X=X * scale,
+        end=found.end,
+        misfit=found.misfit,
+        sigma=found.sigma * rms,
+        known=known,
+        cov=None if found.cov is None else cov * rms,
+        components=found.components * rms,
+        sweeps=found.sweeps,
+        swept=run.sweeps,
+        applications=run.spent,
+        failed=found.failed,
+        space=problem.space,
+        history=tuple(run.history),
+    )
+
+
+def _root(X: Factor, count: int) -> Float[np.ndarray, "r r"]:
+    """Square root of the second moment of the rows."""
+    values, Q = np.linalg.eigh(X.T @ X / max(count, 1))
+    return Q * np.sqrt(np.maximum(values, 1e-30 * max(float(values[-1]), 1e-300)))

@@ -1,0 +1,99 @@
+"""The entries of a problem: each once, in units of their rms, with the variance of their noise."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from liftless._errors import InvalidInput
+from liftless.problem import Problem
+
+
+class Observed(NamedTuple):
+    """Entries of a matrix, none of them twice, with values of rms 1.
+
+    Attributes
+    ----------
+    rows, cols : integer arrays of shape (m,)
+        Lines of X; of a rectangular matrix, row i and column n1 + j.
+    y : array of shape (m,)
+    spread : array of shape (m,)
+        Variance of each entry's noise relative to σ².
+    """
+
+    rows: Int[np.ndarray, " m"]
+    cols: Int[np.ndarray, " m"]
+    y: Float[np.ndarray, " m"]
+    spread: Float[np.ndarray, " m"]
+
+
+def observed(problem: Problem) -> tuple[Observed, float]:
+    """Entries of a problem, each once, and the rms that they were divided by.
+
+    Weights of the operator scale the value, row weights its precision; entries that occur more than
+    once become their mean, weighted by precision.  Those of weight zero are left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the operator has no entries to show, or none of them has a weight.
+    """
+    from scipy.sparse import csr_array
+
+    entries = problem.operator.entries()
+    if entries is None:
+        was = f"of a {type(problem.operator).__name__}"
+        raise InvalidInput("problem", was, "of single entries", "Use recover for other data.")
+    scale = np.asarray(entries.weights, float)
+    precision = (np.asarray(problem.weights, float) * scale) ** 2
+    used = precision > 0
+    if not used.any():
+        raise InvalidInput("problem", "without an entry of nonzero weight", "one with entries")
+    i, j = (np.asarray(part)[used] for part in (entries.rows, entries.cols))
+    y, precision = np.asarray(problem.b, float)[used] / scale[used], precision[used]
+    low, high = np.minimum(i, j).astype(np.int64), np.maximum(i, j).astype(np.int64)
+    key = low * problem.n + high
+    names, inverse = np.unique(key, return_inverse=True)
+    if names.size < key.size:
+        first = csr_array(
+            (np.ones(key.size), inverse, np.arange(key.size + 1)), shape=(key.size, names.size)
+        ).T
+        total = first @ precision
+        y, precision = (first @ (precision * y)) / total, total
+        low, high = names // problem.n, names % problem.n
+    rms = math.sqrt(float(np.mean(y * y)))
+    if not np.any(y[low != high]):
+        was = "without an entry off the diagonal that is not zero"
+        raise InvalidInput("problem", was, "one with such entries", "Use recover.")
+    spread = float(np.mean(precision)) / precision
+    rows, cols = low.astype(np.int32), high.astype(np.int32)
+    return Observed(rows, cols, y / rms, spread), rms
+
+
+def tells(problem: Problem) -> bool:
+    """Whether a problem has entries off the diagonal that count, and not all of them are zero."""
+    entries = problem.operator.entries()
+    if entries is None:
+        return False
+    used = (np.asarray(problem.weights) != 0) & (np.asarray(entries.weights) != 0)
+    off = np.asarray(entries.rows) != np.asarray(entries.cols)
+    return bool(np.any(np.asarray(problem.b)[used & off]))
+
+
+def holds(core: Bool[np.ndarray, " n"], split: int | None, rank: int) -> bool:
+    """Whether the core has enough lines to hold a matrix of the rank."""
+    if split is None:
+        return int(core.sum()) > rank
+    return min(int(core[:split].sum()), int(core[split:].sum())) >= rank
+
+
+def restricted(
+    seen: Observed, core: Bool[np.ndarray, " n"], split: int | None
+) -> tuple[Observed, int | None]:
+    """Entries among the core's lines, which are numbered anew, and its rows."""
+    inside = core[seen.rows] & core[seen.cols]
+    place = (np.cumsum(core) - 1).astype(np.int32)
+    rows, cols, y, spread = (part[inside] for part in seen)
+    n1 = None if split is None else int(core[:split].sum())
+    return Observed(place[rows], place[cols], y, spread), n1
