@@ -1,6 +1,7 @@
 """What the measurements leave open: detectors that each return evidence, and one verdict."""
 
 from liftless.identify.examine import identifiability
+from liftless.identify.flexible import Flexible, flexible
 from liftless.identify.groups import free_signs, groups
 from liftless.identify.jacobian import MOST, ZERO
 from liftless.identify.mirrors import mirrored_part, mirrored_row
@@ -12,9 +13,11 @@ __all__ = [
     "MOST",
     "ZERO",
     "Evidence",
+    "Flexible",
     "Identifiability",
     "Verdict",
     "eliminated",
+    "flexible",
     "free_signs",
     "groups",
     "identifiability",

@@ -1,0 +1,361 @@
+"""Belief propagation on entries: the sweep, peeling, local descent and kernels, against dense."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.sparse import coo_array
+
+from liftless import recover
+from liftless._errors import InvalidInput
+from liftless.descent import LevenbergMarquardt, Stop, WhitenedLM, descend
+from liftless.identify.flexible import flexible
+from liftless.operators import DenseOperator, EntriesOperator, RectangularEntries, lines
+from liftless.problem import Problem
+from liftless.regularisers import Balance
+from liftless.start import COMPLETION, COMPLETION_LARGE, BeliefPropagation, course_of
+from liftless.start.belief import (
+    Observed,
+    Peeled,
+    Propagation,
+    complete_entries,
+    extend,
+    graph,
+    observed,
+    peel,
+)
+from liftless.start.belief.layout import planned, rounded, widths
+from liftless.start.belief.sweep import Told, half_sweep
+
+N1, N2, R = 14, 11, 2
+
+
+def rectangular(seed=0, share=0.6, n1=N1, n2=N2, r=R, noise=0.0):
+    rng = np.random.default_rng(seed)
+    U, V = rng.standard_normal((n1, r)), rng.standard_normal((n2, r))
+    i, j = np.nonzero(rng.random((n1, n2)) < share)
+    y = (U @ V.T)[i, j] + noise * rng.standard_normal(i.size)
+    return Problem(RectangularEntries(i, j, n1, n2), y, r), U @ V.T
+
+
+def symmetric(seed=0, share=0.6, n=16, r=R):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, r))
+    i, j = np.triu_indices(n)
+    seen = rng.random(i.size) < share
+    i, j = i[seen], j[seen]
+    return Problem(EntriesOperator(i, j, n), (X @ X.T)[i, j], r), X @ X.T
+
+
+# -- layout ----------------------------------------------------------------------------------------
+
+
+def test_widths_grow_by_at_most_two_and_hold_the_most():
+    ladder = widths(1000)
+    assert ladder[:6] == [8, 16, 32, 64, 96, 128]
+    assert ladder[-1] >= 1000 > ladder[-2]
+
+
+@pytest.mark.parametrize("k", [1, 15, 16, 17, 1000, 123457])
+def test_rounded_adds_at_most_an_eighth(k):
+    assert k <= rounded(k) <= k * 9 / 8 + 1
+
+
+def test_heavy_lines_do_not_widen_the_others():
+    degree = np.r_[np.full(1000, 7), 5000]
+    (shapes, _, slots), _ = planned(degree)
+    assert len(shapes) == 2
+    assert slots < 3 * degree.sum()
+
+
+# -- a sweep against the posterior computed entry by entry -----------------------------------------
+
+
+def cavity(x, y, s, prior, skip=None):
+    """Posterior mean and covariance of u from y ≈ x u, without the entry ``skip``."""
+    keep = np.arange(y.size) != (-1 if skip is None else skip)
+    C = np.linalg.inv(np.linalg.inv(prior) + (x[keep].T / s[keep]) @ x[keep])
+    return C @ (x[keep].T @ (y[keep] / s[keep])), C
+
+
+def test_half_a_sweep_is_the_posterior_of_each_line_without_each_entry():
+    problem, _ = rectangular()
+    seen, _ = observed(problem)
+    of = graph(seen, N1, N1 + N2)
+    beliefs = Propagation(of, R, 0)
+    beliefs.sweep()
+    top, bottom = beliefs.beliefs
+    A, D, Cbar, Dbar = (np.asarray(x) for x in (top.prior, bottom.cov, top.average, bottom.average))
+    place, slot = of.plans[1].place, of.plans[1].slot
+    C_old = np.asarray(top.cov)[of.plans[0].place]
+    sent = np.asarray(bottom.out)[slot]
+    told = Told(np.array(0.01), np.array(0.0), np.array(False), np.array(False))
+    new, bad = half_sweep(of.sides[0], top, bottom, told)
+    assert float(bad) == 0
+    mean, cov = np.asarray(new.mean)[of.plans[0].place], np.asarray(new.cov)[of.plans[0].place]
+    out = np.asarray(new.out)[of.plans[0].slot]
+    D = D[place]
+    for i in range(N1):
+        e = np.flatnonzero(seen.rows == i)
+        x, y = sent[e, :R], seen.y[e]
+        own = np.sum(C_old[i] * Dbar)
+        theirs = np.einsum("kab,ab->k", D[seen.cols[e] - N1], Cbar)
+        s = 0.01 * seen.spread[e] + sent[e, R] + own * theirs / np.sum(Cbar * Dbar)
+        u, C = cavity(x, y, s, A)
+        np.testing.assert_allclose(mean[i], u, rtol=1e-9, atol=1e-10)
+        chi = 0.0
+        for k in range(e.size):
+            without, left = cavity(x, y, s, A, k)
+            np.testing.assert_allclose(out[e[k], :R], without, rtol=1e-7, atol=1e-8)
+            chi += (y[k] - x[k] @ u) ** 2 / (s[k] - x[k] @ C @ x[k]) / e.size
+            spread = out[e[k], R]
+            ratio = spread / (x[k] @ left @ x[k])
+            assert ratio >= 1 - 1e-7
+        raised = max(chi, 1.0) ** 0.5
+        np.testing.assert_allclose(ratio, raised, rtol=1e-6)
+        np.testing.assert_allclose(cov[i], raised * C, rtol=1e-8)
+
+
+def test_a_line_whose_numbers_are_not_finite_keeps_what_it_had():
+    problem, _ = rectangular(1)
+    seen, _ = observed(problem)
+    y = seen.y.copy()
+    y[seen.rows == 3] = np.inf
+    beliefs = Propagation(graph(Observed(seen.rows, seen.cols, y, seen.spread), N1, N1 + N2), R, 0)
+    beliefs.sweep()
+    assert beliefs.failed == 1
+    assert np.isfinite(beliefs.factor()).all()
+    assert np.isfinite(beliefs.covariances()).all()
+
+
+# -- peeling ---------------------------------------------------------------------------------------
+
+
+def jacobian_rank(i, j, X, n1):
+    """Rank of the derivative of the entries, by the dense matrix."""
+    n, r = X.shape
+    J = np.zeros((i.size, n, r))
+    J[np.arange(i.size), i] += X[j]
+    J[np.arange(i.size), j] += X[i]
+    s = np.linalg.svd(J.reshape(i.size, -1), compute_uv=False)
+    return int(np.sum(s > 1e-9 * s[0]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_peeling_knows_what_the_jacobian_says_of_a_generic_factor(seed):
+    rng = np.random.default_rng(seed)
+    problem, _ = rectangular(seed, 0.55)
+    i, j, _ = problem.operator.entries()
+    X = rng.standard_normal((N1 + N2, R))
+    core, order = peel(i, j, N1 + N2, R)
+    y = np.sum(X[i] * X[j], axis=1)
+    eye = np.eye(R)
+    back, known, _ = extend(X * core[:, None], core, order, y, (eye, eye), N1)
+    # With the determined lines alone the degrees of freedom are all met.
+    inside = known[i] & known[j]
+    a, b = int(known[:N1].sum()), int(known[N1:].sum())
+    assert jacobian_rank(i[inside], j[inside], X, N1) == R * (a + b - R)
+    np.testing.assert_allclose(back[known], X[known], rtol=1e-7, atol=1e-9)
+    # A line that is not known can be moved without any entry noticing.
+    missing = R * (N1 + N2 - R) - jacobian_rank(i, j, X, N1)
+    assert (missing > 0) == (not known.all())
+
+
+def test_a_singular_extension_is_not_determined():
+    # Two neighbours that are multiples of each other say one thing twice.
+    X = np.array([[1.0, 0.0], [2.0, 0.0], [0.3, 0.7]])
+    order = [Peeled(2, np.array([0, 1]), np.array([0, 1]))]
+    known, eye = np.array([True, True, False]), np.eye(2)
+    _, after, _ = extend(X, known, order, np.array([0.3, 0.6]), (eye, eye), 2)
+    assert not after[2]
+    X[1] = [2.0, 1.0]
+    back, after, _ = extend(X, known, order, np.array([0.3, 1.3]), (eye, eye), 2)
+    assert after[2]
+    np.testing.assert_allclose(back[2], [0.3, 0.7])
+
+
+# -- local descent ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("balance", [False, True])
+def test_whitened_steps_end_where_dense_ones_do(balance):
+    problem, M = rectangular(2, 0.7)
+    if balance:
+        g = (Balance(N1, 0.3),)
+        problem = Problem(problem.operator, problem.b, R, regularisers=g)
+    U, s, Vt = np.linalg.svd(M)
+    X = np.concatenate([U[:, :R] * np.sqrt(s[:R]), Vt[:R].T * np.sqrt(s[:R])])
+    X = X + 0.05 * np.random.default_rng(0).standard_normal(X.shape)
+    for method in (WhitenedLM(), LevenbergMarquardt()):
+        done = descend(problem, X, method, Stop(max_iterations=60))
+        assert float(problem.operator.space.distance(done.X, X)) < 3.0
+        np.testing.assert_allclose(problem.space.matrix(done.X), M, atol=1e-8)
+
+
+def test_whitened_steps_need_no_blocks():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6, 2))
+    A = rng.standard_normal((30, 6, 6))
+    operator = DenseOperator.from_matrices((A + A.transpose(0, 2, 1)) / 2)
+    problem = Problem(operator, np.asarray(operator.measure(X, X)), 2)
+    start = np.c_[X + 0.1 * rng.standard_normal(X.shape), np.zeros(6)]
+    done = descend(problem, start, WhitenedLM(), Stop(max_iterations=60))
+    np.testing.assert_allclose(done.X @ done.X.T, X @ X.T, atol=1e-8)
+    assert not np.any(done.X[:, 2])
+
+
+# -- kernels ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(monkeypatch):
+    monkeypatch.setattr(lines, "MANY", 1)
+
+
+@pytest.mark.parametrize("kind", ["rectangular", "symmetric"])
+@pytest.mark.parametrize("columns", [3, 20])
+def test_sorted_kernels_against_sparse_matrices(many, kind, columns):
+    rng = np.random.default_rng(3)
+    m, n1, n2 = 40, 7, 5
+    weights = rng.standard_normal(m)
+    if kind == "rectangular":
+        i, j = rng.integers(0, n1, m), rng.integers(0, n2, m)
+        operator, below = RectangularEntries(i, j, n1, n2, weights), j + n1
+    else:
+        i, below = rng.integers(0, n1 + n2, (2, m))
+        operator = EntriesOperator(i, below, n1 + n2, weights)
+    assert operator.lines is not None
+    n = n1 + n2
+    U, V, y = rng.standard_normal((n, columns)), rng.standard_normal((n, columns)), rng.random(m)
+    W = (U @ V.T + V @ U.T) / 2
+    np.testing.assert_allclose(operator.measure(U, V), weights * W[i, below], rtol=1e-12)
+    W = U @ U.T
+    np.testing.assert_allclose(operator.measure(U, U), weights * W[i, below], rtol=1e-12)
+    S = coo_array((weights * y, (i, below)), shape=(n, n)).toarray()
+    np.testing.assert_allclose(operator.backproject(y, V), (S + S.T) @ V / 2, atol=1e-12)
+    batch = jax.vmap(operator.backproject, (0, None))(np.stack([y, 2 * y]), V)
+    np.testing.assert_allclose(batch[1], (S + S.T) @ V, atol=1e-12)
+    _, slope = jax.jvp(lambda y: operator.backproject(y, V), (y,), (y,))
+    np.testing.assert_allclose(slope, (S + S.T) @ V / 2, atol=1e-12)
+    grams = operator.row_grams(np.asarray(y), U[:, :3])
+    for k in range(n):
+        near = np.r_[below[i == k], i[below == k]]
+        c = (y * weights**2)[np.r_[np.flatnonzero(i == k), np.flatnonzero(below == k)]]
+        np.testing.assert_allclose(grams[k], (U[near, :3].T * c) @ U[near, :3], atol=1e-12)
+    part = operator.subset(np.array([3, 5]))
+    np.testing.assert_allclose(part.backproject(y[[3, 5]], V), part.matrix(y[[3, 5]]) @ V)
+
+
+def test_positions_beyond_32_bits_are_refused():
+    with pytest.raises(InvalidInput, match="at most 2147483647"):
+        EntriesOperator([0], [1], 2**31)
+
+
+# -- completion ------------------------------------------------------------------------------------
+
+
+def test_duplicates_and_weights_are_one_entry_of_their_precision():
+    operator = RectangularEntries([0, 0, 1], [1, 1, 0], 2, 2, [2.0, 1.0, 1.0])
+    problem = Problem(operator, [4.0, 5.0, 1.0], 1, weights=[1.0, 3.0, 1.0])
+    seen, rms = observed(problem)
+    # The first says 2 with precision 4, the second 5 with precision 9.
+    mean = (4 * 2 + 9 * 5) / 13
+    np.testing.assert_allclose(seen.y * rms, [mean, 1.0])
+    np.testing.assert_allclose(seen.spread[1] / seen.spread[0], 13.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_completion_of_both_kinds_is_exact(seed):
+    for make in (rectangular, symmetric):
+        problem, M = make(seed, 0.8)
+        done = complete_entries(problem, seed)
+        assert done.end == "exact"
+        i, j = np.indices(M.shape)
+        sure = done.determined(i, j)
+        assert sure.mean() > 0.7
+        np.testing.assert_allclose(done.entries(i, j)[sure], M[sure], atol=1e-7)
+        again = complete_entries(problem, seed)
+        np.testing.assert_array_equal(again.X, done.X)
+
+
+def test_undetermined_lines_are_named():
+    problem, _ = rectangular(4, 0.9)
+    i, j, _ = problem.operator.entries()
+    keep = (i != 5) | (np.cumsum(i == 5) <= 1)
+    operator = RectangularEntries(i[keep], j[keep] - N1, N1, N2)
+    done = complete_entries(Problem(operator, problem.b[keep], R))
+    assert done.unknown.tolist() == [5]
+    assert "row 5" in done.message
+    assert np.isinf(done.deviation(5, 0))
+    assert done.deviation(4, 0) == 0
+
+
+def test_noise_is_told_from_a_bad_fit_and_its_level_estimated():
+    problem, M = rectangular(0, 0.5, 80, 60, noise=0.1)
+    done = complete_entries(problem)
+    assert done.end == "noise"
+    assert 0.08 < done.sigma < 0.12
+    i, j = np.indices(M.shape)
+    z = (done.entries(i, j) - M) / done.deviation(i, j)
+    assert 0.6 < np.mean(z**2) < 1.6
+
+
+def test_a_rank_told_too_high_is_read_off():
+    problem, _ = rectangular(0, 0.5, 80, 60)
+    done = complete_entries(problem.with_rank(4))
+    assert done.rank == R
+
+
+def test_a_budget_ends_it():
+    problem, _ = rectangular(0, 0.5)
+    assert complete_entries(problem, budget=5.0, noise=True).swept <= 2
+
+
+def test_positions_are_checked():
+    problem, _ = rectangular(0, 0.8)
+    done = complete_entries(problem)
+    with pytest.raises(InvalidInput):
+        done.entries(N1, 0)
+    dense = DenseOperator.from_matrices(np.eye(3)[None])
+    with pytest.raises(InvalidInput, match="single entries"):
+        complete_entries(Problem(dense, [1.0], 1))
+
+
+def test_the_course_of_entries_begins_with_belief_propagation():
+    problem, _ = symmetric(0, 0.8)
+    assert course_of(problem) is COMPLETION
+    assert isinstance(COMPLETION_LARGE.start(0), BeliefPropagation)
+    result = recover(problem, seed=1)
+    assert result.success
+    assert result.history[0]["event"] == "start belief propagation"
+    assert result.rounds == 1
+
+
+def test_nothing_off_the_diagonal_is_left_to_other_starts():
+    problem = Problem(EntriesOperator([0, 1, 2], [0, 1, 2], 3), np.ones(3), 1)
+    assert not BeliefPropagation().suits(problem)
+    with pytest.raises(InvalidInput, match="off the diagonal"):
+        complete_entries(problem)
+
+
+# -- what is determined, entry by entry ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_one_direction_says_which_entries_are_determined(zeros):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((N1 + N2, R))
+    if zeros:
+        X = X * (rng.random(X.shape) < 0.6)
+    i, j = np.nonzero(rng.random((N1, N2)) < 0.28)
+    problem = Problem(RectangularEntries(i, j, N1, N2), np.sum(X[i] * X[N1 + j], axis=1), R)
+    J = np.zeros((i.size, N1 + N2, R))
+    J[np.arange(i.size), i] += X[N1 + j]
+    J[np.arange(i.size), N1 + j] += X[i]
+    _, s, Vt = np.linalg.svd(J.reshape(i.size, -1))
+    null = Vt[np.sum(s > 1e-9 * s[0]) :].reshape(-1, N1 + N2, R)
+    change = np.einsum("dar,br->dab", null[:, :N1], X[N1:])
+    change += np.einsum("ar,dbr->dab", X[:N1], null[:, N1:])
+    sure = np.sqrt(np.sum(change**2, axis=0)) < 1e-8
+    found = flexible(problem, X)
+    np.testing.assert_array_equal(found.determined(*np.indices((N1, N2))), sure)
+    assert not sure.all()
