@@ -18,8 +18,10 @@ from jaxtyping import Float, Int
 
 from liftless._types import AnyArray
 
-#: Slots of a chunk: with r = 10 some 400 kilobytes of messages.
-CHUNK = 4096
+#: Slots of a chunk: with r = 10 some 200 kilobytes of messages.
+CHUNK = 2048
+#: Least number of chunks that a bucket of narrow lines has room for.
+LEAST = 4
 #: A bucket whose lines fit the next wider one for this share more slots is merged with it.
 CHEAP = 0.1
 #: Smallest width of a bucket; widths double up to the second number, then grow by halves.
@@ -126,10 +128,13 @@ def planned(degree: Int[np.ndarray, " lines"], chunk: int = CHUNK) -> tuple[tupl
     used = np.flatnonzero(count)
     shapes, line, slot = [], 0, 0
     for k in used:
-        height = min(max(4, chunk // int(ladder[k])), 1 << (int(count[k]) - 1).bit_length())
+        # The sizes do not follow the counts closely: draws of one kind shall share compiled code.
+        # Padding costs memory and no time, since no chunk of it is ever looked at.
+        height = min(max(1, chunk // int(ladder[k])), 1 << (degree.size - 1).bit_length())
         used_chunks = -(-int(count[k]) // height)
-        # Padding costs memory and no time: no chunk of it is ever looked at.
         many = rounded(used_chunks, 1 if used_chunks <= 16 else 3)
+        if ladder[k] <= WIDE:
+            many = max(LEAST, many)
         shapes.append((Bucket(int(ladder[k]), height, line, slot), used_chunks))
         line += many * height
         slot += many * height * int(ladder[k])

@@ -44,4 +44,6 @@ class BeliefPropagation(Start):
             budget=allowance.left,
             progress=allowance.progress,
         )
-        return Begun(done.X, done.applications, round(done.applications), done.misfit)
+        # Balanced, so that a penalty on the balance has nothing left to do.
+        X = problem.space.truncate(done.X, problem.rank)
+        return Begun(X, done.applications, round(done.applications), done.misfit)
