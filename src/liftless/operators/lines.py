@@ -1,10 +1,11 @@
-"""Many observed entries at the speed of a sparse matrix: sorted once, gathered by column.
+"""Many observed entries: sorted by lines once, gathered by column.
 
 A gather of whole rows of a factor is ten times slower on a processor than the same numbers gathered
 column by column, and a sum over the entries of a line written as a scatter is as much slower than
-the product with a sparse matrix whose rows are sorted.  For m = 10⁶ entries, n = 10⁴, r = 10 and
-one thread: 115 ms and 12 ms to measure, 450 ms and 21 ms to project back; SciPy's sparse product
-takes 20 ms on the same machine.
+the product with a sparse matrix whose rows are sorted.  For m = 10⁶ entries, n = 10⁴ and one
+thread, measuring takes 2, 8, 13 ms for r = 1, 5, 10; projecting back 30, 45, 47, 61 ms for r = 1,
+5, 10, 50, of which some 30 ms are spent on putting y in the order of the lines.  SciPy's two sparse
+products of values that are in order already take 2, 13, 22 and 46 ms.
 """
 
 from typing import Any
