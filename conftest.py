@@ -4,6 +4,7 @@ It holds for the tests of both packages.  All of it must precede the first impor
 pytest imports this file first.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 install_import_hook(["liftless", "liftless_papers"], "beartype.beartype")
+
+# Tracing makes many small objects; to look through them as often as Python does costs a tenth.
+gc.set_threshold(100_000, 50, 100)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -39,9 +43,26 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", message)
 
 
+#: Tests that `make test` leaves out; the file says why.
+SLOW = [
+    line
+    for line in (Path(__file__).parent / "slow_tests.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests in one process, for its fixtures' sake, unless they say otherwise."""
+    """Mark the slow ones; keep a file's tests in one process, unless they say otherwise."""
+    unseen = set(SLOW)
     for item in items:
+        for name in (item.nodeid, item.nodeid.partition("[")[0]):
+            if name in SLOW:
+                unseen.discard(name)
+                item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    files = {item.nodeid.partition("::")[0] for item in items}
+    missed = sorted(n for n in unseen if "::" in n and n.partition("::")[0] in files)
+    if missed and len(files) > 50:  # a whole run, not a selection of tests
+        raise pytest.UsageError(f"slow_tests.txt names no test by {missed[0]}")
