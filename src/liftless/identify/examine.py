@@ -20,6 +20,7 @@ from liftless._precision import double, on_device
 from liftless.cost import dense_jacobian
 from liftless.identify.accuracy import ACCURATE, error_estimate
 from liftless.identify.fit import Fit, fit_of
+from liftless.identify.generic import looks_generic
 from liftless.identify.groups import free_signs
 from liftless.identify.jacobian import DOUBTFUL, MOST, dense_null, free_null, scaled_null
 from liftless.identify.mirrors import Mirrored, examined, mirrored_part, mirrored_row
@@ -36,6 +37,10 @@ from liftless.problem import Problem
 Factor = Float[np.ndarray, "n r"]
 Null = Float[np.ndarray, "d n r"]
 
+GENERIC = (
+    "The measurements look drawn at random, and are more than the degrees of freedom: a matrix "
+    "fixed before the draw has no double, with probability one."
+)
 _UNCERTAIN = "Some rows are so small that the accuracy of the fit does not tell them from zero."
 
 METHODS = (None, "dense", "matrix-free", "none")
@@ -246,12 +251,16 @@ def _near(
 
 def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evidence]:
     """Fits that are not near X, the cheap detectors first."""
-    if fit.q is not None and spread(fit.q) == whole(fit.q):
+    span = None if fit.q is None else spread(fit.q)
+    if fit.q is not None and span == whole(fit.q):
         yield Evidence("spread", "proved", "The measurements determine every entry linearly.")
         return
     tied = _tied(fit)
     yield tied
     if tied.finding == "signs" or any(one.finding == "curve" for one in before):
+        return
+    if fit.q is not None and span is not None and span > dof and looks_generic(fit.q):
+        yield Evidence("search", "generic", GENERIC)
         return
     mirror = _mirrors(fit)
     yield mirror
@@ -262,8 +271,7 @@ def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evid
         text = f"The {same[0]} of the factor has the same measurements."
         yield Evidence("symmetries", "second fit", text, same[1])
         return
-    few = _spread(fit, dof)
-    yield few
+    yield _spread(fit, dof, span)
     # Where the fit is no fit, others of what it measures say nothing.
     if not any(one.finding in DOUBTS for one in before):
         yield _searched(fit)
@@ -299,9 +307,9 @@ def _mirrors(fit: Fit) -> Evidence:
     return Evidence("mirrors", "clear", "No mirror image of a row leads to another fit.")
 
 
-def _spread(fit: Fit, dof: int) -> Evidence:
+def _spread(fit: Fit, dof: int, span: int | None) -> Evidence:
     """Dimensions of the measurements against those of the matrices."""
-    found = spread(fit.q) if fit.q is not None else probed_spread(fit.problem, dof + 2)
+    found = probed_spread(fit.problem, dof + 2) if span is None else span
     if found is None:
         text = "How many dimensions the measurements span was not examined: too much work."
         return Evidence("spread", "not examined", text)
@@ -355,12 +363,16 @@ def _words(evidence: list[Evidence], method: str, null: Null | None, X: Factor, 
         head = "unique near this one only, as far as is known"
     elif "proved" in findings:
         head = "identifiable"
+    elif "generic" in findings:
+        head = "identifiable, if the measurements are as random as they look"
     elif "searched" in findings:
         head = "identifiable, as far as a search from independent starts tells"
     else:
         head = "identifiable near this one"
     words = [f"{head}: {evidence[0].text}"]
-    words += [one.text for one in evidence[1:] if one.finding in (*OPEN, *DOUBTS, "proved")]
+    words += [
+        one.text for one in evidence[1:] if one.finding in (*OPEN, *DOUBTS, "proved", "generic")
+    ]
     words += [one.text for one in evidence[1:] if one.detector == "zeros"]
     if null is not None:
         lines = open_lines(null, X, space)

@@ -31,9 +31,20 @@ def components(problem: Problem, among: Bool[np.ndarray, " n"]) -> Int[np.ndarra
     if links is None:
         return None
     i, j = links
+    if _one_hub(i, j, among):
+        return np.where(among, 0, -1).astype(np.int64)
     edges = coo_array((np.ones(i.size), (i, j)), shape=(problem.n, problem.n))
     _, labels = connected_components(edges, directed=False)
     return np.where(among, labels, -1).astype(np.int64)
+
+
+def _one_hub(i: np.ndarray, j: np.ndarray, among: Bool[np.ndarray, " n"]) -> bool:
+    """Whether the first row is tied to every other, as it is by dense measurements."""
+    hub = int(np.argmax(among))
+    tied = ~among
+    tied[hub] = True
+    tied[j[i == hub]] = tied[i[j == hub]] = True
+    return bool(tied.all())
 
 
 def free_signs(problem: Problem, X: Factor) -> int | None:

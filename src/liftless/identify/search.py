@@ -27,8 +27,8 @@ STEPS, TURN = 120, 20
 LEAST = 1e-12
 #: Multiply-adds of a search.
 WORK = 1.5e9
-#: Largest number of unknowns for which it is worth the while.
-UNKNOWNS = 64
+#: Largest number of unknowns for which it is worth the while: ten times a recovery, and more.
+UNKNOWNS = 48
 #: Residual relative to b of an exact fit, and of one that is near X.
 EXACT, SHARP = 1e-10, 1e-13
 #: Matrices differ if they do by the first, relatively; if by less than the second a fit must be

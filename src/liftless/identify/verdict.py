@@ -25,6 +25,7 @@ FINDINGS = {
     "few": "the measurements span no more dimensions than the matrices have: near X at best",
     "rough": "the fit says too little about the matrix, for its accuracy",
     "no minimiser": "the loss is least at infinity only: there is no matrix to determine",
+    "generic": "measurements drawn at random, as these look, leave a matrix no double",
     "searched": "every exact fit from independent starts was X",
     "clear": "nothing was found",
     "not examined": "the detector did not look, and says why",
@@ -116,8 +117,8 @@ class Verdict:
 
     @property
     def reach(self) -> str:
-        """How far the verdict reaches: "everywhere" if proved or searched, else "near" X."""
-        far = any(finding in ("proved", "searched") for finding in self.findings)
+        """How far the verdict reaches: "near" X, or "everywhere": proved, generic, searched."""
+        far = any(finding in ("proved", "generic", "searched") for finding in self.findings)
         return "everywhere" if far else "near"
 
     @property

@@ -87,14 +87,14 @@ def zero_readings(problem: Problem, X: Factor, fitted: bool) -> Bool[np.ndarray,
         return None
     used = np.asarray(problem.weights) != 0
     y = np.abs(np.asarray(operator_measures(operator, X)))
-    b = np.abs(np.asarray(problem.b)) if fitted else y
     if float(problem.m) * problem.n**2 <= LOOKED_AT:
         norms = np.sqrt(np.asarray(_squares(operator)))
     else:
         norms = np.full(problem.m, float(np.median(y[used])) if used.any() else 0.0)
     size = norms * float(np.sum(X * X))
-    given = _given(problem, X, b, size) if fitted else y <= SMALL * size
-    zero = used & (y <= SMALL * size) & given & (norms > 0)
+    zero = used & (y <= SMALL * size) & (norms > 0)
+    if fitted and zero.any():
+        zero &= _given(problem, X, np.abs(np.asarray(problem.b)), size)
     return zero if zero.any() else None
 
 
