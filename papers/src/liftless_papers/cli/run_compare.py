@@ -112,16 +112,18 @@ def _go_on(folder: Path | None) -> str:
 
 
 def _tell_skipped(skipped: "list[Row]") -> None:
-    """One line a method that is left out somewhere."""
+    """One line a reason and set of cells for the methods that are left out somewhere."""
+    told: dict[tuple[str, int], list[str]] = {}
     for method in dict.fromkeys(row["method"] for row in skipped):
         where = [row for row in skipped if row["method"] == method]
-        if where[0]["cell"] is None:
-            note(f"note: {method} is left out: {where[0]['reason']}")
+        count = 0 if where[0]["cell"] is None else len(where)
+        told.setdefault((where[0]["reason"], count), []).append(method)
+    for (reason, count), methods in told.items():
+        names = f"{', '.join(methods)} {'is' if len(methods) == 1 else 'are'} left out"
+        if count == 0:
+            note(f"note: {names}: {reason}")
         else:
-            note(
-                f"note: {method} is left out in {len(where)} cell(s), the first by "
-                f"{where[0]['reason']}"
-            )
+            note(f"note: {names} in {count} cell(s), the first by {reason}")
 
 
 def _run(

@@ -121,9 +121,9 @@ def _unfit(cell: Cell, name: str, peer: type[Peer], named: bool) -> str:
     if peer.most_n is not None and cell.n > peer.most_n:
         return f"n = {cell.n} is above {peer.most_n}"
     if peer.families is not None and cell.family not in peer.families:
-        return f"it is for {', '.join(peer.families)} alone"
+        return f"being for {', '.join(peer.families)} alone"
     if cell.by_block and not named and peer.families is None and name != OWN:
-        return "the published completion cells are for methods of completion, unless it is named"
+        return "being no method of completion (name it to run it there)"
     return ""
 
 
