@@ -7,7 +7,7 @@ two applications count as one, sweeps of belief propagation included.
 
 ``--authors DIR`` runs the authors' Python as well, where DIR has ``GNMR_completion.py``
 (github.com/pizilber/GNMR) and ``R2RILS.py`` (github.com/pizilber/R2RILS), which need scikit-learn;
-``--agreement`` compares their estimates with ours after a few iterations instead.
+``--agreement`` compares theirs with ours iteration by iteration instead.
 
 Usage: python benchmarks/completion_peers.py --n 200 --ratios 1.3 2 --trials 3 [--authors DIR]
 """
@@ -26,6 +26,7 @@ from liftless._precision import double
 from liftless.start.belief import complete_entries
 from liftless_papers.compare.peers import GNMR, PEERS, R2RILS
 from liftless_papers.compare.peers.base import Effort
+from liftless_papers.compare.peers.entries import Data, Jacobian
 from liftless_papers.compare.published import BLOCK, WHOLE, determined_lines, errors, published
 
 #: The authors' settings: limits of their demonstration and of their code.
@@ -54,6 +55,7 @@ def theirs(folder, counted):
     gnmr = importlib.import_module("GNMR_completion").GNMR_completion
     r2rils = importlib.import_module("R2RILS").R2RILS
     return {
+        "misfits": lambda Y, mask, r, **more: gnmr(Y, mask, r, **(GNMR_OPTIONS | more))[3],
         "GNMR.py": lambda Y, mask, r, **more: gnmr(Y, mask, r, **(GNMR_OPTIONS | more))[0],
         "R2RILS.py": lambda Y, mask, r, **more: r2rils(Y, mask, r, **(R2RILS_OPTIONS | more))[0],
     }
@@ -90,6 +92,8 @@ def rows_of(instance, methods, authors, counted, target):
         yield method, X, int(lsqr), int(applications), cpu, known
     Y, mask = dense(instance)
     for method, run in authors.items():
+        if method == "misfits":
+            continue
         counted.steps, began = 0, time.process_time()
         Z = run(Y, mask, r)
         cpu = time.process_time() - began
@@ -117,25 +121,28 @@ def compare(args, authors, counted):
 
 
 @double
-def agreement(args, authors):
-    """Relative distance of our estimates from the authors' after the same few iterations."""
+def agreement(args, folder_functions):
+    """Misfits of GNMR's linear problems, and estimates of R2RILS, ours against the authors'."""
     shape = {"n": args.n, "rank": args.rank, "ratio": args.ratios[0], "kappa": args.kappa}
     made = published(**shape, seed=args.seed)
     Y, mask = dense(made)
+    effort = Effort(made.problem, BUDGET, 0, 0.0, 0.0, float("inf"))
+    data = Data.of(effort)
+    jacobian, X, peer = Jacobian(data), data.start(effort)[0] / np.sqrt(data.unit), GNMR()
+    told = folder_functions["misfits"](Y, mask, args.rank, max_outer_iter=5)[1:]
+    for k, expected in enumerate(told, 1):
+        goal = data.y + data.measure(X)
+        X, left = peer.step(effort, data, jacobian, X, goal, 1.0)
+        print("GNMR misfit", k, f"{left / np.linalg.norm(goal):.12e} {expected:.12e}", flush=True)
     for steps in (1, 2, 3, 5):
-        for name, limit, peer in (
-            ("GNMR.py", "max_outer_iter", GNMR),
-            ("R2RILS.py", "max_iter", R2RILS),
-        ):
-            Z = authors[name](Y, mask, args.rank, **{limit: steps})
-            effort = Effort(made.problem, BUDGET, 0, 0.0, 0.0, float("inf"))
-            offered = []
-            effort.offer = lambda X, h, offered=offered, **_: offered.append((h, X))
-            peer(outer=steps).search(effort)
-            # The last point offered by GNMR is its projection, that of R2RILS the lowest one.
-            X = offered[-1][1] if peer is GNMR else min(offered, key=lambda point: point[0])[1]
-            M = X[: args.n] @ X[args.n :].T
-            print(name, steps, f"{np.linalg.norm(M - Z) / np.linalg.norm(Z):.1e}", flush=True)
+        Z = folder_functions["R2RILS.py"](Y, mask, args.rank, max_iter=steps)
+        effort, offered = Effort(made.problem, BUDGET, 0, 0.0, 0.0, float("inf")), []
+        effort.offer = lambda X, h, offered=offered, **_: offered.append((h, X))
+        R2RILS(outer=steps).search(effort)
+        X = min(offered, key=lambda point: point[0])[1]
+        M = X[: args.n] @ X[args.n :].T
+        apart = np.linalg.norm(M - Z) / np.linalg.norm(Z)
+        print("R2RILS estimate", steps, f"{apart:.1e} apart", flush=True)
 
 
 def main() -> None:

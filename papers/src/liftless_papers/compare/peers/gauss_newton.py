@@ -47,7 +47,8 @@ class GNMR(EntriesPeer):
     Zilber and Nadler, GNMR: A provable one-line algorithm for low rank matrix recovery, SIAM J.
     Math. Data Sci. 4 (2022), algorithm 1 and its variants by α; limits and tolerances are those of
     the authors' code.  Of a symmetric matrix U = V throughout, since the least-norm solution is
-    unique and so shares the symmetry.
+    unique and so shares the symmetry.  The path depends on the units of the data, since the start
+    does not; they are kept as the authors' code has them.
     """
 
     name: ClassVar[str] = "gnmr"
@@ -62,7 +63,8 @@ class GNMR(EntriesPeer):
         """One run."""
         data = Data.of(effort)
         jacobian, size = Jacobian(data), float(np.linalg.norm(data.weights * data.y))
-        X, _ = data.start(effort)
+        # Orthonormal in the units of the data, as the authors have it: the path depends on that.
+        X = data.start(effort)[0] / np.sqrt(data.unit)
         misfit = 1.0
         best = (np.inf, X, X)
         for _ in range(self.outer):
