@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import positive_int, real_number
 from liftless._errors import InvalidInput
@@ -63,10 +63,11 @@ def published(
     U, V = (np.linalg.qr(rng.standard_normal((n, rank)))[0] for _ in range(2))
     root = np.sqrt(np.logspace(np.log10(kappa), 0, rank) if rank > 1 else np.ones(1))
     truth = np.concatenate([U * root, V * root])
-    for _ in range(redraws + 1):
-        i, j = np.divmod(rng.choice(n * n, count, replace=False, shuffle=False), n)
+    i, j = _positions(rng, n, count)
+    for _ in range(redraws):
         if min(np.bincount(i, minlength=n).min(), np.bincount(j, minlength=n).min()) > rank:
             break
+        i, j = _positions(rng, n, count)
     b = np.einsum("ek,ek->e", truth[i], truth[n + j])
     return Instance(
         name="completion-published",
@@ -81,6 +82,13 @@ def published(
     )
 
 
+def _positions(
+    rng: np.random.Generator, n: int, count: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Rows and columns of different places, uniform."""
+    return np.divmod(rng.choice(n * n, count, replace=False, shuffle=False), n)
+
+
 def determined_lines(problem: Problem) -> Bool[np.ndarray, " n"]:
     """Lines that the positions of the entries determine, of a matrix in general position.
 
@@ -88,6 +96,7 @@ def determined_lines(problem: Problem) -> Bool[np.ndarray, " n"]:
     entries against lines that are determined.
     """
     entries = problem.operator.entries()
+    assert entries is not None, "the problem is of entries"
     rows, cols = (np.asarray(part) for part in (entries.rows, entries.cols))
     known, order = peel(rows, cols, problem.n, problem.rank)
     known = known.copy()

@@ -265,8 +265,9 @@ def _verdict(trial: Trial, ready: Prepared, X: np.ndarray | None) -> Row:
         fitted = bool(h <= goal)
         truth = ready.instance.truth
         assert truth is not None
-        if ready.known is not None:
-            inside, whole = errors(X, truth, ready.known, ready.instance.problem.operator.split)
+        split = ready.instance.problem.operator.split
+        if ready.known is not None and split is not None:
+            inside, whole = errors(X, truth, ready.known, split)
             right = bool(inside < BLOCK)
         elif not trial.cell.noisy:
             space = ready.instance.problem.operator.space

@@ -7,12 +7,11 @@ X Xᵀ the rows of X, which then stands for U and V alike.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import lsqr, svds
+from scipy.sparse import csr_array, linalg
 
 from liftless._errors import InvalidInput
 from liftless.problem import Problem
@@ -22,6 +21,9 @@ from liftless_papers.compare.peers.host import value
 
 Factor = Float[np.ndarray, "n r"]
 Values = Float[np.ndarray, " m"]
+
+#: SciPy's own types fit neither its arrays nor its tolerances.
+_sparse: Any = linalg
 
 #: Applications of an iteration of LSQR: one of the Jacobian, one of its transpose.
 LSQR_COST = 2
@@ -121,7 +123,7 @@ class Data:
         j = np.concatenate([self.cols, self.rows[off]])
         return i, j, np.concatenate([entry, off])
 
-    def matrix(self, values: Values) -> csr_array:
+    def matrix(self, values: Values) -> Any:
         """Matrix with these values at the observed places and zero elsewhere."""
         i, j, entry = self.places()
         return csr_array((values[entry], (i, j)), shape=self.shape)
@@ -144,7 +146,7 @@ class Data:
         effort.starts += 1
         return self.leading(self.matrix(self.y))
 
-    def leading(self, M: csr_array) -> tuple[Factor, Values]:
+    def leading(self, M: Any) -> tuple[Factor, Values]:
         """Leading singular pairs of a sparse matrix, in this space."""
         r, least = self.rank, min(self.shape)
         if least <= max(DENSE, r + 1):
@@ -152,7 +154,7 @@ class Data:
             U, s, V = U[:, :r], s[:r], Vt[:r].T
         else:
             first = np.random.default_rng(0).standard_normal(least)
-            U, s, Vt = svds(M, k=r, tol=1e-12, v0=first)
+            U, s, Vt = _sparse.svds(M, k=r, tol=1e-12, v0=first)
             U, s, V = U[:, ::-1], s[::-1], Vt[::-1].T
         if self.split is not None:
             return np.concatenate([U, V]), s
@@ -207,7 +209,7 @@ class Jacobian:
         self.indices = places.reshape(m, 2 * r).ravel()
         self.ends = np.arange(m + 1, dtype=np.int64) * 2 * r
 
-    def at(self, X: Factor) -> csr_array:
+    def at(self, X: Factor) -> Any:
         """Jacobian at X; the two parts of a diagonal entry share places and add up."""
         d = self.data
         filled = np.stack([X[d.cols], X[d.rows]], axis=1) * d.weights[:, None, None]
@@ -216,7 +218,7 @@ class Jacobian:
 
 
 def least_squares(
-    effort: Effort, data: Data, J: csr_array, goal: Values, tolerance: float, most: int
+    effort: Effort, data: Data, J: Any, goal: Values, tolerance: float, most: int
 ) -> tuple[Factor, float]:
     """Least-norm solution of J x = goal by LSQR from zero, within the budget.
 
@@ -227,7 +229,9 @@ def least_squares(
         ‖J x − goal‖.
     """
     most = min(most, int((effort.account.left - 2) / LSQR_COST))
-    found = lsqr(J, data.weights * goal, atol=tolerance, btol=tolerance, iter_lim=max(most, 1))
+    found = _sparse.lsqr(
+        J, data.weights * goal, atol=tolerance, btol=tolerance, iter_lim=max(most, 1)
+    )
     effort.lsqr += int(found[2])
     effort.account.charge(1 + LSQR_COST * int(found[2]))
     return found[0].reshape(data.n, data.rank), float(found[3])

@@ -164,7 +164,10 @@ def unit_columns(data: Data, X: Factor) -> Factor:
 def _change(data: Data, X: Factor, new: Factor) -> float:
     """Relative change of the matrix, without the matrix."""
     a, b = data.parts
-    R = np.linalg.qr(np.hstack([new[a], -X[a]]), mode="r")
-    S = np.linalg.qr(np.hstack([new[b], X[b]]), mode="r")
-    P, Q = (np.linalg.qr(new[part], mode="r") for part in (a, b))
-    return float(np.linalg.norm(R @ S.T) / max(np.linalg.norm(P @ Q.T), 1e-300))
+
+    def size(left: np.ndarray, right: np.ndarray) -> float:
+        R, S = (np.asarray(np.linalg.qr(part, mode="r")) for part in (left, right))
+        return float(np.linalg.norm(R @ S.T))
+
+    moved = size(np.hstack([new[a], -X[a]]), np.hstack([new[b], X[b]]))
+    return moved / max(size(new[a], new[b]), 1e-300)

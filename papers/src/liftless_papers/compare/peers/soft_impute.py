@@ -1,16 +1,18 @@
 """Soft-impute: the nuclear norm by soft-thresholded singular value decompositions."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, svds
+from scipy.sparse import linalg
 
 from liftless.cost import eigen_work
 from liftless_papers.compare.peers.base import Effort
 from liftless_papers.compare.peers.entries import Data, EntriesPeer, Values
+
+#: SciPy's own types fit neither its operators of two functions nor its tolerances.
+_sparse: Any = linalg
 
 #: Smaller side up to which a decomposition is dense; above, the leading part by Lanczos.
 DENSE = 300
@@ -98,7 +100,7 @@ def residual(data: Data, Z: Decomposed) -> Values:
     return left * square / square.max()
 
 
-def decompose(sparse: csr_array, Z: Decomposed | None, k: int) -> Decomposed:
+def decompose(sparse: Any, Z: Decomposed | None, k: int) -> Decomposed:
     """Leading ``k`` singular triples of ``sparse`` + Z."""
     low = None if Z is None or Z.s.size == 0 else Z
     if min(sparse.shape) <= DENSE:
@@ -114,9 +116,9 @@ def decompose(sparse: csr_array, Z: Decomposed | None, k: int) -> Decomposed:
         x = x.reshape(-1)
         return sparse.T @ x + (0 if low is None else low.V @ (low.s * (low.U.T @ x)))
 
-    operator = LinearOperator(sparse.shape, matvec=forward, rmatvec=back, dtype=float)
+    operator = _sparse.LinearOperator(sparse.shape, matvec=forward, rmatvec=back, dtype=float)
     first = np.random.default_rng(0).standard_normal(min(sparse.shape))
-    U, s, Vt = svds(operator, k=k, tol=1e-6, v0=first)
+    U, s, Vt = _sparse.svds(operator, k=k, tol=1e-6, v0=first)
     order = np.argsort(-s)
     return Decomposed(U[:, order], s[order], Vt[order].T)
 
