@@ -79,7 +79,7 @@ def dense(instance):
     return Y, mask
 
 
-def rows_of(instance, methods, authors, counted, target):
+def rows_of(instance, methods, authors, beside, counted, target):
     """One row a method on an instance."""
     problem, r = instance.problem, instance.parameters["rank"]
     known = determined_lines(problem)
@@ -92,7 +92,7 @@ def rows_of(instance, methods, authors, counted, target):
         yield method, X, int(lsqr), int(applications), cpu, known
     Y, mask = dense(instance)
     for method, run in authors.items():
-        if method == "misfits":
+        if method not in beside:
             continue
         counted.steps, began = 0, time.process_time()
         Z = run(Y, mask, r)
@@ -110,7 +110,7 @@ def compare(args, authors, counted):
             shape = {"n": args.n, "rank": args.rank, "ratio": ratio, "kappa": args.kappa}
             made = published(**shape, seed=seed)
             for method, X, lsqr, applications, cpu, known in rows_of(
-                made, args.methods, authors, counted, args.target
+                made, args.methods, authors, args.beside, counted, args.target
             ):
                 block, whole = errors(X, made.truth, known, args.n)
                 row = {**shape, "seed": seed, "method": method, "success": block < BLOCK}
@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=["liftless", "complete", "gnmr", "r2rils"])
     parser.add_argument("--target", type=float, default=1e-20)
     parser.add_argument("--authors")
+    parser.add_argument("--beside", nargs="*", default=["GNMR.py", "R2RILS.py"])
     parser.add_argument("--agreement", action="store_true")
     args = parser.parse_args()
     counted = Counted()
