@@ -32,7 +32,7 @@ def test_json_and_words(methods, tmp_path):
     found = run(*WORDS, "--json", "--out", tmp_path / "r")
     assert (found.code, found.err) == (0, "")
     fields = strict_json(found.out)
-    assert list(fields) == ["settings", "cells", "apart", "skipped", "rows"]
+    assert list(fields) == ["settings", "cells", "completion", "apart", "skipped", "rows"]
     assert fields["rows"] == str(tmp_path / "r" / "rows.jsonl")
     first = fields["cells"][0]
     assert (first["cell"], first["winners"], first["easy"]) == ("papers basic", ["liftless"], True)

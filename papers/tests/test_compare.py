@@ -28,14 +28,16 @@ def trial(peer, cell="papers basic", number=0, budget=100):
 def test_a_row_has_its_columns():
     row = run_trial(trial(Right, number=3))
     assert list(row) == [
-        *("family", "cell", "method", "trial", "instance_seed", "solver_seed", "n", "rank"),
-        *("m", "dof", "jacobian_rank", "success", "fitted", "right", "identifiable"),
-        *("applications", "seconds", "starts", "objective", "message"),
+        *("family", "cell", "method", "trial", "instance_seed", "solver_seed", "budget", "n"),
+        *("rank", "m", "dof", "jacobian_rank", "success", "fitted", "right", "identifiable"),
+        *("block", "whole", "unknown"),
+        *("applications", "lsqr", "seconds", "starts", "objective", "message"),
     ]
     assert (row["n"], row["rank"], row["m"], row["dof"]) == (2, 1, 3, 2)
     assert (row["instance_seed"], row["solver_seed"]) == trial_seeds(0, "papers basic", 3)
     assert (row["success"], row["fitted"], row["right"]) == (True, True, True)
     assert row["applications"] == 10
+    assert (row["budget"], row["block"], row["unknown"]) == (100, None, None)
     json.dumps(row, allow_nan=False)
 
 

@@ -18,6 +18,8 @@ from liftless import (
 from liftless_papers.compare.peers import PEERS, host
 from liftless_papers.compare.peers.base import RANDOM_COST, SPECTRAL_COST, Effort
 
+ENTRIES = [name for name, peer in PEERS.items() if peer.families == ("completion",)]
+ANY = [name for name in PEERS if name not in ENTRIES]
 CONVEX = [name for name in PEERS if name.startswith(("trace", "psd"))]
 
 
@@ -25,7 +27,7 @@ def easy(seed=3, noise=0.0):
     return make_instance("gaussian", n=6, rank=1, ratio=3.0, seed=seed, noise=noise)
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", ANY)
 def test_every_peer_solves_an_easy_case_the_same_way_twice(name):
     instance = easy()
     one, two = (PEERS[name]().solve(instance.problem, budget=2000, seed=1) for _ in range(2))
@@ -40,7 +42,7 @@ def test_every_peer_solves_an_easy_case_the_same_way_twice(name):
     assert (one.applications, one.starts) == (two.applications, two.starts)
 
 
-@pytest.mark.parametrize("name", [n for n in PEERS if n not in ("liftless", *CONVEX)])
+@pytest.mark.parametrize("name", [n for n in ANY if n not in ("liftless", *CONVEX)])
 def test_a_tiny_budget_is_kept_and_ends_without_success(name):
     """But for the library's own polish and the conic solvers, whose work is not applications."""
     done = PEERS[name]().solve(easy().problem, budget=10, seed=1)
@@ -92,7 +94,7 @@ def test_no_time_means_no_start():
     ("name", "hessian"), [("lbfgsb", 0), ("manifold-cg", 0), ("manifold-tr", 1)]
 )
 def test_host_evaluations_are_counted_one_by_one(name, hessian, monkeypatch):
-    calls = {"_value": 0, "_gradient": 0, "_hessian_product": 0}
+    calls = {"value": 0, "_gradient": 0, "_hessian_product": 0}
 
     def counting(function, plain):
         def counted(*args):
@@ -105,7 +107,7 @@ def test_host_evaluations_are_counted_one_by_one(name, hessian, monkeypatch):
         monkeypatch.setattr(host, function, counting(function, getattr(host, function)))
     done = PEERS[name]().solve(easy().problem, budget=2000, seed=1)
     starts = SPECTRAL_COST + (done.starts - 1) * RANDOM_COST
-    paid = calls["_value"] + calls["_gradient"] + 3 * calls["_hessian_product"]
+    paid = calls["value"] + calls["_gradient"] + 3 * calls["_hessian_product"]
     assert done.applications == paid + starts
     assert (calls["_hessian_product"] > 0) == bool(hessian)
 

@@ -29,8 +29,9 @@ class CompareOptions:
     cells: str | None = option(
         "TEXT,...",
         "Cells with one of these in their name, or in a group: smoke, results, peers, beyond, "
-        "easy, grid, scaling. In place of --size.",
+        "easy, grid, scaling, completion. In place of --size.",
     )
+    n: int = option("N", "Order of the published completion cells, at least 30.", 100)
     size: str = option("smoke|paper", "A few small cells, or all cells.", "smoke")
     trials: int | None = option("N", "Instances a cell; 5 at size smoke, 40 at paper.")
     seed: int = option("S", "Of all instances.", 0)

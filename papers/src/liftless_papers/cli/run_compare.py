@@ -37,13 +37,13 @@ def run(options: CompareOptions) -> int:
 def _cells(options: CompareOptions) -> "list[Cell]":
     from liftless._errors import InvalidInput
     from liftless.cli.names import nearest
-    from liftless_papers.compare.cells import choose_cells
+    from liftless_papers.compare.cells import cells_at, choose_cells
 
     if options.size not in TRIALS:
         must = f"one of {', '.join(TRIALS)}"
         raise InvalidInput("size", repr(options.size), must, nearest(options.size, TRIALS))
     families, filters = (_words(text) for text in (options.families, options.cells))
-    return choose_cells(families, filters, options.size)
+    return choose_cells(families, filters, options.size, cells_at(options.n).values())
 
 
 def _words(text: str | None) -> list[str] | None:
@@ -80,7 +80,8 @@ def _compare(options: CompareOptions) -> int:
     cells = _cells(options)
     methods, absent = choose_methods(METHODS, _words(options.methods))
     trials = TRIALS[options.size] if options.trials is None else options.trials
-    wanted = plan(cells, methods, trials, options.seed, options.budget)
+    named = options.methods is not None
+    wanted = plan(cells, methods, trials, options.seed, options.budget, named=named)
     positive_int("jobs", options.jobs)
     skipped = [*absent, *wanted.skipped]
     folder = report_folder(options.out)
@@ -111,16 +112,18 @@ def _go_on(folder: Path | None) -> str:
 
 
 def _tell_skipped(skipped: "list[Row]") -> None:
-    """One line a method that is left out somewhere."""
+    """One line a reason and set of cells for the methods that are left out somewhere."""
+    told: dict[tuple[str, int], list[str]] = {}
     for method in dict.fromkeys(row["method"] for row in skipped):
         where = [row for row in skipped if row["method"] == method]
-        if where[0]["cell"] is None:
-            note(f"note: {method} is left out: {where[0]['reason']}")
+        count = 0 if where[0]["cell"] is None else len(where)
+        told.setdefault((where[0]["reason"], count), []).append(method)
+    for (reason, count), methods in told.items():
+        names = f"{', '.join(methods)} {'is' if len(methods) == 1 else 'are'} left out"
+        if count == 0:
+            note(f"note: {names}: {reason}")
         else:
-            note(
-                f"note: {method} is left out in {len(where)} cell(s), the first by "
-                f"{where[0]['reason']}"
-            )
+            note(f"note: {names} in {count} cell(s), the first by {reason}")
 
 
 def _run(
@@ -198,11 +201,15 @@ def _comparison(
 
 def _command(options: CompareOptions) -> str:
     """Command line that repeats the run, wherever it may write."""
+    from liftless_papers.compare.cells import ORDER
+
     words = ["liftless compare"]
     for name in ("families", "methods", "cells"):
         if (value := getattr(options, name)) is not None:
             words.append(f"--{name} '{value}'" if " " in value else f"--{name} {value}")
     words.append(f"--size {options.size}")
+    if options.n != ORDER:
+        words.append(f"--n {options.n}")
     if options.trials is not None:
         words.append(f"--trials {options.trials}")
     return " ".join([*words, f"--seed {options.seed} --budget {options.budget}"])

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from liftless._checks import positive_int
 from liftless._errors import InvalidInput
-from liftless.instances import INSTANCES, Instance, make_instance
+from liftless.instances import INSTANCES, Instance, InstanceSpec
+from liftless_papers.compare.published import KAPPAS, RANK, RATIOS, published
 
 #: Families, in the order of the page, in words.
 FAMILIES = {
@@ -27,13 +29,24 @@ GROUPS = {
     "easy": "where every good method should succeed",
     "grid": "the heat map of success over m/dof and n",
     "scaling": "cost against n at m/n = 3",
+    "completion": "completion over m/dof and n from the published sampler, and small cells",
 }
+
+#: Makers of instances: the library's, and the published sampler of completion.
+MAKERS: dict[str, InstanceSpec] = {**INSTANCES, "completion-published": InstanceSpec(published)}
 
 #: Nodes of the heat maps: measurements a degree of freedom, orders.
 GAUSSIAN_GRID = ((1.02, 1.05, 1.1, 1.15, 1.25, 1.5), (10, 20, 40))
 PHASE_GRID = ((1.4, 1.6, 1.8, 2.0, 2.5, 3.0), (10, 20, 40, 60))
 #: Orders of the cost at m/n = 3.
 SCALING = (25, 50, 100, 200, 400)
+#: Order of the published completion cells unless another is asked for, and the least.
+ORDER, LEAST_ORDER = 100, 6 * RANK
+#: m/dof and condition number at which completion's cost is drawn against the order.
+COST_RATIO, COST_KAPPA = 2.0, 10.0
+#: Budgets allowed in those cells: with 6000 applications each they hold the 100 × 2000 iterations
+#: of LSQR that GNMR may take.
+EFFORT = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class Cell:
     family : str
         A key of :data:`FAMILIES`.
     instance : str
-        A key of :data:`liftless.instances.INSTANCES`.
+        A key of :data:`MAKERS`.
     parameters : dict
         All parameters of the instance but its seed.
     n, rank : int
@@ -55,6 +68,10 @@ class Cell:
         Measurements a degree of freedom (m/n in phase retrieval), where it is what was chosen.
     groups : tuple of str
         Keys of :data:`GROUPS`.
+    kappa : float or None
+        Condition number, where it is what was chosen.
+    effort : int
+        Budgets allowed here, where the methods compared were published with more.
     """
 
     name: str
@@ -65,11 +82,18 @@ class Cell:
     rank: int
     ratio: float | None = None
     groups: tuple[str, ...] = ()
+    kappa: float | None = None
+    effort: int = 1
+
+    @property
+    def by_block(self) -> bool:
+        """Whether success is judged on the block of lines that the entries determine."""
+        return self.instance == "completion-published"
 
     @property
     def fixed(self) -> bool:
         """Whether there is but one instance, so that trials differ in the solver's seed alone."""
-        return "seed" not in INSTANCES[self.instance].parameters
+        return "seed" not in MAKERS[self.instance].parameters
 
     @property
     def noisy(self) -> bool:
@@ -79,7 +103,7 @@ class Cell:
     def make(self, seed: int) -> Instance:
         """Build the instance of a seed."""
         given = {} if self.fixed else {"seed": seed}
-        return make_instance(self.instance, **self.parameters, **given)
+        return MAKERS[self.instance].make(**self.parameters, **given)
 
 
 def _gaussian(n: int, rank: int, ratio: float, *groups: str) -> Cell:
@@ -111,6 +135,27 @@ def _completion_at(n: int, rank: int, ratio: float, *groups: str) -> Cell:
     return Cell(name, "completion", "completion", given, n, rank, ratio, groups)
 
 
+def _published(n: int, rank: int, ratio: float, kappa: float, *groups: str) -> Cell:
+    given = {"n": n, "rank": rank, "ratio": ratio, "kappa": kappa}
+    name = f"completion published n={n} r={rank} kappa={kappa:g} m/dof={ratio:g}"
+    made = "completion-published"
+    return Cell(name, "completion", made, given, n, rank, ratio, groups, kappa, EFFORT)
+
+
+def published_cells(n: int = ORDER) -> list[Cell]:
+    """Cells of the published sampler: the curves at order n, and the cost at orders about it.
+
+    Raises
+    ------
+    InvalidInput
+        If n is below :data:`LEAST_ORDER`, where the densest cell would have too many entries.
+    """
+    n = positive_int("n", n, least=LEAST_ORDER)
+    curve = [_published(n, RANK, ratio, k, "completion") for k in KAPPAS for ratio in RATIOS]
+    orders = [k for k in (n // 4, n // 2, 2 * n) if k >= LEAST_ORDER]
+    return curve + [_published(k, RANK, COST_RATIO, COST_KAPPA, "completion") for k in orders]
+
+
 def _noisy(instance: str, noise: float, *groups: str, **given: Any) -> Cell:
     words = {"n": "n", "rank": "r", "ratio": "m/n" if instance == "phase" else "m/dof"}
     shown = [f"{words.get(name, 'p')}={value:g}" for name, value in given.items()]
@@ -123,8 +168,11 @@ def _example(instance: str, n: int, rank: int, *groups: str) -> Cell:
     return Cell(f"papers {instance}", "papers", instance, {}, n, rank, None, groups)
 
 
-def _cells() -> dict[str, Cell]:
-    """Every cell by its name; one that is named twice has the groups of both."""
+def cells_at(order: int = ORDER) -> dict[str, Cell]:
+    """Every cell by its name; one that is named twice has the groups of both.
+
+    ``order`` is that of the published completion cells.
+    """
     ratios, orders = GAUSSIAN_GRID
     listed = [
         _gaussian(20, 1, 1.05, "results"),
@@ -156,11 +204,13 @@ def _cells() -> dict[str, Cell]:
     listed += [
         _pmc(20, "smoke"),
         *(_pmc(n, "easy") for n in (40, 100, 200)),
-        _completion(30, 2, 0.25, "results"),
-        _completion(20, 2, 0.35, "easy", "smoke"),
-        _completion(30, 2, 0.35, "easy"),
-        _completion(60, 2, 0.35, "easy"),
-        _completion_at(60, 3, 1.1, "beyond"),
+        _published(40, 2, 1.5, 10.0, "smoke"),
+        *published_cells(order),
+        _completion(30, 2, 0.25, "results", "completion"),
+        _completion(20, 2, 0.35, "easy", "smoke", "completion"),
+        _completion(30, 2, 0.35, "easy", "completion"),
+        _completion(60, 2, 0.35, "easy", "completion"),
+        _completion_at(60, 3, 1.1, "beyond", "completion"),
         _noisy("gaussian", 0.1, "easy", "smoke", n=20, rank=2, ratio=2.0),
         _noisy("phase", 1.0, "easy", n=40, ratio=4.0),
         _noisy("completion", 0.1, "easy", n=30, rank=2, probability=0.5),
@@ -177,7 +227,7 @@ def _cells() -> dict[str, Cell]:
     return found
 
 
-CELLS: dict[str, Cell] = _cells()
+CELLS: dict[str, Cell] = cells_at()
 
 
 def choose_cells(

@@ -82,9 +82,20 @@ def choose_methods(
 
 
 def plan(
-    cells: Iterable[Cell], methods: Mapping[str, type[Peer]], trials: int, seed: int, budget: int
+    cells: Iterable[Cell],
+    methods: Mapping[str, type[Peer]],
+    trials: int,
+    seed: int,
+    budget: int,
+    *,
+    named: bool = True,
 ) -> Plan:
-    """List every trial; a method whose largest order is below a cell's is left out there."""
+    """List every trial.
+
+    A method is left out in the cells above its largest order and of families that it is not for;
+    and, unless the methods were ``named``, in the published completion cells if it is neither for
+    completion nor the library's own, since it would take hours there.
+    """
     trials = positive_int("trials", trials)
     seed = positive_int("seed", seed, least=0)
     budget = positive_int("budget", budget, least=10)
@@ -92,17 +103,28 @@ def plan(
     for cell in cells:
         fit = {}
         for name, peer in methods.items():
-            if peer.most_n is not None and cell.n > peer.most_n:
-                reason = f"n = {cell.n} is above {peer.most_n}"
+            reason = _unfit(cell, name, peer, named)
+            if reason:
                 skipped.append({"method": name, "cell": cell.name, "reason": reason})
             else:
                 fit[name] = peer
         listed += [
-            Trial(cell, name, peer, number, seed, budget)
+            Trial(cell, name, peer, number, seed, budget * cell.effort)
             for number in range(trials)
             for name, peer in fit.items()
         ]
     return Plan(tuple(listed), tuple(skipped))
+
+
+def _unfit(cell: Cell, name: str, peer: type[Peer], named: bool) -> str:
+    """Why a method is left out in a cell; an empty string if it is not."""
+    if peer.most_n is not None and cell.n > peer.most_n:
+        return f"n = {cell.n} is above {peer.most_n}"
+    if peer.families is not None and cell.family not in peer.families:
+        return f"being for {', '.join(peer.families)} alone"
+    if cell.by_block and not named and peer.families is None and name != OWN:
+        return "being no method of completion (name it to run it there)"
+    return ""
 
 
 def row_key(row: Row) -> tuple[str, str, int]:

@@ -45,8 +45,9 @@ def judged(rows: Iterable[Row]) -> Group:
 
 
 def costs(rows: Sequence[Row], budget: int) -> Float[np.ndarray, " k"]:
-    """Applications of each row, a failure at the budget."""
-    return np.array([float(r["applications"] if r["success"] else budget) for r in rows])
+    """Applications of each row, a failure at its own budget, or at this where it names none."""
+    spent = [r["applications"] if r["success"] else r.get("budget", budget) for r in rows]
+    return np.array(spent, dtype=np.float64)
 
 
 def column(rows: Sequence[Row], name: str) -> Float[np.ndarray, " k"]:
@@ -128,6 +129,7 @@ def _summary(rows: Group, budget: int) -> Row:
         "seconds_low": second_ends[0],
         "seconds_high": second_ends[1],
         "median_seconds": math.nan if empty else float(np.median(seconds)),
+        "median_lsqr": math.nan if empty else float(np.median([r.get("lsqr", 0) for r in kept])),
     }
 
 

@@ -21,6 +21,8 @@ from liftless.instances import Instance
 from liftless.problem import Problem
 from liftless_papers.compare.cells import Cell
 from liftless_papers.compare.peers import Attempt, Peer
+from liftless_papers.compare.peers.base import LEAST_BUDGET
+from liftless_papers.compare.published import BLOCK, determined_lines, errors
 from liftless_papers.compare.store import Row
 
 #: The data are fitted at h <= TARGET h(0).
@@ -110,18 +112,23 @@ class Prepared:
         h at zero.
     level : float
         With noise, the h that counts as a fit; else zero.
-    jacobian_rank, dof : int
-        At the truth.
+    jacobian_rank : int or None
+        At the truth; None where lines are counted instead.
+    dof : int
     identifiable : bool
-        Whether the Jacobian has the rank that it can have.
+        Whether the Jacobian has the rank that it can have; where success is judged on the
+        determined block, whether there is one.
+    known : boolean array of shape (n,) or None
+        Lines of that block.
     """
 
     instance: Instance
     full: float
     level: float
-    jacobian_rank: int
+    jacobian_rank: int | None
     dof: int
     identifiable: bool
+    known: np.ndarray | None = None
 
 
 @lru_cache(maxsize=KEPT)
@@ -131,6 +138,11 @@ def prepare(cell: Cell, seed: int) -> Prepared:
     problem, truth = instance.problem, instance.truth
     assert truth is not None, "every cell has a known truth"
     full = float(problem.objective(np.zeros_like(truth)))
+    if cell.by_block:
+        known, split = determined_lines(problem), problem.operator.split
+        block = min(known[:split].sum(), known[split:].sum()) >= problem.rank
+        dof = problem.degrees_of_freedom
+        return Prepared(instance, full, 0.0, None, dof, bool(block), known)
     level = NOISY * _oracle(problem, truth) if cell.noisy else 0.0
     # Of a truth of lower rank than sought, the Jacobian is judged among matrices of its rank.
     s = np.linalg.svd(truth, compute_uv=False)
@@ -155,7 +167,10 @@ def run_trial(trial: Trial) -> Row:
     Returns
     -------
     Row
-        ``success`` is None where the instance is not identifiable: it is neither.
+        ``success`` is None where the instance is not identifiable: it is neither.  In the published
+        completion cells it is a relative error below 1e-6 on the block of determined lines, which
+        is ``block``; that of the whole matrix is ``whole``, and ``unknown`` counts the other lines.
+        They are None elsewhere.
 
     Notes
     -----
@@ -169,10 +184,13 @@ def run_trial(trial: Trial) -> Row:
     settings = {"budget": trial.budget, "seed": seeds[1], "target": TARGET, "level": ready.level}
     kind = type(problem.operator).__name__
     shape = (trial.method, kind, problem.n, problem.m, problem.rank, trial.cell.noisy)
+    if trial.cell.by_block and peer.compiles:
+        # Sizes of what is left after peeling, and so what is compiled, differ between draws.
+        shape += (seeds[0],)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if shape not in _WARM:
-            _warm_up(peer, problem, settings)
+            _warm_up(peer, problem, settings, twice=not trial.cell.by_block)
             _WARM.add(shape)
         attempt, seconds = _solve(peer, problem, settings)
     row = _head(trial, ready, seeds)
@@ -180,7 +198,7 @@ def run_trial(trial: Trial) -> Row:
         message = f"{type(attempt).__name__}: {attempt}"
         return row | _verdict(trial, ready, None) | _tail(trial.budget, seconds, 0, None, message)
     h = float(problem.objective(attempt.X)) if np.all(np.isfinite(attempt.X)) else math.inf
-    tail = _tail(attempt.applications, seconds, attempt.starts, h, attempt.message)
+    tail = _tail(attempt.applications, seconds, attempt.starts, h, attempt.message, attempt.lsqr)
     return row | _verdict(trial, ready, attempt.X) | tail
 
 
@@ -190,13 +208,20 @@ def _peer(trial: Trial) -> Peer:
     return trial.peer(**({"noise": float(trial.cell.parameters["noise"])} if told else {}))
 
 
-def _warm_up(peer: Peer, problem: Problem, settings: Mapping[str, Any]) -> None:
+def _warm_up(
+    peer: Peer, problem: Problem, settings: Mapping[str, Any], *, twice: bool = True
+) -> None:
     """Run a method on the problem, and on one that it cannot solve, so that all of it compiles.
 
     With the measurements reversed no matrix of low rank fits, and the parts of a method that come
-    after a failure are met as well.
+    after a failure are met as well.  A method on the host alone only evaluates once.
     """
+    if not peer.compiles:
+        _solve(peer, problem, {**settings, "budget": LEAST_BUDGET})
+        return
     _solve(peer, problem, settings)
+    if not twice:
+        return
     hard = eqx.tree_at(lambda p: p.b, problem, np.ascontiguousarray(problem.b[::-1]))
     _solve(peer, hard, {**settings, "budget": min(2 * settings["budget"], WARM_UP)})
 
@@ -221,6 +246,7 @@ def _head(trial: Trial, ready: Prepared, seeds: tuple[int, int]) -> Row:
         "trial": trial.trial,
         "instance_seed": seeds[0],
         "solver_seed": seeds[1],
+        "budget": trial.budget,
         "n": problem.n,
         "rank": problem.rank,
         "m": problem.m,
@@ -232,27 +258,39 @@ def _head(trial: Trial, ready: Prepared, seeds: tuple[int, int]) -> Row:
 def _verdict(trial: Trial, ready: Prepared, X: np.ndarray | None) -> Row:
     """Judge a factor by the problem's own objective and the truth, not by the peer's word."""
     fitted, right = False, None if trial.cell.noisy else False
+    inside = whole = None
     if X is not None and np.all(np.isfinite(X)):
         h = float(ready.instance.problem.objective(X))
         goal = max(ready.level * (1 + ROUND_OFF), TARGET * (1 + SLACK) * ready.full)
         fitted = bool(h <= goal)
         truth = ready.instance.truth
         assert truth is not None
-        if not trial.cell.noisy:
+        split = ready.instance.problem.operator.split
+        if ready.known is not None and split is not None:
+            inside, whole = errors(X, truth, ready.known, split)
+            right = bool(inside < BLOCK)
+        elif not trial.cell.noisy:
             space = ready.instance.problem.operator.space
             right = bool(space.distance(X, truth) <= RIGHT * space.size(truth))
-    success = (fitted and right is not False) if ready.identifiable else None
+    good = right if ready.known is not None else fitted and right is not False
+    success = good if ready.identifiable else None
     return {
         "success": success,
         "fitted": fitted,
         "right": right,
         "identifiable": ready.identifiable,
+        "block": inside,
+        "whole": whole,
+        "unknown": None if ready.known is None else int(np.sum(~ready.known)),
     }
 
 
-def _tail(applications: int, seconds: float, starts: int, h: float | None, message: str) -> Row:
+def _tail(
+    applications: int, seconds: float, starts: int, h: float | None, message: str, lsqr: int = 0
+) -> Row:
     return {
         "applications": int(applications),
+        "lsqr": int(lsqr),
         "seconds": float(seconds),
         "starts": int(starts),
         "objective": h if h is not None and math.isfinite(h) else None,

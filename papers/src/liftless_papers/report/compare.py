@@ -9,6 +9,7 @@ from typing import Any
 from liftless._version import __version__
 from liftless.io import atomic_write
 from liftless_papers.compare.cells import FAMILIES, Cell
+from liftless_papers.compare.completion import completion_table
 from liftless_papers.compare.plan import CONTROL, OWN
 from liftless_papers.compare.summary import (
     BEST,
@@ -26,6 +27,7 @@ from liftless_papers.compare.summary import (
     summarise,
 )
 from liftless_papers.experiments import Figure, Layer, Mark, Panel, Row, table
+from liftless_papers.report.completion import completion_figures
 from liftless_papers.report.page import drawn, environment, shown_table
 from liftless_papers.report.run import write_tables_and_figures
 from liftless_papers.report.select import by_table
@@ -33,7 +35,7 @@ from liftless_papers.report.select import by_table
 #: Name of the folder of the files, and of the page's section.
 NAME = "compare"
 #: Tables that the page shows in its own way; the others are folded below.
-SHOWN = ("summary", "against", "easy", "apart", "skipped")
+SHOWN = ("summary", "against", "completion", "easy", "apart", "skipped")
 #: Words of the currencies on an axis.
 AXES = {"applications": "mean applications of A or A*", "seconds": "mean seconds"}
 #: Class of a standing in the style sheet, and its sign beside the word.
@@ -74,6 +76,7 @@ class Comparison:
             "profiles": profiles(self.rows),
             "map": success_map(summary),
             "cost": cost_against_n(summary, self.cells),
+            "completion": completion_table(self.rows, self.cells, summary),
             "easy": easy_cells(self.rows),
             "apart": apart(self.rows),
             "skipped": list(self.skipped),
@@ -86,6 +89,7 @@ class Comparison:
         return {
             "settings": dict(self.settings),
             "cells": cell_records(found["summary"], found["against"], found["easy"]),
+            "completion": found["completion"],
             "apart": found["apart"],
             "skipped": found["skipped"],
         }
@@ -98,6 +102,7 @@ def figures(tables: Mapping[str, list[Row]], trials: int, budget: int) -> tuple[
     """Declare the figures that the tables have data for."""
     found = [_profiles(tables["profiles"], budget), *_maps(tables["map"], trials, budget)]
     found.append(_costs(tables["cost"], trials, budget))
+    found += completion_figures(tables.get("completion", []), trials)
     return tuple(figure for figure in found if figure is not None)
 
 

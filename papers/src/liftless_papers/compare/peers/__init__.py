@@ -4,6 +4,7 @@ An application is one A(·) of one matrix or one A*(·) of one vector; every pee
 (:class:`Attempt`), and keeps to a budget of them.
 """
 
+from liftless_papers.compare.peers.alternating import RidgeALS
 from liftless_papers.compare.peers.base import Attempt, Peer
 from liftless_papers.compare.peers.convex import (
     LeastSquaresClarabel,
@@ -11,13 +12,15 @@ from liftless_papers.compare.peers.convex import (
     TraceClarabel,
     TraceScs,
 )
+from liftless_papers.compare.peers.gauss_newton import GNMR, R2RILS
 from liftless_papers.compare.peers.liftless import Liftless
 from liftless_papers.compare.peers.manifold import ConjugateGradient, TrustRegion
 from liftless_papers.compare.peers.over import OverFull, OverOne, OverTwice
 from liftless_papers.compare.peers.perturbed import PerturbedDescent
 from liftless_papers.compare.peers.quasi_newton import QuasiNewton
 from liftless_papers.compare.peers.restarts import Restarts, Spectral
-from liftless_papers.compare.peers.scaled import ScaledDescent
+from liftless_papers.compare.peers.scaled import ScaledDescent, ScaledFixed
+from liftless_papers.compare.peers.soft_impute import SoftImpute
 
 #: Every peer by its name; a further one is one file and one line here.
 PEERS: dict[str, type[Peer]] = {
@@ -38,6 +41,11 @@ PEERS: dict[str, type[Peer]] = {
         TrustRegion,
         ConjugateGradient,
         QuasiNewton,
+        GNMR,
+        R2RILS,
+        RidgeALS,
+        SoftImpute,
+        ScaledFixed,
     )
 }
 

@@ -52,6 +52,8 @@ class Attempt:
         Starts that were used.
     message : str
         Why it ended.
+    lsqr : int
+        Iterations of LSQR, or of conjugate gradients on the normal equations, among them.
     """
 
     X: Float[np.ndarray, "n r"]
@@ -61,6 +63,7 @@ class Attempt:
     seconds: float
     starts: int
     message: str
+    lsqr: int = 0
 
 
 class Peer(abc.ABC):
@@ -79,6 +82,10 @@ class Peer(abc.ABC):
         What it imports from that extra.
     most_n : int or None
         Largest order of the unknown matrix that it takes on.
+    families : tuple of str or None
+        Families of cells that it is for; None for all.
+    compiles : bool
+        Whether a first solve at a new shape takes longer than a second.
     """
 
     name: ClassVar[str]
@@ -86,6 +93,8 @@ class Peer(abc.ABC):
     needs: ClassVar[str | None] = None
     packages: ClassVar[tuple[str, ...]] = ()
     most_n: ClassVar[int | None] = None
+    families: ClassVar[tuple[str, ...] | None] = None
+    compiles: ClassVar[bool] = True
 
     @double
     def solve(
@@ -190,6 +199,7 @@ class Effort:
         self.account = Account(model, budget, self.seconds)
         self.size = 0.0
         self.starts = 0
+        self.lsqr = 0
 
     # -- limits -------------------------------------------------------------------------------
 
@@ -290,6 +300,7 @@ class Effort:
             seconds=seconds,
             starts=self.starts,
             message=message or self._reason(success),
+            lsqr=self.lsqr,
         )
 
     def _reason(self, success: bool) -> str:

@@ -40,7 +40,7 @@ class Evaluations:
             self._spend(1)
             if len(self.known) >= REMEMBERED:
                 del self.known[next(iter(self.known))]
-            y, objective, excess = _value(self.effort.problem, X)
+            y, objective, excess = value(self.effort.problem, X)
             excess = float(excess)
             self.known[key] = {"y": y, "excess": excess}
             fitted = excess <= self.effort.goal
@@ -80,7 +80,8 @@ class Evaluations:
 
 
 @jax.jit
-def _value(problem: Problem, X: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
+def value(problem: Problem, X: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Measurements of X, the objective there, and its excess over the least conceivable."""
     y = problem.operator.measure(X, X)
     return y, problem.value_at(y, X), problem.excess_at(y, X)
 

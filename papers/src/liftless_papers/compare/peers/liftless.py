@@ -13,7 +13,9 @@ class Liftless(Peer):
     """``recover`` with its default arguments.
 
     It knows neither ``target`` nor ``level``: it stops by its own certificate, and is judged as
-    every peer is.  Its final polish may exceed the budget by a tenth or 300 applications.
+    every peer is.  Its final polish may exceed the budget by a tenth or 300 applications.  Of
+    entries all of its work counts as iterations of LSQR too, two applications each: the sweeps of
+    belief propagation at r iterations, which is what their products cost.
 
     Parameters
     ----------
@@ -43,5 +45,7 @@ class Liftless(Peer):
         )
         effort.account.spent, effort.account.applications = done.work, done.nfev
         effort.starts = done.rounds
+        if effort.original.operator.entries() is not None:
+            effort.lsqr = round(done.nfev / 2)
         effort.offer(done.x, float(done.fun), fitted=False)
         return done.message
