@@ -53,7 +53,7 @@ def test_papers_run_gradient_descent_stuck_then_one_escape(real):
     start = np.array([[0.3], [0.2], [0.5]])
     method = GradientDescent(0.1)
     stuck = recover(real.problem, start=start, escape=None, method=method)
-    assert stuck.certificate.kind == "spurious"
+    assert stuck.certificate.kind == "stationary"
     assert stuck.status == 4
     assert not stuck.success
     np.testing.assert_allclose(np.abs(stuck.x), np.abs(real.points[0].X), atol=1e-6)
@@ -77,7 +77,7 @@ def test_single_step_does_not_escape_below_the_boundary(real):
     """Its score is .93 there, so it has no candidate, and one round ends uncertified."""
     result = recover(real.problem, start=real.points[0].X, escape="single", rounds=1)
     assert result.escapes == ()
-    assert result.certificate.kind == "spurious"
+    assert result.certificate.kind == "stationary"
 
 
 def test_same_seed_same_answer_and_another_seed_is_recorded():

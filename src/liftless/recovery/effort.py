@@ -10,11 +10,13 @@ from jaxtyping import Float
 
 from liftless.account import Account
 from liftless.certificate import first_order
+from liftless.certificate.resolution import LARGEST, resolution
 from liftless.cost import normal_matrix, normal_work
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
-from liftless.descent.loop import FITTED, STATIONARY
+from liftless.descent.loop import FITTED, LEVEL, RUNNING, STATIONARY
 from liftless.escape import Candidate
 from liftless.problem import Problem
+from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
 from liftless.start import HOPELESS, Allowance, Begun, Start
 
@@ -62,16 +64,18 @@ class Effort:
         self.iterations = 0
         self.events: list[dict] = []
         self.escapes: list[Candidate] = []
-        self.rounds = 0
+        self.rounds = self.probes = 0
+        self.ended_as = RUNNING
         self.waiting: list[Descent] = []
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
-        self.least = math.inf
+        self.least = self.slope = math.inf
         self.allowance = Allowance(problem, account)
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
         self.allowance.padded = self.width
+        self.ends = Ends(self.space, self.policy)
 
     @property
     def space(self):
@@ -97,6 +101,17 @@ class Effort:
         """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
         return self.method is None and can_finish(self.problem)
 
+    @functools.cached_property
+    def digits(self) -> float:
+        """H that the last digits of b explain; 0 where they are full."""
+        used = np.asarray(self.problem.weights) != 0
+        half = resolution(np.asarray(self.problem.b)[used]) if self.problem.loss.quadratic else None
+        if half is None:
+            return 0.0
+        return min(
+            float(np.sum(np.asarray(self.problem.omega)[used] * half**2)), LARGEST * self.full
+        )
+
     # -- what happened ------------------------------------------------------------------------
 
     def note(
@@ -105,6 +120,7 @@ class Effort:
         objective: float,
         values: np.ndarray | None = None,
         error: float | None = None,
+        columns: int | None = None,
     ) -> None:
         """Add a row to the history, and tell the callback."""
         row = {
@@ -112,6 +128,8 @@ class Effort:
             "objective": float(objective),
             "applications": self.account.applications,
         }
+        if columns is not None and columns > self.problem.rank:
+            row["columns"] = columns
         if error is not None:
             row["error"] = error
         if values is not None:
@@ -124,10 +142,12 @@ class Effort:
                 raise Stopped from None
 
     def offer(self, done: Descent) -> None:
-        """Keep the best point of the problem's own rank."""
-        bound = self.least * (1 - self.policy.lower)
-        if (math.isfinite(done.objective) and done.objective < bound) or self.best is None:
-            self.best, self.least = done.X, done.objective
+        """Keep the best point of the problem's own rank; of equals the more stationary one."""
+        if not math.isfinite(done.objective) and self.best is not None:
+            return
+        level = self.least * (1 + math.copysign(LEVEL, self.slope - done.gradient_norm))
+        if self.best is None or done.objective < level:
+            self.best, self.least, self.slope = done.X, done.objective, done.gradient_norm
 
     def answer(self) -> Factor:
         """Best point so far; before there is one, what the wide descent had, truncated."""
@@ -181,7 +201,8 @@ class Effort:
         self.latest = done.X
         if columns == self.problem.rank:
             self.offer(done)
-        self.note(kind, done.objective, done.history.get("objective"))
+        values = done.history.get("objective")
+        self.note(kind, done.objective, values, columns=columns)
         return done
 
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
@@ -239,6 +260,22 @@ class Effort:
             self.waiting.append(done)
         return done
 
+    def probe(self, X: Factor) -> Descent:
+        """Local solve as far as to tell whether it ends at the best matrix so far."""
+        if not self.small:
+            return self.local(X, "probe", self.policy.stuck)
+        done = self.finish(X, "probe", HOPELESS)
+        low = done.objective < self.policy.promising * self.least
+        if done.status != STATIONARY or not low or self.at_best(done.X):
+            return done
+        return self.converge(done.X)
+
+    def at_best(self, X: Factor) -> bool:
+        """Whether the matrix is the best one so far."""
+        assert self.best is not None
+        near = self.policy.agree_near * self.space.size(self.best)
+        return self.space.distance(X, self.best) <= near
+
     def converge(self, X: Factor) -> Descent:
         """Go on from near a stationary point, for a limited work."""
         go = self.finish if self.small else self.local
@@ -274,9 +311,13 @@ class Effort:
         wide = self.descend(X, kind, LBFGS(), self.policy.stuck, fraction)
         return self.space.truncate(wide.X, self.problem.rank)
 
-    def polish(self, X: Factor, *, near: bool) -> Factor:
+    def polish(self, X: Factor, *, near: bool) -> None:
         """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
         self.callback, self.level = None, 0.0
-        go = self.finish if near and self.small else self.local
-        with self.account.beyond(max(self.policy.polish, self.account.budget // 10)):
-            return go(X, "polish", self.policy.polished).X
+        with self.account.beyond(self.policy.polish * self.account.budget):
+            done = None
+            if near and self.small:
+                done = self.finish(X, "polish", self.policy.polished)
+            if done is None or not done.success:
+                done = self.local(self.answer(), "polish", self.policy.polished)
+        self.ended_as = done.status

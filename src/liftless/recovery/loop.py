@@ -1,5 +1,6 @@
 """The one outer loop: descend, certify, escape, until the answer is certified or paid for."""
 
+import dataclasses
 import math
 import time
 import warnings
@@ -14,13 +15,17 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._precision import double, on_device
 from liftless._threads import few_threads
 from liftless.account import Account
-from liftless.certificate import Certificate, certify, noise_level
-from liftless.cost import CHECK, CostModel, dense_eigen
+from liftless.certificate import Certificate, certify, kinds, noise_level
+from liftless.cost import CHECK, CostModel, dense_eigen, spectral_work
 from liftless.descent import as_method
+from liftless.descent.loop import FITTED, STALLED, STATIONARY
 from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, eliminated, identifiability
+from liftless.identify.accuracy import error_estimate
+from liftless.identify.fit import fit_of
 from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
+from liftless.recovery.agreement import Noise, excess_rows, noise_of
 from liftless.recovery.effort import Effort, Stopped
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
@@ -31,6 +36,7 @@ from liftless.recovery.result import (
     Recovery,
 )
 from liftless.recovery.rounds import Search, search
+from liftless.recovery.sharpen import sharpened
 from liftless.start import (
     STAGE_COST,
     START_COST,
@@ -45,6 +51,9 @@ from liftless.start import (
 )
 
 Factor = Float[np.ndarray, "n r"]
+
+#: ‖∇h‖ ‖X‖ / h from which Levenberg–Marquardt may end a polish.
+NEAR = 1e-2
 
 #: Escapes by the name the command line uses.
 ESCAPES: dict[str, type[Escape]] = {
@@ -174,29 +183,34 @@ def _finish(
 ) -> Recovery:
     """Polish and certify the best point, and say what happened."""
     X, problem = effort.answer(), effort.problem
-    point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
+    account = effort.account
+    point = _judged(effort, X, trace_bound, noise)
     # A fit within the noise is the best estimate only at the end of its descent.
-    within = point.kind == "exact" and effort.level > 0
-    if (within or not point.optimal) and not stopped and effort.best is not None:
-        X = effort.polish(X, near=within)
+    if not point.certified and not stopped and effort.best is not None:
+        effort.polish(X, near=point.kind == "fitted" or point.relative_gradient <= NEAR)
+        X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
-        told = dense_eigen(X.size)
-        point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
-    if point.kind == "exact" and effort.level == 0 and not stopped:
+        point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
+    if point.kind == "exact" and not stopped:
         # Readings of zero determine X to the root of round-off only, unless they are eliminated.
-        sharp = eliminated(problem, X)
+        sharp, steps = sharpened(problem, X)
+        account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
+        sharp = eliminated(problem, sharp)
         if sharp is not X:
-            X, point = sharp, certify(problem, sharp, trace_bound=trace_bound, second_order=False)
-    status = _status(point, stopped)
+            X, point = sharp, _judged(effort, sharp, trace_bound, noise)
+    point = _in_context(effort, point, X, stopped)
     unique = _unique(problem, X, point)
+    found = noise_of(problem, X)
+    agreeing = effort.ends.at(X, point.objective)
+    status = _status(point, stopped)
     return Recovery(
         x=X,
         fun=point.objective,
-        success=point.optimal,
+        success=point.success,
         status=status,
-        message=_message(status, point, effort, unique),
+        message=_message(point, effort, unique, found, agreeing),
         nit=effort.iterations,
-        nfev=effort.account.applications,
+        nfev=account.applications,
         certificate=point,
         identifiability=unique,
         escapes=tuple(effort.escapes),
@@ -204,22 +218,69 @@ def _finish(
         rounds=effort.rounds,
         seed=seed,
         seconds=time.perf_counter() - began,
-        work=effort.account.spent,
+        work=account.spent,
         space=problem.operator.space,
+        agreeing=agreeing,
+        sigma=found.sigma,
+        sigma_interval=(found.low, found.high),
+        effective_rank=found.rank,
+        error_estimate=_error(problem, X, unique, found.rank),
     )
 
 
+def _judged(
+    effort: Effort,
+    X: Factor,
+    trace_bound: float | None,
+    noise: float | None,
+    *,
+    told: bool = False,
+) -> Certificate:
+    """Certify a point on the run's account."""
+    effort.account.charge(2, work=spectral_work(effort.problem.n))
+    return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
+
+
+def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) -> Certificate:
+    """Kind and reason with what the whole run knows."""
+    settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
+    many = excess_rows(effort.problem) >= effort.policy.agree_rows
+    if settled and many and effort.ends.at(X, point.objective) >= effort.policy.agree:
+        return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
+    if point.why != kinds.GRADIENT:
+        return point
+    why = kinds.BUDGET
+    if stopped:
+        why = kinds.STOPPED
+    elif effort.account.late:
+        why = kinds.TIME
+    elif effort.ended_as in (STALLED, STATIONARY, FITTED):
+        why = kinds.ROUND_OFF
+    return dataclasses.replace(point, why=why)
+
+
 def _status(point: Certificate, stopped: bool) -> int:
-    if point.optimal:
+    if point.success:
         return CERTIFIED
     if stopped:
         return INTERRUPTED
     return NOT_CONVERGED if point.kind == "unfinished" else UNCERTIFIED
 
 
+def _error(problem: Problem, X: Factor, unique: Identifiability | None, rank: int) -> float:
+    """Estimate of the relative error of the matrix, where that is quickly had."""
+    if unique is not None:
+        return unique.error_estimate
+    if not rank or not problem.loss.quadratic or float(problem.m) * X.size**2 > CHECK:
+        return math.nan
+    Y = problem.operator.space.reduced(X)
+    dof = problem.operator.degrees_of_freedom(rank)
+    return error_estimate(fit_of(problem, Y), dof, math.nan, math.nan)
+
+
 def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
     """Whether an exact fit is the only one, where that is found out quickly or has a plain no."""
-    if point.kind != "exact" or not np.any(X):
+    if point.kind not in ("exact", "fitted") or not np.any(X):
         return None
     if float(problem.m) * X.size**2 <= CHECK:
         return identifiability(problem, X, fitted=True)
@@ -228,20 +289,41 @@ def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability 
 
 
 def _message(
-    status: int, point: Certificate, effort: Effort, unique: Identifiability | None
+    point: Certificate,
+    effort: Effort,
+    unique: Identifiability | None,
+    found: Noise,
+    agreeing: int,
 ) -> str:
-    head = f"{point.message} {effort.rounds} round(s), {len(effort.escapes)} escape(s) tried."
+    """What happened, the usual cause, and what to pass instead."""
+    words = [point.message]
+    tried = f"{effort.rounds} round(s), {len(effort.escapes)} escape(s) tried"
+    words.append(f"{tried}; {agreeing} of them ended here." if agreeing > 1 else f"{tried}.")
+    if found.rank < effort.problem.rank:
+        words.append(f"The matrix has rank {found.rank}, of {effort.problem.rank} asked for.")
+    if point.kind in ("agreed", "stationary") and math.isfinite(found.sigma):
+        span = f"95 %: {found.low:.3g} to {found.high:.3g}"
+        words.append(f"Noise of σ = {found.sigma:.3g} ({span}) would explain the misfit.")
     if unique is not None and not unique.identifiable:
         other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
-        head += f" {other}: {unique.message}"
-    cures = {
-        CERTIFIED: "",
-        NOT_CONVERGED: " The budget ended before a stationary point: pass a larger budget.",
-        UNCERTIFIED: " The usual causes are noise (pass noise=σ), too low a rank, or too few "
-        "measurements; a larger budget or another seed searches further.",
-        INTERRUPTED: " Stopped by the callback; pass the factor as start to go on.",
-    }
-    return head + cures[status]
+        words.append(f"{other}: {unique.message}")
+    return " ".join([*words, _cure(point, effort)]).strip()
+
+
+def _cure(point: Certificate, effort: Effort) -> str:
+    """What to do about it, where something can be done."""
+    if point.why == kinds.STOPPED:
+        return "Stopped by the callback; pass the factor as start to go on."
+    if point.why == kinds.BUDGET:
+        return f"Pass a budget larger than {effort.account.budget:g}."
+    if point.why == kinds.TIME:
+        return "Pass more max_seconds."
+    if point.kind in ("stationary", "saddle"):
+        return (
+            "The usual causes are noise (pass noise=σ), too low a rank, or too few measurements; "
+            "a larger budget or another seed searches further."
+        )
+    return ""
 
 
 def _escape_rule(escape: str | Escape | None) -> Escape | None:
