@@ -31,6 +31,7 @@ from liftless.certificate.kinds import (
 )
 from liftless.certificate.resolution import within_resolution
 from liftless.certificate.traced import certify_traced
+from liftless.certificate.units import in_units
 from liftless.certificate.values import (
     FirstOrder,
     first_order,
@@ -95,6 +96,18 @@ def certify(
     """
     if traced(problem, X, trace_bound, noise, other):
         return certify_traced(problem, X, trace_bound, noise, second_order, other)
+    scaled = in_units(problem)
+    if scaled is not None:
+        inner, units = scaled
+        inside = certify(
+            inner,
+            units.inside(factor("X", X, problem.n), x=1),
+            trace_bound=units.inside(trace_bound, x=2),
+            noise=units.inside(noise, b=1),
+            second_order=second_order,
+            other=None if other is None else units.inside(factor("other", other, problem.n), x=1),
+        )
+        return units.certificate(inside)
     X = unpadded(factor("X", X, problem.n), problem.rank)
     tau = None if trace_bound is None else real_number("trace_bound", trace_bound, least=0.0)
     point = _certify(problem, X, tau, noise_level(problem, noise), second_order)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from liftless.account import Account
 from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
+from liftless.certificate.units import Units
 from liftless.cost import normal_matrix, normal_work
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED, LEVEL, RUNNING, STATIONARY
@@ -18,7 +19,7 @@ from liftless.escape import Candidate
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
-from liftless.start import HOPELESS, Allowance, Begun, Start
+from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -53,6 +54,7 @@ class Effort:
         callback: Callable[[dict], None] | None = None,
         trace: bool = False,
         level: float = 0.0,
+        units: Units | None = None,
     ) -> None:
         self.problem = problem
         self.account = account
@@ -61,6 +63,7 @@ class Effort:
         self.callback = callback
         self.trace = trace
         self.level = level
+        self.units = units
         self.iterations = 0
         self.events: list[dict] = []
         self.escapes: list[Candidate] = []
@@ -134,6 +137,8 @@ class Effort:
             row["error"] = error
         if values is not None:
             row["values"] = values
+        if self.units is not None:
+            row = self.units.row(row)
         self.events.append(row)
         if self.callback is not None:
             try:
@@ -264,7 +269,7 @@ class Effort:
         """Local solve as far as to tell whether it ends at the best matrix so far."""
         if not self.small:
             return self.local(X, "probe", self.policy.stuck)
-        done = self.finish(X, "probe", HOPELESS)
+        done = self.finish(X, "probe", HOPELESS_POOR)
         low = done.objective < self.policy.promising * self.least
         if done.status != STATIONARY or not low or self.at_best(done.X):
             return done

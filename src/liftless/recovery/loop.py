@@ -16,10 +16,11 @@ from liftless._precision import double, on_device
 from liftless._threads import few_threads
 from liftless.account import Account
 from liftless.certificate import Certificate, certify, kinds, noise_level
+from liftless.certificate.units import Units, in_units
 from liftless.cost import CHECK, CostModel, dense_eigen, spectral_work
 from liftless.descent import as_method
 from liftless.descent.loop import FITTED, STALLED, STATIONARY
-from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
+from liftless.escape import Candidate, Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
 from liftless.identify import Identifiability, eliminated, identifiability
 from liftless.identify.accuracy import error_estimate
 from liftless.identify.fit import fit_of
@@ -154,6 +155,13 @@ def recover(
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)
+    scaled = in_units(problem)
+    units = None
+    if scaled is not None:
+        problem, units = scaled
+        noise, trace_bound = units.inside(noise, b=1), units.inside(trace_bound, x=2)
+        if isinstance(first, Given):
+            first = Given(units.inside(first.X, x=1))
     account = Account(CostModel(problem.operator, problem.rank), budget, seconds)
     effort = Effort(
         on_device(problem),
@@ -163,6 +171,7 @@ def recover(
         callback=callback,
         trace=trace,
         level=noise_level(problem, noise),
+        units=units,
     )
     stopped = False
     with few_threads(problem.n):
@@ -202,6 +211,10 @@ def _finish(
     unique = _unique(problem, X, point)
     found = noise_of(problem, X)
     agreeing = effort.ends.at(X, point.objective)
+    error = _error(problem, X, unique, found.rank)
+    escapes = tuple(effort.escapes)
+    if effort.units is not None:
+        X, point, found, unique, escapes = _outside(effort.units, X, point, found, unique, escapes)
     status = _status(point, stopped)
     return Recovery(
         x=X,
@@ -213,7 +226,7 @@ def _finish(
         nfev=account.applications,
         certificate=point,
         identifiability=unique,
-        escapes=tuple(effort.escapes),
+        escapes=escapes,
         history=tuple(effort.events),
         rounds=effort.rounds,
         seed=seed,
@@ -224,8 +237,39 @@ def _finish(
         sigma=found.sigma,
         sigma_interval=(found.low, found.high),
         effective_rank=found.rank,
-        error_estimate=_error(problem, X, unique, found.rank),
+        error_estimate=error,
     )
+
+
+def _outside(
+    units: Units,
+    X: Factor,
+    point: Certificate,
+    found: Noise,
+    unique: Identifiability | None,
+    escapes: tuple[Candidate, ...],
+) -> tuple[Factor, Certificate, Noise, Identifiability | None, tuple[Candidate, ...]]:
+    """What was found, in the caller's units."""
+    sigmas = (units.back(s, b=1) for s in (found.sigma, found.low, found.high))
+    if unique is not None:
+        evidence = tuple(
+            one if one.other is None else dataclasses.replace(one, other=units.outside(one.other))
+            for one in unique.evidence
+        )
+        factor = units.outside(unique.factor)
+        unique = dataclasses.replace(unique, evidence=evidence, factor=factor)
+    heights = ("objective_before", "objective_at", "objective_after")
+    tried = tuple(
+        dataclasses.replace(
+            one,
+            base=units.outside(one.base),
+            direction=units.outside(one.direction),
+            **{name: units.back(getattr(one, name), h=1) for name in heights},
+        )
+        for one in escapes
+    )
+    certificate = units.certificate(point)
+    return units.outside(X), certificate, Noise(*sigmas, found.rank), unique, tried
 
 
 def _judged(

@@ -56,7 +56,8 @@ def search(effort: Effort, plan: Search) -> None:
         done = _round(effort, start, plan.seed + turn, patient)
         if done.status == FITTED or _to_the_digits(effort, done):
             return
-        if turn == 0 and _probed(effort, plan, done):
+        told = _agreement_tells(effort, plan)
+        if told and (_probed(effort, plan, done) if turn == 0 else _agreed(effort)):
             return
         # A point that waits to be converged cannot be certified yet.
         fallen = effort.least < before * lower
@@ -103,15 +104,14 @@ def _to_the_digits(effort: Effort, done: Descent) -> bool:
     return done.objective <= effort.digits
 
 
-def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
-    """Whether cheap starts unlike the first one end where it did, or at a fit: then it is the end.
+def _agreement_tells(effort: Effort, plan: Search) -> bool:
+    """Whether agreement may end the search: the measurements are many, and no noise level does."""
+    many = excess_rows(effort.problem) >= effort.policy.settled_rows
+    return many and plan.noise is None and plan.rule is not None and effort.rounds < plan.limit
 
-    Only where agreement says something: where the measurements are many for the rank, and no noise
-    level tells the end of a search.
-    """
-    few = excess_rows(effort.problem) < effort.policy.settled_rows
-    if few or plan.noise is not None or plan.rule is None or effort.rounds >= plan.limit:
-        return False
+
+def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
+    """Whether cheap starts unlike the first one end where it did, or at a fit."""
     if effort.waits(done):
         effort.waiting.clear()
         done = effort.converge(done.X)
@@ -121,7 +121,7 @@ def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
         if effort.account.left <= 0 or effort.rounds >= plan.limit:
             return False
         spectral = Spectral()
-        start = Gaussian() if k or effort.ends.has(str(spectral)) else spectral
+        start = Gaussian(1.0) if k or effort.ends.has(str(spectral)) else spectral
         done = _round(effort, start, plan.seed + PROBE_SEED + k, False, probe=True)
         effort.probes += 1
         if done.status == FITTED or _agreed(effort):
