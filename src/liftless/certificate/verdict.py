@@ -25,6 +25,7 @@ from liftless.certificate.kinds import (
     SPURIOUS,
     STATIONARY,
     STATIONARY_POINT,
+    TIME,
     UNDECIDED,
     UNFINISHED,
     Certificate,
@@ -42,6 +43,7 @@ from liftless.certificate.values import (
     slack_eigenpairs,
     unpadded,
 )
+from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 
 
@@ -129,12 +131,15 @@ def _certify(
     """Judge a concrete point, in float64."""
     local, values, vectors = point_values(problem, X)
     lambda_n = float(values[0])
-    free = free_bound(problem, X, local, lambda_n)
+    try:
+        found = _heights(problem, X, local, lambda_n, level)
+    except OutOfTime:
+        found = local.objective - local.excess, (UNFINISHED, TIME, math.nan, math.nan)
+    free, (code, why, least, largest) = found
     low, assumed = free, math.inf
     if tau is not None and least_with_trace(local, lambda_n, tau) > free:
         low, assumed = least_with_trace(local, lambda_n, tau), tau
-    code, why, least, largest = _classify(problem, X, local, lambda_n, level, free)
-    if second_order and math.isnan(least):
+    if second_order and math.isnan(least) and why != TIME:
         least, largest = hessian_extremes(problem, X)
     return Certificate(
         code=code,
@@ -156,6 +161,16 @@ def _certify(
     )
 
 
+def _heights(
+    problem: Problem, X: np.ndarray, local: FirstOrder, lambda_n: float, level: float
+) -> tuple[float, tuple[int, int, float, float]]:
+    """Lower bound that assumes nothing, and kind; without λ_n, for want of time, what is known."""
+    known = not math.isnan(lambda_n)
+    least = local.objective - local.excess
+    free = free_bound(problem, X, local, lambda_n) if known else least
+    return free, _classify(problem, X, local, lambda_n, level, free)
+
+
 def _classify(
     problem: Problem,
     X: np.ndarray,
@@ -174,6 +189,8 @@ def _classify(
         return FITTED, DONE, nan, nan
     if local.relative_gradient > STATIONARY:
         return UNFINISHED, GRADIENT, nan, nan
+    if math.isnan(lambda_n):
+        return UNFINISHED, TIME, nan, nan
     size = float(np.abs(slack_eigenpairs(problem, X, 1, "highest")[0][0]))
     cost = abs(min(lambda_n, 0.0)) * float(np.sum(X * X))
     # Regularisers that are no function of the matrix must add nothing beyond their trace part.

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -15,13 +16,21 @@ from liftless.certificate.units import Units
 from liftless.cost import normal_matrix, normal_work
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED, LEVEL, RUNNING, STATIONARY
+from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
+from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
 from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Multiply-adds of a local solve from which it is looked after, and those between two looks: about
+#: a second.
+LONG, CHUNK_WORK = 2e10, 1e9
+#: Seconds between two signs of life.
+SIGN = 2.0
 
 
 def can_finish(problem: Problem) -> bool:
@@ -69,6 +78,8 @@ class Effort:
         self.escapes: list[Candidate] = []
         self.rounds = self.probes = 0
         self.ended_as = RUNNING
+        self.ending = False
+        self.told = time.perf_counter()
         self.waiting: list[Descent] = []
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
@@ -78,6 +89,7 @@ class Effort:
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
         self.allowance.padded = self.width
+        self.allowance.progress = lambda _: self.alive()
         self.ends = Ends(self.space, self.policy)
 
     @property
@@ -140,11 +152,37 @@ class Effort:
         if self.units is not None:
             row = self.units.row(row)
         self.events.append(row)
+        self.told = time.perf_counter()
         if self.callback is not None:
             try:
                 self.callback(row)
             except StopIteration:
                 raise Stopped from None
+
+    def going(self, row: dict | None = None) -> bool:
+        """Whether time is left; every two seconds a sign of life for the callback."""
+        now = time.perf_counter()
+        if self.callback is not None and now - self.told >= SIGN:
+            self.told = now
+            h = math.nan if row is None else row["objective"]
+            h = h if self.units is None else self.units.back(h, h=1)
+            sign = {"event": "working", "objective": h, "applications": self.account.applications}
+            try:
+                self.callback(sign)
+            except StopIteration:
+                if not self.ending:
+                    raise Stopped from None
+        return not self.account.late
+
+    def alive(self) -> None:
+        """Look at the clock inside a start; :class:`OutOfTime` where time is over."""
+        if not self.going():
+            raise OutOfTime
+
+    def product(self) -> None:
+        """Book a product of a matrix-free eigenproblem; :class:`OutOfTime` where time is over."""
+        self.account.charge(2, 1)
+        self.alive()
 
     def offer(self, done: Descent) -> None:
         """Keep the best point of the problem's own rank; of equals the more stationary one."""
@@ -194,12 +232,19 @@ class Effort:
         columns = X.shape[1]
         padding = max(0, self.width - columns) if shared else 0
         price, work = step_price(self.problem, method, columns)
-        steps = self.account.steps(price, columns, work)
+        steps = self.account.steps(price, columns, work, least=0)
         level = None if math.isnan(objective) else objective
         stop = Stop(level, gradient, steps, self.allowance.size / 2)
         padded = np.pad(X, ((0, 0), (0, padding)))
         keep = "values" if self.trace else "none"
-        done = descend(self.problem, padded, method, stop, history=keep)
+        step = price * self.account.model.ratio(columns) * self.account.model.one + work
+        if math.isfinite(self.account.seconds) or step * steps > LONG:
+            chunk = max(1, int(CHUNK_WORK / step))
+            done = descend_watched(
+                self.problem, padded, method, stop, chunk, self.going, values=self.trace
+            )
+        else:
+            done = descend(self.problem, padded, method, stop, history=keep)
         done = dataclasses.replace(done, X=done.X[:, :columns])
         self.account.charge(done.applications, columns, done.iterations * work)
         self.iterations += done.iterations
@@ -319,7 +364,9 @@ class Effort:
     def polish(self, X: Factor, *, near: bool) -> None:
         """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
         self.callback, self.level = None, 0.0
-        with self.account.beyond(self.policy.polish * self.account.budget):
+        account, policy = self.account, self.policy
+        share = policy.polish * account.budget
+        with account.beyond(max(share, min(policy.polish_left, account.left))):
             done = None
             if near and self.small:
                 done = self.finish(X, "polish", self.policy.polished)

@@ -30,8 +30,9 @@ class Policy:
         than this, relatively, only one.
     converge : int
         Most work of that: some minima are degenerate, and descent in them takes for ever.
-    polish : float
-        Share of the budget that the last polish may take beyond it.
+    polish, polish_left : float
+        Share of the budget that the last polish may take beyond it, and work of what is left of it
+        that it may take at most.
     agree : int
         Rounds that must end at the lowest level before it counts as agreed upon.
     agree_near : float
@@ -59,6 +60,7 @@ class Policy:
     same: float = 0.1
     converge: int = 400
     polish: float = 0.05
+    polish_left: float = 600.0
     agree: int = 3
     agree_near: float = 0.03
     agree_rows: float = 1.2
