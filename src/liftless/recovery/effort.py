@@ -15,7 +15,7 @@ from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
 from liftless.cost import normal_matrix, normal_work
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
-from liftless.descent.loop import FITTED, LEVEL, RUNNING, STATIONARY
+from liftless.descent.loop import FITTED, LEVEL, RUNNING, STALLED, STATIONARY
 from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
 from liftless.linalg import OutOfTime
@@ -365,11 +365,12 @@ class Effort:
         """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
         self.callback, self.level = None, 0.0
         account, policy = self.account, self.policy
-        share = policy.polish * account.budget
+        # The certificate after it is charged as well.
+        share = max(0.0, policy.polish * account.budget - 4)
         with account.beyond(max(share, min(policy.polish_left, account.left))):
             done = None
             if near and self.small:
                 done = self.finish(X, "polish", self.policy.polished)
-            if done is None or not done.success:
+            if done is None or not (done.success or done.status == STALLED):
                 done = self.local(self.answer(), "polish", self.policy.polished)
         self.ended_as = done.status

@@ -46,8 +46,10 @@ def finish(
     X, problem = effort.answer(), effort.problem
     account = effort.account
     point = _judged(effort, X, trace_bound, noise)
-    # A fit within the noise is the best estimate only at the end of its descent.
-    if not point.certified and not stopped and effort.best is not None:
+    # A fit within the noise is the best estimate only at the end of its descent; one to the digits
+    # of the data is there.
+    digits = point.kind == "fitted" and effort.level == 0
+    if not (point.certified or digits or stopped) and effort.best is not None:
         effort.polish(X, near=point.kind == "fitted" or point.relative_gradient <= NEAR)
         X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.

@@ -57,7 +57,9 @@ def search(effort: Effort, plan: Search) -> None:
         if done.status == FITTED or _to_the_digits(effort, done):
             return
         told = _agreement_tells(effort, plan)
-        if told and (_probed(effort, plan, done) if turn == 0 else _agreed(effort)):
+        if told and turn == 0 and patient and _probed(effort, plan, done):
+            return
+        if told and turn > 0 and _agreed(effort):
             return
         # A point that waits to be converged cannot be certified yet.
         fallen = effort.least < before * lower
