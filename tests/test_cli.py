@@ -237,7 +237,7 @@ def test_certify_pads_to_the_rank_given(folder: Path) -> None:
 def test_certify_takes_the_noise_and_the_bound(folder: Path) -> None:
     words = ["certify", folder / "problem.npz", folder / "start.npz", "--json"]
     fields = strict_json(run(*words, "--noise", "10").out)
-    assert fields["kind"] == "exact"
+    assert fields["kind"] == "fitted"
     assert fields["noise_level"] > 0
     assert run(*words, "--trace-bound", "1").code == 4
 
