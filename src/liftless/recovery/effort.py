@@ -370,7 +370,9 @@ class Effort:
         with account.beyond(max(share, min(policy.polish_left, account.left))):
             done = None
             if near and self.small:
-                done = self.finish(X, "polish", self.policy.polished)
+                # Where the minimum is degenerate it does not get there: something is kept.
+                with account.within(account.left / 4):
+                    done = self.finish(X, "polish", policy.polished)
             if done is None or not (done.success or done.status == STALLED):
                 done = self.local(self.answer(), "polish", self.policy.polished)
         self.ended_as = done.status

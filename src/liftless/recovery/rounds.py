@@ -57,7 +57,7 @@ def search(effort: Effort, plan: Search) -> None:
         if done.status == FITTED or _to_the_digits(effort, done):
             return
         told = _agreement_tells(effort, plan)
-        if told and turn == 0 and patient and _probed(effort, plan, done):
+        if told and turn == 0 and given is None and _probed(effort, plan, done):
             return
         if told and turn > 0 and _agreed(effort):
             return
