@@ -32,7 +32,7 @@ def stuck_start(problem: ll.Problem) -> tuple[int, np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             done = ll.descend(problem, X0, METHOD, STOP)
-        if done.status == 2 and ll.certify(problem, done.X).kind == "spurious":
+        if done.status == 2 and ll.certify(problem, done.X).kind == "stationary":
             return seed, X0
     raise RuntimeError("none of 100 starts ends at a spurious point")
 
@@ -49,7 +49,7 @@ def run(out: Path) -> int:
 
     seed, X0 = stuck_start(problem)
     first = ll.descend(problem, X0, METHOD, STOP, history="iterates")
-    before = ll.certify(problem, first.X)
+    before = ll.certify(problem, first.X, other=truth)
     print(f"\nGradient descent, step 0.1, from seed {seed}: {first.iterations} steps")
     print(f"  {before.message}")
     print(f"  least Hessian eigenvalue {before.hessian_least:.4f}: a strict local minimum")

@@ -85,7 +85,7 @@ def test_recover_without_an_escape_stays_and_says_so(folder: Path) -> None:
     found = run("recover", folder / "problem.npz", *words)
     assert found.code == 4
     fields = strict_json(found.out)
-    assert (fields["kind"], fields["status"], fields["success"]) == ("spurious", 4, False)
+    assert (fields["kind"], fields["status"], fields["success"]) == ("stationary", 4, False)
     assert fields["escapes"] == []
     assert fields["hessian_least"] > 0
 
@@ -237,7 +237,7 @@ def test_certify_pads_to_the_rank_given(folder: Path) -> None:
 def test_certify_takes_the_noise_and_the_bound(folder: Path) -> None:
     words = ["certify", folder / "problem.npz", folder / "start.npz", "--json"]
     fields = strict_json(run(*words, "--noise", "10").out)
-    assert fields["kind"] == "exact"
+    assert fields["kind"] == "fitted"
     assert fields["noise_level"] > 0
     assert run(*words, "--trace-bound", "1").code == 4
 

@@ -240,7 +240,7 @@ class TestCertificate:
         for X in descend(problem, start, stop=Stop(gradient=1e-12)).X:
             found = certify(problem, X)
             assert found.objective > 1e-3
-            assert found.kind in ("spurious", "saddle")
+            assert found.kind in ("stationary", "saddle")
             assert found.lower_bound == 0
             top = np.linalg.norm(np.asarray(problem.slack(X, np.eye(problem.n))), 2)
             assert found.lambda_n == pytest.approx(-top, rel=1e-12)

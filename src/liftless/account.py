@@ -50,9 +50,14 @@ class Account:
     @property
     def left(self) -> float:
         """Work within the present limit; 0 once the time is over."""
-        if self.elapsed >= self.seconds:
+        if self.late:
             return 0.0
         return max(0.0, self.budget - self.spent)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return self.elapsed >= self.seconds
 
     @property
     def elapsed(self) -> float:

@@ -1,13 +1,34 @@
 """Extreme eigenpairs, dense and matrix-free, and the distance of two matrices."""
 
+import contextlib
+import contextvars
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from liftless.cost import dense_eigen
+
+#: Called before every product of a matrix-free eigenproblem.
+_TICK: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
+    "tick", default=None
+)
+
+
+class OutOfTime(Exception):
+    """What :func:`ticking`'s function raises to end an eigenproblem; its caller's to catch."""
+
+
+@contextlib.contextmanager
+def ticking(tick: Callable[[], None]) -> Iterator[None]:
+    """Call a function before every product of the eigenproblems inside; it may raise."""
+    token = _TICK.set(tick)
+    try:
+        yield
+    finally:
+        _TICK.reset(token)
 
 
 def fix_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
@@ -74,9 +95,16 @@ def _lanczos(
     # SciPy is imported where it is used: the command line starts faster without it.
     from scipy.sparse.linalg import LinearOperator, eigsh
 
+    tick = _TICK.get()
+
+    def times(w: np.ndarray) -> np.ndarray:
+        if tick is not None:
+            tick()
+        return product(w.reshape(n, 1)).ravel()
+
     operator: Any = LinearOperator(  # pyright: ignore[reportCallIssue]
         (n, n),
-        matvec=lambda w: product(w.reshape(n, 1)).ravel(),  # pyright: ignore[reportCallIssue]
+        matvec=times,  # pyright: ignore[reportCallIssue]
         dtype=dtype,  # pyright: ignore[reportCallIssue]
     )
     # Over the complex numbers ARPACK knows no algebraic order of the ends but the real parts.

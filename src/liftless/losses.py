@@ -4,7 +4,7 @@ Scaling, stated once: the squared loss is ½(y − b)², so that h(X) = ½‖A(X
 """
 
 import abc
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -55,8 +55,11 @@ class Loss(eqx.Module):
         Of NumPy arrays a NumPy array; traceable.
         """
 
-    def attained(self, b: np.ndarray) -> np.ndarray:
-        """Whether the least value over y is attained at a finite y; it is unless overridden."""
+    def attained(self, b: Vector) -> Any:
+        """Whether the least value over y is attained at a finite y; it is unless overridden.
+
+        Of NumPy arrays a NumPy array; traceable.
+        """
         return np.ones(np.shape(b), bool)
 
     @abc.abstractmethod
@@ -143,7 +146,7 @@ class Logistic(Loss):
         log_q = numpy.log(numpy.where(p < 1, 1 - p, 1.0))
         return numpy.where(inside, p * log_p + (1 - p) * log_q, numpy.inf)
 
-    def attained(self, b: np.ndarray) -> np.ndarray:
+    def attained(self, b: Vector) -> Any:
         """Frequencies of 0 and 1 are least at infinity."""
         return (b > 0) & (b < 1)
 

@@ -5,7 +5,7 @@ The matrix problem min over M ⪰ 0 of f(M) is convex for every loss here, so a 
 matrices, of any rank; :mod:`liftless.certificate.dual` has the bounds where S is not.
 """
 
-from liftless.certificate.kinds import KINDS, Certificate
+from liftless.certificate.kinds import KINDS, REASONS, Certificate
 from liftless.certificate.values import (
     FirstOrder,
     first_order,
@@ -17,6 +17,7 @@ from liftless.certificate.verdict import certify
 
 __all__ = [
     "KINDS",
+    "REASONS",
     "Certificate",
     "FirstOrder",
     "certify",

@@ -11,17 +11,35 @@ import numpy as np
 from liftless._checks import is_traced
 from liftless._errors import InvalidInput
 
-#: The five kinds of point, in words.
+#: The kinds of point, in words.  A point alone is never ``agreed``: a search says so.
 KINDS = {
-    "exact": "the data are fitted to round-off, or to the noise level if one is given",
+    "exact": "the data are fitted to round-off",
     "global": "optimal over all positive semidefinite matrices",
-    "spurious": "a second-order point that is not optimal among positive semidefinite matrices",
+    "fitted": "the data are fitted within the noise given, or the digits that they have",
+    "agreed": "the lowest level found, reached by several unlike starts; this is no proof",
+    "stationary": "a second-order point: neither proved optimal nor known not to be",
+    "spurious": "a second-order point, and a lower one of the same rank is known",
     "saddle": "a stationary point with a direction of negative curvature",
-    "unfinished": "not stationary to the accuracy a verdict needs: descend further",
+    "unfinished": "not stationary to the accuracy that a verdict needs",
 }
-#: Code of each kind, in that order.
-EXACT, GLOBAL, SPURIOUS, SADDLE, UNFINISHED = range(len(KINDS))
+#: Code of each kind, in that order; up to the fourth a recovery counts as a success.
+EXACT, GLOBAL, FITTED, AGREED, STATIONARY_POINT, SPURIOUS, SADDLE, UNFINISHED = range(len(KINDS))
 NAMES = tuple(KINDS)
+
+#: Why a point is unfinished, in words.
+REASONS = {
+    "": "",
+    "gradient": "descend further",
+    "undecided": "the least eigenvalue is too close to zero to call",
+    "no minimiser": "the loss is least at infinity only: the matrix grows without end; add a Ridge",
+    "budget": "the budget ended",
+    "time": "the time ended",
+    "round-off": "round-off is reached, and a larger budget changes nothing",
+    "stopped": "the run was stopped",
+}
+#: Code of each reason, in that order.
+DONE, GRADIENT, CLOSE, NO_MINIMISER, BUDGET, TIME, ROUND_OFF, STOPPED = range(len(REASONS))
+WHY = tuple(REASONS)
 
 #: ‖∇h‖ ‖X‖ / h below this counts as stationary.
 STATIONARY = 1e-6
@@ -29,6 +47,8 @@ STATIONARY = 1e-6
 NONNEGATIVE = 1e-9
 #: λ_n between this and the level above is too close to zero to call: descend further.
 UNDECIDED = 1e-7
+#: A level of h is lower than another one only by this fraction: hysteresis against round-off.
+LOWER = 1e-6
 #: A Hessian eigenvalue above minus this fraction of the largest counts as >= 0.
 FLAT = 1e-7
 
@@ -45,6 +65,8 @@ class Certificate:
     ----------
     code : int
         Place of :attr:`kind` in :data:`KINDS`.
+    why : int
+        Place of :attr:`reason` in :data:`REASONS`.
     objective, relative_objective : float
         h(X), and its excess over the least conceivable value relative to the same at X = 0.
     gradient_norm, relative_gradient : float
@@ -58,10 +80,13 @@ class Certificate:
     assumed_trace : float
         τ where ``lower_bound`` assumes tr M <= τ; infinite where it assumes nothing.
     noise_level : float
-        Objective up to which the fit counts as exact; 0 without a noise level.
+        Objective up to which the data count as fitted; 0 where no noise was given.
+    semidefinite : bool
+        Whether the matrix is positive semidefinite; it is not where it is rectangular.
     """
 
     code: Any
+    why: Any
     objective: Any
     relative_objective: Any
     gradient_norm: Any
@@ -74,11 +99,27 @@ class Certificate:
     upper_bound: Any
     assumed_trace: Any
     noise_level: Any
+    semidefinite: bool = dataclasses.field(default=True, metadata={"static": True})
+
+    @property
+    def certified(self) -> Any:
+        """Whether the point is proved optimal over all matrices, of any rank."""
+        return (self.code == EXACT) | (self.code == GLOBAL)
 
     @property
     def optimal(self) -> Any:
-        """Whether the point is certified optimal over all positive semidefinite matrices."""
-        return (self.code == EXACT) | (self.code == GLOBAL)
+        """The same as ``certified``."""
+        return self.certified
+
+    @property
+    def success(self) -> Any:
+        """Whether the kind is ``exact``, ``global``, ``fitted`` or ``agreed``."""
+        return self.code <= AGREED
+
+    @property
+    def reason(self) -> Any:
+        """Why an ``unfinished`` point is that, one of :data:`REASONS`; else empty."""
+        return self._each(lambda one: WHY[int(one.why)])
 
     @property
     def kind(self) -> Any:
@@ -97,12 +138,13 @@ class Certificate:
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers and the words of one point, without the eigenvector, for reports."""
-        hidden = ("code", "u_n", "assumed_trace")
+        hidden = ("code", "why", "u_n", "assumed_trace", "semidefinite")
         names = [f.name for f in dataclasses.fields(self) if f.name not in hidden]
         numbers = {name: getattr(self, name) for name in names}
         level = numbers.pop("noise_level")
         words = {"assumption": self.assumption, "noise_level": level, "message": self.message}
-        return {"kind": self.kind, **numbers, **words}
+        kind = {"kind": self.kind, "certified": bool(self.certified), "reason": self.reason}
+        return {**kind, **numbers, **words}
 
     def __repr__(self) -> str:
         """Name the kind where it is known."""
@@ -132,14 +174,19 @@ def _assumption(point: Certificate) -> str:
 def _message(point: Certificate) -> str:
     kind, level = point.kind, float(point.noise_level)
     words = KINDS[kind]
-    if kind == "exact":
-        words = f"the data are fitted to {'the noise level' if level > 0 else 'round-off'}"
+    if not point.semidefinite:
+        words = words.replace("positive semidefinite matrices", "matrices, of any rank")
+    if kind == "fitted":
+        words = "the data are fitted to "
+        words += "the noise level" if level > 0 else "the digits that they have"
     parts = f"{kind}: {words}; h = {float(point.objective):.3e}"
-    if kind in ("spurious", "saddle", "global"):
+    if kind in ("agreed", "stationary", "spurious", "saddle", "global") and point.semidefinite:
         parts += f", λ_n = {float(point.lambda_n):.3e}"
     if kind == "unfinished":
-        ratio, low = float(point.relative_gradient), float(point.lambda_n)
-        parts += f", relative gradient {ratio:.1e}, λ_n = {low:.1e}"
-    if kind == "exact" and level > 0:
+        parts += f", relative gradient {float(point.relative_gradient):.1e}"
+        if point.semidefinite and not np.isnan(point.lambda_n):
+            parts += f", λ_n = {float(point.lambda_n):.1e}"
+        parts += f"; {REASONS[point.reason]}" if point.reason else ""
+    if kind == "fitted" and level > 0:
         parts += f", noise level {level:.3e}"
     return parts + "."

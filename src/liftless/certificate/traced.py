@@ -11,18 +11,25 @@ from liftless._errors import InvalidInput
 from liftless._precision import traced
 from liftless._types import AnyArray
 from liftless.certificate.kinds import (
+    CLOSE,
+    DONE,
     EXACT,
+    FITTED,
     FLAT,
     GLOBAL,
+    GRADIENT,
+    LOWER,
+    NO_MINIMISER,
     NONNEGATIVE,
     SADDLE,
     SPURIOUS,
     STATIONARY,
+    STATIONARY_POINT,
     UNDECIDED,
     UNFINISHED,
     Certificate,
 )
-from liftless.certificate.values import dense_hessian, of_matrix, values_and_slack
+from liftless.certificate.values import dense_hessian, of_matrix, values, values_and_slack
 from liftless.problem import Problem
 
 #: Zooms of the search for the best multiple of a dual point, and points of each.
@@ -30,7 +37,7 @@ ZOOMS, POINTS = 8, 33
 
 
 def certify_traced(
-    problem: Problem, X: Any, trace_bound: Any, noise: Any, second_order: bool
+    problem: Problem, X: Any, trace_bound: Any, noise: Any, second_order: bool, other: Any = None
 ) -> Certificate:
     """See :func:`liftless.certify`; traceable."""
     X = jnp.asarray(factor("X", X, problem.n))
@@ -39,8 +46,8 @@ def certify_traced(
         raise InvalidInput("X", describe(X), must, "Call certify outside of the transformation.")
     found: Any = values_and_slack(problem, X)
     (h, excess, full, norm, inner, gap), slack = found
-    values, vectors = jnp.linalg.eigh((slack + slack.T) / 2)
-    low, high = values[0], values[-1]
+    ends_of, vectors = jnp.linalg.eigh((slack + slack.T) / 2)
+    low, high = ends_of[0], ends_of[-1]
     some = jnp.where(excess > 0, excess, 1.0)
     ratio = jnp.where(excess > 0, norm * jnp.linalg.norm(X) / some, 0.0)
     roundoff = problem.loss.roundoff * full
@@ -55,15 +62,26 @@ def certify_traced(
     hessian = dense_hessian(problem, X)
     ends = jnp.linalg.eigvalsh((hessian + hessian.T) / 2)
     size = jnp.maximum(jnp.abs(ends[0]), jnp.maximum(jnp.abs(ends[-1]), jnp.abs(high)))
-    exact = excess <= jnp.maximum(roundoff, level)
-    code = jnp.where(ends[0] >= -FLAT * size, SPURIOUS, SADDLE)
-    code = jnp.where(low >= -UNDECIDED * jnp.abs(high), UNFINISHED, code)
+    exact = excess <= roundoff
+    least = STATIONARY_POINT
+    if other is not None:
+        there: Any = values(problem, jnp.asarray(factor("other", other, problem.n)))
+        least = jnp.where(there[1] < (1 - LOWER) * excess, SPURIOUS, STATIONARY_POINT)
+    close = low >= -UNDECIDED * jnp.abs(high)
+    code = jnp.where(ends[0] >= -FLAT * size, least, SADDLE)
+    code = jnp.where(close, UNFINISHED, code)
     code = jnp.where(_is_global(problem, X, h, excess, gap, free, low, high), GLOBAL, code)
     code = jnp.where(ratio > STATIONARY, UNFINISHED, code)
+    code = jnp.where(excess <= level, FITTED, code)
     code = jnp.where(exact, EXACT, code)
-    known = second_order | (code == SPURIOUS) | (code == SADDLE)
+    apart = _endless(problem, X)
+    code = jnp.where(apart, UNFINISHED, code)
+    why = jnp.where(ratio > STATIONARY, GRADIENT, CLOSE)
+    why = jnp.where(code == UNFINISHED, jnp.where(apart, NO_MINIMISER, why), DONE)
+    known = second_order | (code == least) | (code == SADDLE)
     return Certificate(
         code=code,
+        why=why,
         objective=h,
         relative_objective=jnp.where(full > 0, excess / jnp.where(full > 0, full, 1.0), excess),
         gradient_norm=norm,
@@ -76,7 +94,18 @@ def certify_traced(
         upper_bound=h,
         assumed_trace=assumed,
         noise_level=level,
+        semidefinite=problem.operator.space.semidefinite,
     )
+
+
+def _endless(problem: Problem, X: Array) -> AnyArray:
+    """Whether X separates the data; see :func:`liftless.certificate.verdict.endless`."""
+    if problem.loss.quadratic or problem.regularisers:
+        return jnp.asarray(False)
+    used = jnp.asarray(problem.weights) != 0
+    y = problem.operator.measure(X, X)
+    at_infinity = (problem.pull(y) * y <= 0) & (y != 0) & ~problem.loss.attained(problem.b)
+    return jnp.all(at_infinity | ~used) & jnp.any(X != 0)
 
 
 def _sign(u: Array) -> Array:

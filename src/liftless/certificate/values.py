@@ -12,11 +12,13 @@ from liftless import cost
 from liftless._checks import real_number
 from liftless._precision import entry
 from liftless._types import AnyArray
-from liftless.linalg import extreme_eigenpairs
+from liftless.linalg import OutOfTime, extreme_eigenpairs
 from liftless.problem import Problem
 
 #: Relative accuracy of an eigenvalue that decides nothing.
 ROUGH = 1e-2
+#: The same of the Hessian's least one, whose sign decides.
+SHARP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,10 @@ def point_values(
         local = first_order(problem, X)
         # At an exact fit the slack is round-off, whose least eigenvalue nobody needs to the end.
         fitted = local.excess <= problem.loss.roundoff * local.full
-        return local, *slack_eigenpairs(problem, X, 1, accuracy=ROUGH if fitted else 0.0)
+        try:
+            return local, *slack_eigenpairs(problem, X, 1, accuracy=ROUGH if fitted else 0.0)
+        except OutOfTime:
+            return local, np.array([math.nan]), np.zeros((problem.n, 1))
     numbers, slack = values_and_slack(problem, X)
     return from_numbers(numbers, X), *extreme_eigenpairs(lambda _: np.asarray(slack), problem.n, 1)
 
@@ -111,12 +116,24 @@ def hessian_extremes(problem: Problem, X: Float[np.ndarray, "n r"]) -> tuple[flo
         ends = np.linalg.eigvalsh((matrix + matrix.T) / 2)
         return float(ends[0]), float(ends[-1])
 
+    gauge = problem.operator.space.orbit(X)
+
     def product(w: np.ndarray) -> np.ndarray:
         return np.asarray(problem.hessian_product(X, w.reshape(X.shape))).reshape(-1, 1)
 
-    low, _ = extreme_eigenpairs(product, X.size, 1, "lowest")
-    high, _ = extreme_eigenpairs(product, X.size, 1, "highest")
-    return float(low[0]), float(high[0])
+    high, _ = extreme_eigenpairs(product, X.size, 1, "highest", ROUGH)
+    top = float(high[0])
+
+    def off_gauge(w: np.ndarray) -> np.ndarray:
+        # Along the gauge the Hessian vanishes at a stationary point, many times over: Lanczos would
+        # have to find zero as often.  Its place there is taken by the other end.
+        along = gauge.T @ (gauge @ w)
+        bent = product(w - along)
+        return bent - gauge.T @ (gauge @ bent) + abs(top) * along
+
+    low, _ = extreme_eigenpairs(off_gauge, X.size, 1, "lowest", SHARP)
+    least = float(low[0])
+    return (min(least, 0.0) if len(gauge) else least), top
 
 
 def noise_level(problem: Problem, noise: float | None) -> float:

@@ -69,6 +69,11 @@ def emit_table(rows: list[tuple[str, str]]) -> None:
         emit(f"  {name:<{width}}  {value}".rstrip())
 
 
+def lambda_row(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    """Row of the slack's least eigenvalue, where the matrix is positive semidefinite."""
+    return [("λ_n", f"{fields['lambda_n']:.6g}")] if fields["semidefinite"] else []
+
+
 def coloured(text: str, status: int) -> str:
     """``text`` in the colour of a status, on a terminal and unless NO_COLOR is set."""
     plain_terminal = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"

@@ -11,7 +11,7 @@ from liftless._version import __version__
 from liftless.certificate import Certificate
 from liftless.certificate import certify as certify_point
 from liftless.cli.compilation import enable_cache
-from liftless.cli.messages import coloured, emit, emit_json, emit_table
+from liftless.cli.messages import coloured, emit, emit_json, emit_table, lambda_row
 from liftless.cli.options import CertifyOptions
 from liftless.io import load_factor, load_problem
 from liftless.io.results import distances
@@ -28,10 +28,15 @@ def run(options: CertifyOptions) -> int:
     X = _factor(options.factor, loaded.problem.n, options.rank)
     problem = loaded.problem.with_rank(X.shape[1])
     enable_cache(quiet=True)
-    found = certify_point(problem, X, noise=options.noise, trace_bound=options.trace_bound)
+    truth = loaded.truth
+    other = None if truth is None or truth.shape[1] > problem.rank else truth
+    found = certify_point(
+        problem, X, noise=options.noise, trace_bound=options.trace_bound, other=other
+    )
     status = _status(found)
     fields = found.summary()
-    fields |= {"optimal": found.optimal, "status": status, "problem": loaded.kind}
+    fields |= {"optimal": bool(found.certified), "status": status, "problem": loaded.kind}
+    fields |= {"semidefinite": found.semidefinite}
     fields |= {"n": problem.n, "m": problem.m, "rank": problem.rank, "version": __version__}
     fields |= distances(X, loaded.truth, problem.operator.space)
     if options.as_json:
@@ -58,7 +63,7 @@ def _factor(path: str, n: int, rank: int | None) -> Float[np.ndarray, "n r"]:
 
 
 def _status(found: Certificate) -> int:
-    if found.optimal:
+    if found.success:
         return CERTIFIED
     return NOT_CONVERGED if found.kind == "unfinished" else UNCERTIFIED
 
@@ -70,7 +75,7 @@ def _report(fields: dict[str, Any], label: str) -> None:
         ("rank", f"{fields['rank']}"),
         ("objective h", f"{fields['objective']:.6g} (relative {fields['relative_objective']:.3g})"),
         ("lower bound", f"{fields['lower_bound']:.6g} (assumes: {fields['assumption']})"),
-        ("λ_n", f"{fields['lambda_n']:.6g}"),
+        *lambda_row(fields),
         ("gradient norm", f"{fields['gradient_norm']:.3g}"),
         ("Hessian", f"{fields['hessian_least']:.6g} to {fields['hessian_largest']:.6g}"),
     ]

@@ -1,5 +1,6 @@
 """``liftless recover``."""
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -10,7 +11,15 @@ from liftless._checks import real_number
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.interrupt import Interrupt
-from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
+from liftless.cli.messages import (
+    INTERRUPTED,
+    coloured,
+    emit,
+    emit_json,
+    emit_table,
+    lambda_row,
+    note,
+)
 from liftless.cli.names import nearest
 from liftless.cli.options import RecoverOptions
 from liftless.escape import Escape, MultiStepEscape
@@ -65,6 +74,18 @@ def _determined(fields: dict[str, Any]) -> str:
         return "not looked into"
     numbers = f"Jacobian rank {fields['jacobian_rank']} of {fields['degrees_of_freedom']}"
     return f"{fields['determined']} ({numbers})"
+
+
+def _noise(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    """Noise that explains the misfit, and the error of the matrix, where they are known."""
+    rows = []
+    if fields["kind"] != "exact" and math.isfinite(fields["sigma"]):
+        low, high = fields["sigma_interval"]
+        text = f"σ = {fields['sigma']:.4g} (95 %: {low:.4g} to {high:.4g}) explains h"
+        rows.append(("noise", text))
+    if math.isfinite(fields["error_estimate"]):
+        rows.append(("error estimate", f"{fields['error_estimate']:.2g} of the matrix, at most"))
+    return rows
 
 
 def _check_files(options: RecoverOptions) -> None:
@@ -165,12 +186,18 @@ def report(fields: dict[str, Any], loaded: LoadedProblem, written: list[str]) ->
     kinds = ", ".join(escape["kind"] for escape in fields["escapes"])
     rows = [
         ("problem", f"{loaded.label}, n {fields['n']}, m {fields['m']}, rank {fields['rank']}"),
+        ("rank found", f"{fields['effective_rank']}"),
+        ("certified", "yes" if fields["certified"] else "no"),
         ("objective h", f"{fields['objective']:.6g} (relative {fields['relative_objective']:.3g})"),
         ("lower bound", f"{fields['lower_bound']:.6g} (assumes: {fields['assumption']})"),
-        ("λ_n", f"{fields['lambda_n']:.6g}"),
+        *lambda_row(fields),
+        *_noise(fields),
         ("gradient norm", f"{fields['gradient_norm']:.3g}"),
         ("determined", _determined(fields)),
-        ("applications", f"{fields['applications']} in {fields['rounds']} round(s)"),
+        (
+            "applications",
+            f"{fields['applications']} in {fields['rounds']} round(s), {fields['agreeing']} here",
+        ),
         ("seconds", f"{fields['seconds']:.3g}"),
         ("escapes tried", f"{len(fields['escapes'])}" + (f": {kinds}" if kinds else "")),
     ]

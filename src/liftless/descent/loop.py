@@ -31,31 +31,60 @@ from liftless.descent.stop import (
 from liftless.objective import Objective, check_objective
 from liftless.problem import Problem
 
+#: Two levels of h that differ by less than this fraction are the same at the end of a run.
+LEVEL = 1e-12
 #: Iterations a compiled call runs when a history is kept without a callback.
 CHUNK = 256
 
 
 class Carry(eqx.Module):
-    """Where a run stands: its point, the method's state, steps taken and the status code."""
+    """Where a run stands: its point, the method's state, steps taken and the status code.
+
+    ``least`` is the lowest excess so far and ``lowest`` the iterate that had it, for a method that
+    may climb.
+    """
 
     point: Point
     state: Any
     iteration: Float[AnyArray, ""]
     status: AnyArray
+    lowest: AnyArray
+    least: AnyArray
 
 
 def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     point = Point.at(objective, X)
     state = method.init(objective, point)
     status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
-    return Carry(point, state, jnp.zeros((), X.dtype), status)
+    return Carry(point, state, jnp.zeros((), X.dtype), status, point.X, point.excess)
 
 
-def _advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
+def advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
     point, state = method.advance(objective, carry.point, carry.state)
     moved = jnp.any(point.X != carry.point.X) | method.waits
     status = method.status(stop.status(objective, point, moved), state)
-    return Carry(point, state, carry.iteration + 1, status)
+    # A point at a tolerance is the end, be it higher by round-off; NaN is never lower.
+    lower = (point.excess < carry.least) | (
+        _at_tolerance(status) & (point.excess <= carry.least * (1 + LEVEL))
+    )
+    lowest = jnp.where(lower, point.X, carry.lowest)
+    least = jnp.where(lower, point.excess, carry.least)
+    return Carry(point, state, carry.iteration + 1, status, lowest, least)
+
+
+def _at_tolerance(status: AnyArray) -> AnyArray:
+    return (status == STATIONARY) | (status == FITTED)
+
+
+def _ended(objective: Objective, carry: Carry) -> Point:
+    """Point that a run hands back: the lowest iterate, which nearly always is the last."""
+    point = carry.point
+    last = jnp.all(carry.lowest == point.X)
+    return jax.lax.cond(
+        last,
+        lambda: point,
+        lambda: Point.at(objective, carry.lowest, applications=point.applications),
+    )
 
 
 def _each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
@@ -63,7 +92,7 @@ def _each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
     return jax.lax.map(function, many) if method.alone else jax.vmap(function)(many)
 
 
-def _running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
+def running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
     return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
 
 
@@ -80,8 +109,8 @@ def solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) 
 def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     def one(x: AnyArray) -> Carry:
         return jax.lax.while_loop(
-            lambda c: _running(stop, c, jnp.asarray(jnp.inf)),
-            lambda c: _advance(objective, method, stop, c),
+            lambda c: running(stop, c, jnp.asarray(jnp.inf)),
+            lambda c: advance(objective, method, stop, c),
             _begin(objective, method, stop, x),
         )
 
@@ -92,7 +121,7 @@ def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray)
 
 
 @jax.jit
-def _start(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
+def begin_all(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     return _each(method, lambda x: _begin(objective, method, stop, x), X)
 
 
@@ -102,8 +131,8 @@ def _record(objective: Objective, method: Method, stop: Stop, carry: Carry, leng
 
     def one(c: Carry) -> tuple[Carry, tuple]:
         def body(c: Carry, _: None) -> tuple[Carry, tuple]:
-            go = _running(stop, c, jnp.asarray(jnp.inf))
-            stepped = _advance(objective, method, stop, c)
+            go = running(stop, c, jnp.asarray(jnp.inf))
+            stepped = advance(objective, method, stop, c)
             c = jax.tree.map(lambda new, old: jnp.where(go, new, old), stepped, c)
             return c, _row(objective, c.point)
 
@@ -121,14 +150,22 @@ _rows = jax.jit(lambda objective, points: jax.vmap(lambda p: _row(objective, p))
 
 
 @jax.jit
+def ends_of(objective: Objective, carry: Carry) -> tuple[tuple, tuple]:
+    """Read off what a result holds."""
+    if carry.status.shape == (1,):
+        one = _ended(objective, jax.tree.map(lambda leaf: leaf[0], carry))
+        points = jax.tree.map(lambda leaf: leaf[None], one)
+    else:
+        points = jax.vmap(lambda c: _ended(objective, c))(carry)
+    numbers = carry.iteration, carry.status, points.applications
+    return numbers, jax.vmap(lambda p: _row(objective, p))(points)
+
+
+@jax.jit
 def _solve(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> tuple:
     """Run to the end and read off what a result holds, in one compiled call."""
     carry = _solve_starts(objective, method, stop, X)
-    return _numbers(carry), _rows(objective, carry.point)
-
-
-def _numbers(carry: Carry) -> tuple[AnyArray, AnyArray, AnyArray]:
-    return carry.iteration, carry.status, carry.point.applications
+    return ends_of(objective, carry)
 
 
 def descend(
@@ -160,6 +197,7 @@ def descend(
     Returns
     -------
     Descent
+        Of the lowest iterate, where the method is one that may climb.
 
     Raises
     ------
@@ -267,13 +305,13 @@ def _descend(
     start = jnp.asarray(X[None] if single else X)
     if history == "none" and callback is None:
         numbers, ends = _solve(problem, method, stop, start)
-        return _result(numbers, ends, {}, single)
-    carry, rows = _recorded(problem, method, stop, start, callback, history == "iterates")
+        return result_of(numbers, ends, {}, single)
+    carry, rows = recorded(problem, method, stop, start, callback, history == "iterates")
     kept = rows if history != "none" else {}
-    return _result(_numbers(carry), _rows(problem, carry.point), kept, single)
+    return result_of(*ends_of(problem, carry), kept, single)
 
 
-def _recorded(
+def recorded(
     problem: Objective,
     method: Method,
     stop: Stop,
@@ -282,10 +320,10 @@ def _recorded(
     iterates: bool,
 ) -> tuple[Carry, dict[str, np.ndarray]]:
     """Run in chunks (of one when there is a callback), collecting rows on the host."""
-    carry = _start(problem, method, stop, X)
+    carry = begin_all(problem, method, stop, X)
     kept = [tuple(np.asarray(a)[:, None] for a in _rows(problem, carry.point))]
     length = 1 if callback is not None else CHUNK
-    while bool(jnp.any(_running(stop, carry, jnp.asarray(jnp.inf)))):
+    while bool(jnp.any(running(stop, carry, jnp.asarray(jnp.inf)))):
         carry, rows = _record(problem, method, stop, carry, length)
         values, norms, points = (np.asarray(a) for a in rows)
         kept.append((values, norms, points if iterates else points[:, :0]))
@@ -316,7 +354,7 @@ def _interrupted(
     return False
 
 
-def _result(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bool) -> Descent:
+def result_of(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bool) -> Descent:
     iterations, status, applications = (np.asarray(a).astype(int) for a in numbers)
     values, norms, X = to_numpy(ends)
     fields = values, norms, iterations, status, applications

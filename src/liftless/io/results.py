@@ -21,6 +21,8 @@ LARGEST_MATRIX = 10**7
 #: What a recovery took over from its certificate.
 _FROM_CERTIFICATE = (
     "kind",
+    "certified",
+    "reason",
     "objective",
     "relative_objective",
     "lower_bound",
@@ -57,12 +59,21 @@ def result_fields(
     unique = recovery.identifiability
     fields = {name: getattr(certificate, name) for name in _FROM_CERTIFICATE}
     fields |= {
+        "certified": bool(certificate.certified),
+        "semidefinite": certificate.semidefinite,
+    }
+    fields |= {
         "n": problem.n,
         "m": problem.m,
         "rank": problem.rank,
         "applications": recovery.nfev,
         "iterations": recovery.nit,
         "rounds": recovery.rounds,
+        "agreeing": recovery.agreeing,
+        "effective_rank": recovery.effective_rank,
+        "sigma": recovery.sigma,
+        "sigma_interval": list(recovery.sigma_interval),
+        "error_estimate": recovery.error_estimate,
         "seconds": recovery.seconds,
         "seed": recovery.seed,
         "identifiable": None if unique is None else unique.identifiable,

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -10,15 +11,26 @@ from jaxtyping import Float
 
 from liftless.account import Account
 from liftless.certificate import first_order
+from liftless.certificate.resolution import LARGEST, resolution
+from liftless.certificate.units import Units
 from liftless.cost import normal_matrix, normal_work
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
-from liftless.descent.loop import FITTED, STATIONARY
+from liftless.descent.loop import FITTED, LEVEL, RUNNING, STALLED, STATIONARY
+from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
+from liftless.linalg import OutOfTime
 from liftless.problem import Problem
+from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
-from liftless.start import HOPELESS, Allowance, Begun, Start
+from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Multiply-adds of a local solve from which it is looked after, and those between two looks: about
+#: a second.
+LONG, CHUNK_WORK = 2e10, 1e9
+#: Seconds between two signs of life.
+SIGN = 2.0
 
 
 def can_finish(problem: Problem) -> bool:
@@ -51,6 +63,7 @@ class Effort:
         callback: Callable[[dict], None] | None = None,
         trace: bool = False,
         level: float = 0.0,
+        units: Units | None = None,
     ) -> None:
         self.problem = problem
         self.account = account
@@ -59,19 +72,25 @@ class Effort:
         self.callback = callback
         self.trace = trace
         self.level = level
+        self.units = units
         self.iterations = 0
         self.events: list[dict] = []
         self.escapes: list[Candidate] = []
-        self.rounds = 0
+        self.rounds = self.probes = 0
+        self.ended_as = RUNNING
+        self.ending = False
+        self.told = time.perf_counter()
         self.waiting: list[Descent] = []
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
-        self.least = math.inf
+        self.least = self.slope = math.inf
         self.allowance = Allowance(problem, account)
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
         self.allowance.padded = self.width
+        self.allowance.progress = lambda _: self.alive()
+        self.ends = Ends(self.space, self.policy)
 
     @property
     def space(self):
@@ -97,6 +116,17 @@ class Effort:
         """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
         return self.method is None and can_finish(self.problem)
 
+    @functools.cached_property
+    def digits(self) -> float:
+        """H that the last digits of b explain; 0 where they are full."""
+        used = np.asarray(self.problem.weights) != 0
+        half = resolution(np.asarray(self.problem.b)[used]) if self.problem.loss.quadratic else None
+        if half is None:
+            return 0.0
+        return min(
+            float(np.sum(np.asarray(self.problem.omega)[used] * half**2)), LARGEST * self.full
+        )
+
     # -- what happened ------------------------------------------------------------------------
 
     def note(
@@ -105,6 +135,7 @@ class Effort:
         objective: float,
         values: np.ndarray | None = None,
         error: float | None = None,
+        columns: int | None = None,
     ) -> None:
         """Add a row to the history, and tell the callback."""
         row = {
@@ -112,22 +143,54 @@ class Effort:
             "objective": float(objective),
             "applications": self.account.applications,
         }
+        if columns is not None and columns > self.problem.rank:
+            row["columns"] = columns
         if error is not None:
             row["error"] = error
         if values is not None:
             row["values"] = values
+        if self.units is not None:
+            row = self.units.row(row)
         self.events.append(row)
+        self.told = time.perf_counter()
         if self.callback is not None:
             try:
                 self.callback(row)
             except StopIteration:
                 raise Stopped from None
 
+    def going(self, row: dict | None = None) -> bool:
+        """Whether time is left; every two seconds a sign of life for the callback."""
+        now = time.perf_counter()
+        if self.callback is not None and now - self.told >= SIGN:
+            self.told = now
+            h = math.nan if row is None else row["objective"]
+            h = h if self.units is None else self.units.back(h, h=1)
+            sign = {"event": "working", "objective": h, "applications": self.account.applications}
+            try:
+                self.callback(sign)
+            except StopIteration:
+                if not self.ending:
+                    raise Stopped from None
+        return not self.account.late
+
+    def alive(self) -> None:
+        """Look at the clock inside a start; :class:`OutOfTime` where time is over."""
+        if not self.going():
+            raise OutOfTime
+
+    def product(self) -> None:
+        """Book a product of a matrix-free eigenproblem; :class:`OutOfTime` where time is over."""
+        self.account.charge(2, 1)
+        self.alive()
+
     def offer(self, done: Descent) -> None:
-        """Keep the best point of the problem's own rank."""
-        bound = self.least * (1 - self.policy.lower)
-        if (math.isfinite(done.objective) and done.objective < bound) or self.best is None:
-            self.best, self.least = done.X, done.objective
+        """Keep the best point of the problem's own rank; of equals the more stationary one."""
+        if not math.isfinite(done.objective) and self.best is not None:
+            return
+        level = self.least * (1 + math.copysign(LEVEL, self.slope - done.gradient_norm))
+        if self.best is None or done.objective < level:
+            self.best, self.least, self.slope = done.X, done.objective, done.gradient_norm
 
     def answer(self) -> Factor:
         """Best point so far; before there is one, what the wide descent had, truncated."""
@@ -169,19 +232,27 @@ class Effort:
         columns = X.shape[1]
         padding = max(0, self.width - columns) if shared else 0
         price, work = step_price(self.problem, method, columns)
-        steps = self.account.steps(price, columns, work)
+        steps = self.account.steps(price, columns, work, least=0)
         level = None if math.isnan(objective) else objective
         stop = Stop(level, gradient, steps, self.allowance.size / 2)
         padded = np.pad(X, ((0, 0), (0, padding)))
         keep = "values" if self.trace else "none"
-        done = descend(self.problem, padded, method, stop, history=keep)
+        step = price * self.account.model.ratio(columns) * self.account.model.one + work
+        if math.isfinite(self.account.seconds) or step * steps > LONG:
+            chunk = max(1, int(CHUNK_WORK / step))
+            done = descend_watched(
+                self.problem, padded, method, stop, chunk, self.going, values=self.trace
+            )
+        else:
+            done = descend(self.problem, padded, method, stop, history=keep)
         done = dataclasses.replace(done, X=done.X[:, :columns])
         self.account.charge(done.applications, columns, done.iterations * work)
         self.iterations += done.iterations
         self.latest = done.X
         if columns == self.problem.rank:
             self.offer(done)
-        self.note(kind, done.objective, done.history.get("objective"))
+        values = done.history.get("objective")
+        self.note(kind, done.objective, values, columns=columns)
         return done
 
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
@@ -239,6 +310,22 @@ class Effort:
             self.waiting.append(done)
         return done
 
+    def probe(self, X: Factor) -> Descent:
+        """Local solve as far as to tell whether it ends at the best matrix so far."""
+        if not self.small:
+            return self.local(X, "probe", self.policy.stuck)
+        done = self.finish(X, "probe", HOPELESS_POOR)
+        low = done.objective < self.policy.promising * self.least
+        if done.status != STATIONARY or not low or self.at_best(done.X):
+            return done
+        return self.converge(done.X)
+
+    def at_best(self, X: Factor) -> bool:
+        """Whether the matrix is the best one so far."""
+        assert self.best is not None
+        near = self.policy.agree_near * self.space.size(self.best)
+        return self.space.distance(X, self.best) <= near
+
     def converge(self, X: Factor) -> Descent:
         """Go on from near a stationary point, for a limited work."""
         go = self.finish if self.small else self.local
@@ -274,9 +361,18 @@ class Effort:
         wide = self.descend(X, kind, LBFGS(), self.policy.stuck, fraction)
         return self.space.truncate(wide.X, self.problem.rank)
 
-    def polish(self, X: Factor, *, near: bool) -> Factor:
+    def polish(self, X: Factor, *, near: bool) -> None:
         """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
         self.callback, self.level = None, 0.0
-        go = self.finish if near and self.small else self.local
-        with self.account.beyond(max(self.policy.polish, self.account.budget // 10)):
-            return go(X, "polish", self.policy.polished).X
+        account, policy = self.account, self.policy
+        # The certificate after it is charged as well.
+        share = max(0.0, policy.polish * account.budget - 4)
+        with account.beyond(max(share, min(policy.polish_left, account.left))):
+            done = None
+            if near and self.small:
+                # Where the minimum is degenerate it does not get there: something is kept.
+                with account.within(account.left / 4):
+                    done = self.finish(X, "polish", policy.polished)
+            if done is None or not (done.success or done.status == STALLED):
+                done = self.local(self.answer(), "polish", self.policy.polished)
+        self.ended_as = done.status

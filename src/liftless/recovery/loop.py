@@ -14,20 +14,18 @@ from liftless._errors import InputWarning, InvalidInput
 from liftless._precision import double, on_device
 from liftless._threads import few_threads
 from liftless.account import Account
-from liftless.certificate import Certificate, certify, noise_level
-from liftless.cost import CHECK, CostModel, dense_eigen
+from liftless.certificate import noise_level
+from liftless.certificate.units import in_units
+from liftless.cost import CostModel
 from liftless.descent import as_method
 from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleStep
-from liftless.identify import Identifiability, eliminated, identifiability
 from liftless.lifted import LiftedEscape
+from liftless.linalg import OutOfTime, ticking
 from liftless.problem import Problem
 from liftless.recovery.effort import Effort, Stopped
+from liftless.recovery.finish import finish
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
-    CERTIFIED,
-    INTERRUPTED,
-    NOT_CONVERGED,
-    UNCERTIFIED,
     Recovery,
 )
 from liftless.recovery.rounds import Search, search
@@ -45,6 +43,7 @@ from liftless.start import (
 )
 
 Factor = Float[np.ndarray, "n r"]
+
 
 #: Escapes by the name the command line uses.
 ESCAPES: dict[str, type[Escape]] = {
@@ -117,7 +116,8 @@ def recover(
     policy : Policy, optional
         The constants of the search.
     max_seconds : float, optional
-        No new step of the search begins after this time.
+        The run ends with its best point about then, whatever it is at; what must be compiled first
+        comes on top.
 
     Returns
     -------
@@ -145,6 +145,13 @@ def recover(
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)
+    scaled = in_units(problem)
+    units = None
+    if scaled is not None:
+        problem, units = scaled
+        noise, trace_bound = units.inside(noise, b=1), units.inside(trace_bound, x=2)
+        if isinstance(first, Given):
+            first = Given(units.inside(first.X, x=1))
     account = Account(CostModel(problem.operator, problem.rank), budget, seconds)
     effort = Effort(
         on_device(problem),
@@ -154,94 +161,17 @@ def recover(
         callback=callback,
         trace=trace,
         level=noise_level(problem, noise),
+        units=units,
     )
     stopped = False
-    with few_threads(problem.n):
+    with few_threads(problem.n), ticking(effort.product):
         try:
             search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
         except Stopped:
             stopped = True
-        return _finish(effort, seed, stopped, trace_bound, noise, began)
-
-
-def _finish(
-    effort: Effort,
-    seed: int,
-    stopped: bool,
-    trace_bound: float | None,
-    noise: float | None,
-    began: float,
-) -> Recovery:
-    """Polish and certify the best point, and say what happened."""
-    X, problem = effort.answer(), effort.problem
-    point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=False)
-    # A fit within the noise is the best estimate only at the end of its descent.
-    within = point.kind == "exact" and effort.level > 0
-    if (within or not point.optimal) and not stopped and effort.best is not None:
-        X = effort.polish(X, near=within)
-        # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
-        told = dense_eigen(X.size)
-        point = certify(problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
-    if point.kind == "exact" and effort.level == 0 and not stopped:
-        # Readings of zero determine X to the root of round-off only, unless they are eliminated.
-        sharp = eliminated(problem, X)
-        if sharp is not X:
-            X, point = sharp, certify(problem, sharp, trace_bound=trace_bound, second_order=False)
-    status = _status(point, stopped)
-    unique = _unique(problem, X, point)
-    return Recovery(
-        x=X,
-        fun=point.objective,
-        success=point.optimal,
-        status=status,
-        message=_message(status, point, effort, unique),
-        nit=effort.iterations,
-        nfev=effort.account.applications,
-        certificate=point,
-        identifiability=unique,
-        escapes=tuple(effort.escapes),
-        history=tuple(effort.events),
-        rounds=effort.rounds,
-        seed=seed,
-        seconds=time.perf_counter() - began,
-        work=effort.account.spent,
-        space=problem.operator.space,
-    )
-
-
-def _status(point: Certificate, stopped: bool) -> int:
-    if point.optimal:
-        return CERTIFIED
-    if stopped:
-        return INTERRUPTED
-    return NOT_CONVERGED if point.kind == "unfinished" else UNCERTIFIED
-
-
-def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
-    """Whether an exact fit is the only one, where that is found out quickly or has a plain no."""
-    if point.kind != "exact" or not np.any(X):
-        return None
-    if float(problem.m) * X.size**2 <= CHECK:
-        return identifiability(problem, X, fitted=True)
-    quick = identifiability(problem, X, method="none", fitted=True)
-    return None if quick.identifiable else quick
-
-
-def _message(
-    status: int, point: Certificate, effort: Effort, unique: Identifiability | None
-) -> str:
-    head = f"{point.message} {effort.rounds} round(s), {len(effort.escapes)} escape(s) tried."
-    if unique is not None and not unique.identifiable:
-        other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
-        head += f" {other}: {unique.message}"
-    cures = {
-        CERTIFIED: "",
-        NOT_CONVERGED: " The budget ended before a stationary point: pass a larger budget.",
-        UNCERTIFIED: " The usual causes are noise (pass noise=σ), too low a rank, or too few "
-        "measurements; a larger budget or another seed searches further.",
-        INTERRUPTED: " Stopped by the callback; pass the factor as start to go on.",
-    }
-    return head + cures[status]
+        except OutOfTime:
+            pass
+        return finish(effort, seed, stopped, trace_bound, noise, began)
 
 
 def _escape_rule(escape: str | Escape | None) -> Escape | None:

@@ -30,8 +30,19 @@ class Policy:
         than this, relatively, only one.
     converge : int
         Most work of that: some minima are degenerate, and descent in them takes for ever.
-    polish : int
-        Least work that the last polish may take beyond the budget.
+    polish, polish_left : float
+        Share of the budget that the last polish may take beyond it, and work of what is left of it
+        that it may take at most.
+    agree : int
+        Rounds that must end at the lowest level before it counts as agreed upon.
+    agree_near : float
+        Relative distance within which two rounds' matrices are the same.
+    agree_rows, settled_rows : float
+        Measurements a degree of freedom from which agreement says something, and from which it ends
+        a search.  Of eight exact Gaussian problems with 1.05, three had a wrong level that three of
+        the first four rounds ended at.
+    probes : int
+        Most cheap starts by which agreement is looked for after the first round.
     candidate : int
         Applications charged for a candidate of an escape: one eigenproblem, a line, a value.
     noisy_rounds : int
@@ -48,7 +59,13 @@ class Policy:
     most_waiting: int = 3
     same: float = 0.1
     converge: int = 400
-    polish: int = 300
+    polish: float = 0.05
+    polish_left: float = 600.0
+    agree: int = 3
+    agree_near: float = 0.03
+    agree_rows: float = 1.2
+    settled_rows: float = 2.0
+    probes: int = 4
     candidate: int = 5
     noisy_rounds: int = 2
     shared_width: int = 512

@@ -1,6 +1,7 @@
 """What a recovery hands back."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -26,6 +27,8 @@ ALIASES = (
     "iterations",
     "applications",
     "split",
+    "kind",
+    "certified",
 )
 
 
@@ -40,24 +43,26 @@ class Recovery:
     fun : float
         h at ``x``.
     success : bool
-        Whether the certificate says ``exact`` or ``global``.
+        Whether the kind is ``exact``, ``global``, ``fitted`` or ``agreed``; ``certified`` says
+        whether that is a proof.
     status : int
-        0 certified, 3 not converged within the budget, 4 stationary but not certified, 75 stopped
-        by the callback.
+        0 for a success, 3 unfinished, 4 stationary and no more than that, 75 stopped by the
+        callback.
     message : str
         What happened, the usual cause, and what to pass instead.
     nit, nfev : int
         Iterations of local methods, and applications of A or A* to one matrix.
     certificate : Certificate
     identifiability : Identifiability or None
-        Whether the measurements determine the matrix near an exact fit, which the certificate does
-        not say; None where the fit is not exact or the check would take long.
+        Whether the measurements determine the matrix near a fit, which the certificate does not
+        say; None where the data are not fitted or the check would take long.
     escapes : tuple of Candidate
         Every candidate that was tried, with h before, at, and after the local solve.
     history : tuple of dict
         One row an event: what was done, h after it, applications so far; with ``trace=True`` also
         the values of h on the way.  After message passing and reflections, which do not evaluate
         h, that is NaN, and ``error`` is their own estimate of how far they are.
+        A row of a factor wider than the rank has ``columns``.
     rounds : int
         Fresh starts used.
     seed : int
@@ -66,6 +71,18 @@ class Recovery:
         What was spent, in applications to a factor of the problem's own rank: the budget's unit.
     space : Space
         What ``x`` stands for.
+    agreeing : int
+        Rounds that ended at this level of h.
+    sigma : float
+        √(2 h / (m − dof)): noise of a measurement, after the row weights, that explains h.  NaN
+        where m <= dof or the loss is not squared.
+    sigma_interval : tuple of two floats
+        Its interval of 95 % for independent normal noise.
+    effective_rank : int
+        Rank of the matrix, which may be lower than the one asked for.
+    error_estimate : float
+        √(2 h) over the least singular value of the Jacobian, both free of the rows' scales, as a
+        relative error of the matrix; NaN where it would take long.
     """
 
     x: Factor
@@ -84,6 +101,21 @@ class Recovery:
     seconds: float
     work: float
     space: Space
+    agreeing: int = 0
+    sigma: float = math.nan
+    sigma_interval: tuple[float, float] = (math.nan, math.nan)
+    effective_rank: int = 0
+    error_estimate: float = math.nan
+
+    @property
+    def kind(self) -> str:
+        """What kind of point ``x`` is: the certificate's."""
+        return self.certificate.kind
+
+    @property
+    def certified(self) -> bool:
+        """Whether ``x`` is proved optimal: ``exact`` or ``global``."""
+        return bool(self.certificate.certified)
 
     @property
     def split(self) -> int | None:
@@ -146,13 +178,29 @@ class Recovery:
         known = "not looked into" if unique is None else unique.answer
         spectrum = ", ".join(f"{s:.4g}" for s in self.space.spectrum(self.x)[:5])
         more = ", ..." if self.x.shape[1] > 5 else ""
+        rank = f"rank {self.effective_rank}"
+        if self.effective_rank < self.x.shape[1]:
+            rank += f" (of {self.x.shape[1]} asked for)"
+        proved = "certified" if self.certified else "not certified"
         return [
-            ("kind", f"{point.kind} (success {self.success}, status {self.status})"),
-            ("matrix", f"{self.space.formula} {self.space.describe()}, rank {self.x.shape[1]}"),
+            ("kind", f"{point.kind} ({proved}, success {self.success}, status {self.status})"),
+            ("matrix", f"{self.space.formula} {self.space.describe()}, {rank}"),
             (f"{self.space.spectrum_name}s", spectrum + more),
             ("objective", f"{self.fun:.6g} (optimum >= {point.lower_bound:.6g})"),
+            *self._noise_row(),
             ("determined", known),
-            ("applications", f"{self.nfev} in {self.rounds} round(s), {len(self.escapes)} escapes"),
+            (
+                "applications",
+                f"{self.nfev} in {self.rounds} round(s), {self.agreeing} of them here, "
+                f"{len(self.escapes)} escapes",
+            ),
             ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
             ("message", self.message),
         ]
+
+    def _noise_row(self) -> list[tuple[str, str]]:
+        """The noise that explains the misfit, where there is one to explain."""
+        if self.certificate.kind == "exact" or not math.isfinite(self.sigma):
+            return []
+        low, high = self.sigma_interval
+        return [("noise", f"σ = {self.sigma:.4g} (95 %: {low:.4g} to {high:.4g}) explains h")]

@@ -10,8 +10,12 @@ from liftless.cost import spectral_work
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
+from liftless.recovery.agreement import excess_rows
 from liftless.recovery.effort import Effort, Factor
-from liftless.start import HOPELESS, HOPELESS_POOR, Course, Start, checked
+from liftless.start import HOPELESS, HOPELESS_POOR, Course, Gaussian, Spectral, Start, checked
+
+#: Seeds of the probes, apart from those of the rounds.
+PROBE_SEED = 7919
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,24 @@ def search(effort: Effort, plan: Search) -> None:
     idle, climbed = 0, math.inf
     lower = 1 - effort.policy.lower
     while effort.account.left > 0 and effort.rounds < plan.limit:
-        before = effort.least
-        given = plan.first if effort.rounds == 0 else None
-        start = given or plan.course.start(effort.rounds)
+        before, turn = effort.least, effort.rounds - effort.probes
+        given = plan.first if turn == 0 else None
+        start = given or plan.course.start(turn)
         patient = given is None and plan.course.patient
-        done = _round(effort, start, plan.seed, patient)
-        effort.rounds += 1
-        if done.status == FITTED:
+        done = _round(effort, start, plan.seed + turn, patient)
+        if done.status == FITTED or _to_the_digits(effort, done):
+            return
+        told = _agreement_tells(effort, plan)
+        if told and turn == 0 and given is None and _probed(effort, plan, done):
+            return
+        if told and turn > 0 and _agreed(effort):
             return
         # A point that waits to be converged cannot be certified yet.
-        if patient and effort.least < before and not effort.waits(done) and _optimal(effort, plan):
+        fallen = effort.least < before * lower
+        if patient and fallen and not effort.waits(done) and _optimal(effort, plan):
             return
         # Where the rounds' own starts are good, the whole ladder comes once a cycle; else always.
-        due = not patient or effort.rounds == plan.limit or plan.course.cycle_ends(effort.rounds)
+        due = not patient or effort.rounds >= plan.limit or plan.course.cycle_ends(turn + 1)
         # A level is climbed from once: another round that ends at it has nothing new to offer.
         if due and effort.best is not None and effort.least < climbed * lower:
             climbed = effort.least
@@ -70,14 +79,63 @@ def search(effort: Effort, plan: Search) -> None:
             return
 
 
-def _round(effort: Effort, start: Start, seed: int, patient: bool) -> Descent:
+def _round(
+    effort: Effort, start: Start, seed: int, patient: bool, *, probe: bool = False
+) -> Descent:
     """Start and local solve of one round; one that could be the best may wait if patient."""
     allowance = effort.allowance
     allowance.first = effort.rounds == 0
-    begun = start.begin(effort.problem, seed + effort.rounds, allowance)
+    begun = start.begin(effort.problem, seed, allowance)
     begun = checked(begun, start, effort.problem)
     effort.begun(start, begun)
-    return effort.attempt(begun.X, "descent", start.hopeless, later=patient)
+    if probe:
+        done = effort.probe(begun.X)
+    else:
+        done = effort.attempt(begun.X, "descent", start.hopeless, later=patient)
+    effort.ends.add(str(start), done.X, done.objective)
+    effort.rounds += 1
+    return done
+
+
+def _to_the_digits(effort: Effort, done: Descent) -> bool:
+    """Whether a solve that did not end at round-off has come as near as the data's digits allow."""
+    if not 0 < done.objective <= 10 * effort.digits:
+        return False
+    if effort.waits(done):
+        done = effort.converge(done.X)
+    return done.objective <= effort.digits
+
+
+def _agreement_tells(effort: Effort, plan: Search) -> bool:
+    """Whether agreement may end the search: the measurements are many, and no noise level does."""
+    many = excess_rows(effort.problem) >= effort.policy.settled_rows
+    return many and plan.noise is None and plan.rule is not None and effort.rounds < plan.limit
+
+
+def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
+    """Whether cheap starts unlike the first one end where it did, or at a fit."""
+    if effort.waits(done):
+        effort.waiting.clear()
+        done = effort.converge(done.X)
+        if done.status == FITTED:
+            return True
+    for k in range(effort.policy.probes):
+        if effort.account.left <= 0 or effort.rounds >= plan.limit:
+            return False
+        spectral = Spectral()
+        start = Gaussian(1.0) if k or effort.ends.has(str(spectral)) else spectral
+        done = _round(effort, start, plan.seed + PROBE_SEED + k, False, probe=True)
+        effort.probes += 1
+        if done.status == FITTED or _agreed(effort):
+            return True
+    return False
+
+
+def _agreed(effort: Effort) -> bool:
+    """Whether several unlike starts have ended at the lowest matrix."""
+    if effort.best is None:
+        return False
+    return effort.ends.at(effort.best, effort.least, matrix=True) >= effort.policy.agree
 
 
 def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Certificate:
@@ -94,14 +152,14 @@ def _optimal(effort: Effort, plan: Search) -> bool:
     """Whether the best point so far is certified."""
     if effort.best is None:
         return False
-    return _certified(effort, plan, effort.best, effort.least).optimal
+    return _certified(effort, plan, effort.best, effort.least).success
 
 
 def _climb(effort: Effort, done: Descent, plan: Search) -> bool:
     """Escape from stuck points while that lowers h; whether the end is reached."""
     while effort.account.left > 0:
         point = _certified(effort, plan, done.X, done.objective)
-        if point.optimal:
+        if point.success:
             return True
         if plan.rule is None:
             return False

@@ -137,7 +137,7 @@ def minima(name: str, n: int, rank: int, m: int, seed: int) -> Iterator[Spot]:
         done = descend(problem, X0, stop=Stop(gradient=1e-11, max_iterations=600))
         full = float(problem.objective(np.zeros((n, rank))))
         for X, h in zip(done.X, done.objective, strict=True):
-            if h > LEAST * full and certify(problem, X).kind == "spurious":
+            if h > LEAST * full and certify(problem, X).kind == "stationary":
                 yield Spot(problem, X, truth)
                 break
 

@@ -1,0 +1,224 @@
+"""The end of a recovery: polish, certificate, and what happened in words."""
+
+import dataclasses
+import math
+import time
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless.certificate import Certificate, certify, kinds
+from liftless.certificate.units import Units
+from liftless.cost import CHECK, dense_eigen, spectral_work
+from liftless.descent.loop import FITTED, STALLED, STATIONARY
+from liftless.escape import Candidate
+from liftless.identify import Identifiability, eliminated, identifiability
+from liftless.identify.accuracy import error_estimate
+from liftless.identify.fit import fit_of
+from liftless.problem import Problem
+from liftless.recovery.agreement import Noise, excess_rows, noise_of
+from liftless.recovery.effort import Effort
+from liftless.recovery.result import (
+    CERTIFIED,
+    INTERRUPTED,
+    NOT_CONVERGED,
+    UNCERTIFIED,
+    Recovery,
+)
+from liftless.recovery.sharpen import sharpened
+
+Factor = Float[np.ndarray, "n r"]
+
+#: ‖∇h‖ ‖X‖ / h from which Levenberg–Marquardt may end a polish.
+NEAR = 1e-2
+
+
+def finish(
+    effort: Effort,
+    seed: int,
+    stopped: bool,
+    trace_bound: float | None,
+    noise: float | None,
+    began: float,
+) -> Recovery:
+    """Polish and certify the best point, and say what happened."""
+    effort.ending = True
+    X, problem = effort.answer(), effort.problem
+    account = effort.account
+    point = _judged(effort, X, trace_bound, noise)
+    # A fit within the noise is the best estimate only at the end of its descent; one to the digits
+    # of the data is there.
+    digits = point.kind == "fitted" and effort.level == 0
+    if not (point.certified or digits or stopped) and effort.best is not None:
+        effort.polish(X, near=point.kind == "fitted" or point.relative_gradient <= NEAR)
+        X = effort.answer()
+        # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
+        point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
+    if point.kind == "exact" and not stopped:
+        # Readings of zero determine X to the root of round-off only, unless they are eliminated.
+        sharp, steps = sharpened(problem, X)
+        account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
+        sharp = eliminated(problem, sharp)
+        if sharp is not X:
+            X, point = sharp, _judged(effort, sharp, trace_bound, noise)
+    point = _in_context(effort, point, X, stopped)
+    unique = None if account.late else _unique(problem, X, point)
+    found = noise_of(problem, X)
+    agreeing = effort.ends.at(X, point.objective)
+    error = math.nan if account.late else _error(problem, X, unique, found.rank)
+    escapes = tuple(effort.escapes)
+    if effort.units is not None:
+        X, point, found, unique, escapes = _outside(effort.units, X, point, found, unique, escapes)
+    status = _status(point, stopped)
+    return Recovery(
+        x=X,
+        fun=point.objective,
+        success=point.success,
+        status=status,
+        message=_message(point, effort, unique, found, agreeing),
+        nit=effort.iterations,
+        nfev=account.applications,
+        certificate=point,
+        identifiability=unique,
+        escapes=escapes,
+        history=tuple(effort.events),
+        rounds=effort.rounds,
+        seed=seed,
+        seconds=time.perf_counter() - began,
+        work=account.spent,
+        space=problem.operator.space,
+        agreeing=agreeing,
+        sigma=found.sigma,
+        sigma_interval=(found.low, found.high),
+        effective_rank=found.rank,
+        error_estimate=error,
+    )
+
+
+def _outside(
+    units: Units,
+    X: Factor,
+    point: Certificate,
+    found: Noise,
+    unique: Identifiability | None,
+    escapes: tuple[Candidate, ...],
+) -> tuple[Factor, Certificate, Noise, Identifiability | None, tuple[Candidate, ...]]:
+    """What was found, in the caller's units."""
+    sigmas = (units.back(s, b=1) for s in (found.sigma, found.low, found.high))
+    if unique is not None:
+        evidence = tuple(
+            one if one.other is None else dataclasses.replace(one, other=units.outside(one.other))
+            for one in unique.evidence
+        )
+        factor = units.outside(unique.factor)
+        unique = dataclasses.replace(unique, evidence=evidence, factor=factor)
+    heights = ("objective_before", "objective_at", "objective_after")
+    tried = tuple(
+        dataclasses.replace(
+            one,
+            base=units.outside(one.base),
+            direction=units.outside(one.direction),
+            **{name: units.back(getattr(one, name), h=1) for name in heights},
+        )
+        for one in escapes
+    )
+    certificate = units.certificate(point)
+    return units.outside(X), certificate, Noise(*sigmas, found.rank), unique, tried
+
+
+def _judged(
+    effort: Effort,
+    X: Factor,
+    trace_bound: float | None,
+    noise: float | None,
+    *,
+    told: bool = False,
+) -> Certificate:
+    """Certify a point on the run's account."""
+    effort.account.charge(2, work=spectral_work(effort.problem.n))
+    return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
+
+
+def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) -> Certificate:
+    """Kind and reason with what the whole run knows."""
+    settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
+    many = excess_rows(effort.problem) >= effort.policy.agree_rows
+    if settled and many and effort.ends.at(X, point.objective) >= effort.policy.agree:
+        return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
+    if point.why != kinds.GRADIENT:
+        return point
+    why = kinds.BUDGET
+    if stopped:
+        why = kinds.STOPPED
+    elif effort.account.late:
+        why = kinds.TIME
+    elif effort.ended_as in (STALLED, STATIONARY, FITTED):
+        why = kinds.ROUND_OFF
+    return dataclasses.replace(point, why=why)
+
+
+def _status(point: Certificate, stopped: bool) -> int:
+    if point.success:
+        return CERTIFIED
+    if stopped:
+        return INTERRUPTED
+    return NOT_CONVERGED if point.kind == "unfinished" else UNCERTIFIED
+
+
+def _error(problem: Problem, X: Factor, unique: Identifiability | None, rank: int) -> float:
+    """Estimate of the relative error of the matrix, where that is quickly had."""
+    if unique is not None:
+        return unique.error_estimate
+    if not rank or not problem.loss.quadratic or float(problem.m) * X.size**2 > CHECK:
+        return math.nan
+    Y = problem.operator.space.reduced(X)
+    dof = problem.operator.degrees_of_freedom(rank)
+    return error_estimate(fit_of(problem, Y), dof, math.nan, math.nan)
+
+
+def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
+    """Whether an exact fit is the only one, where that is found out quickly or has a plain no."""
+    if point.kind not in ("exact", "fitted") or not np.any(X):
+        return None
+    if float(problem.m) * X.size**2 <= CHECK:
+        return identifiability(problem, X, fitted=True)
+    quick = identifiability(problem, X, method="none", fitted=True)
+    return None if quick.identifiable else quick
+
+
+def _message(
+    point: Certificate,
+    effort: Effort,
+    unique: Identifiability | None,
+    found: Noise,
+    agreeing: int,
+) -> str:
+    """What happened, the usual cause, and what to pass instead."""
+    words = [point.message]
+    tried = f"{effort.rounds} round(s), {len(effort.escapes)} escape(s) tried"
+    words.append(f"{tried}; {agreeing} of them ended here." if agreeing > 1 else f"{tried}.")
+    if found.rank < effort.problem.rank:
+        words.append(f"The matrix has rank {found.rank}, of {effort.problem.rank} asked for.")
+    if point.kind in ("agreed", "stationary") and math.isfinite(found.sigma):
+        span = f"95 %: {found.low:.3g} to {found.high:.3g}"
+        words.append(f"Noise of σ = {found.sigma:.3g} ({span}) would explain the misfit.")
+    if unique is not None and not unique.identifiable:
+        other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
+        words.append(f"{other}: {unique.message}")
+    return " ".join([*words, _cure(point, effort)]).strip()
+
+
+def _cure(point: Certificate, effort: Effort) -> str:
+    """What to do about it, where something can be done."""
+    if point.why == kinds.STOPPED:
+        return "Stopped by the callback; pass the factor as start to go on."
+    if point.why == kinds.BUDGET:
+        return f"Pass a budget larger than {effort.account.budget:g}."
+    if point.why == kinds.TIME:
+        return "Pass more max_seconds."
+    if point.kind in ("stationary", "saddle"):
+        return (
+            "The usual causes are noise (pass noise=σ), too low a rank, or too few measurements; "
+            "a larger budget or another seed searches further."
+        )
+    return ""
