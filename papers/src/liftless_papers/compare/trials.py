@@ -37,6 +37,18 @@ NULL = 1e-12
 #: Instances kept in memory, so that all methods share one.
 KEPT = 2
 
+_NONE = type(None)
+#: Fields of a row, and their types.
+KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("family", "cell", "method", "message"), (str,)),
+    **dict.fromkeys(("trial", "instance_seed", "solver_seed", "n", "rank", "m", "dof"), (int,)),
+    **dict.fromkeys(("jacobian_rank", "applications", "starts"), (int,)),
+    **dict.fromkeys(("success", "right"), (bool, _NONE)),
+    **dict.fromkeys(("fitted", "identifiable"), (bool,)),
+    "seconds": (float, int),
+    "objective": (float, int, _NONE),
+}
+
 #: Shapes at which a method has run in this process: what it compiles is compiled.
 _WARM: set[tuple] = set()
 #: Most applications of the second part of a warm-up: a whole cycle of rounds and the ladder after
