@@ -14,7 +14,7 @@ from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
 from liftless.cli.names import nearest
-from liftless.cli.options import RecoverOptions
+from liftless.cli.options import RecoverOptions, sides
 from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
     ARRAY_SUFFIXES,
@@ -45,7 +45,13 @@ def run(options: RecoverOptions) -> int:
     draw = None
     if options.plot:
         from liftless.figures import recovery_figure as draw
-    loaded = load_problem(options.file, options.rank)
+    loaded = load_problem(
+        options.file,
+        options.rank,
+        shape=sides(options.shape),
+        rectangular=options.rectangular or None,
+        index_base=options.index_base,
+    )
     start = _start(options.start)
     enable_cache(options.quiet)
     with Interrupt() as interrupt:
