@@ -6,7 +6,7 @@ Inside a caller's own ``jit`` or ``vmap`` (any argument is a tracer) nothing is 
 caller's precision holds and traced values are returned.
 
 What a caller has set to watch his own code is lifted too: NaN stands here for what is absent or has
-diverged, and arrays come from NumPy and go back to it.
+diverged, arrays come from NumPy and go back to it, and float32 may stand for what is rough.
 """
 
 import contextlib
@@ -32,11 +32,12 @@ def to_numpy(tree: Any) -> Any:
 
 
 #: Values of a setting that watch nothing.
-_IDLE = (None, False, "allow")
+_IDLE = (None, False, "allow", "standard")
 #: Watches of a caller: the setting, and the context that lifts it.
 _WATCHES: tuple[tuple[str, Callable[[], Any]], ...] = (
     ("jax_debug_nans", lambda: jax.debug_nans(False)),
     ("jax_debug_infs", lambda: jax.debug_infs(False)),
+    ("jax_numpy_dtype_promotion", lambda: jax.numpy_dtype_promotion("standard")),
     ("jax_transfer_guard_host_to_device", lambda: jax.transfer_guard_host_to_device("allow")),
     ("jax_transfer_guard_device_to_host", lambda: jax.transfer_guard_device_to_host("allow")),
     ("jax_transfer_guard_device_to_device", lambda: jax.transfer_guard_device_to_device("allow")),
@@ -44,7 +45,7 @@ _WATCHES: tuple[tuple[str, Callable[[], Any]], ...] = (
 
 
 def float64() -> contextlib.AbstractContextManager[Any]:
-    """Compute in float64, and lift what watches NaN and transfers, which costs only where set."""
+    """Compute in float64, and lift what watches NaN, types, transfers; free where unset."""
     watched = [lift for name, lift in _WATCHES if getattr(jax.config, name) not in _IDLE]
     if not watched:
         return jax.enable_x64(True)

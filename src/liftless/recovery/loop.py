@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_number
+from liftless._compiled import meet
 from liftless._errors import InputWarning, InvalidInput
 from liftless._memory import check_memory
 from liftless._precision import double, on_device
@@ -156,6 +157,7 @@ def recover(
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)
+    meet(problem)
     account = Account(CostModel(problem.operator, problem.rank), budget, seconds)
     effort = Effort(
         on_device(problem),

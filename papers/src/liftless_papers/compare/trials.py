@@ -15,6 +15,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
+from liftless._compiled import generation
 from liftless.descent import Stop, descend
 from liftless.identify import identifiability
 from liftless.instances import Instance
@@ -180,7 +181,8 @@ def run_trial(trial: Trial) -> Row:
     peer = _peer(trial)
     settings = {"budget": trial.budget, "seed": seeds[1], "target": TARGET, "level": ready.level}
     kind = type(problem.operator).__name__
-    shape = (trial.method, kind, problem.n, problem.m, problem.rank, trial.cell.noisy)
+    # With what else was compiled, the programs of a shape may have been dropped since.
+    shape = (generation(), trial.method, kind, problem.n, problem.m, problem.rank, trial.cell.noisy)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if shape not in _WARM:
