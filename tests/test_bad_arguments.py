@@ -28,6 +28,7 @@ from liftless.operators import (
     stack,
 )
 from liftless.problem import Problem
+from liftless.recovery import recover
 from liftless.regularisers import Balance, Ridge
 from liftless.space import Hermitian, Rectangular
 
@@ -101,6 +102,13 @@ def problem(operator=GOOD, b=np.zeros(M), rank=1, **options):  # noqa: B008
 
 # argument, what must be in the message, the call
 CASES = [
+    ("problem", "recover(operator, b, rank)", lambda: recover(np.ones((3, 3)))),
+    ("rank", "given with an operator", lambda: recover(GOOD, np.ones(M))),
+    ("b", "left out, as rank must be", lambda: recover(problem(), np.ones(M), 1)),
+    ("operator", "a SensingOperator", lambda: recover(csr_array(np.eye(3)), np.ones(3), 1)),
+    ("problem", "GiB", lambda: recover(EntriesOperator([0], [0], 2**31 - 1), np.ones(1), 1)),
+    ("b", "without masked values", lambda: problem(b=np.ma.masked_less(np.arange(M), 2))),
+    ("n", "the order of the matrix", lambda: DenseOperator(np.ones((M, 6)))),
     ("packed", "NaN", lambda: DenseOperator(spoiled((M, 6), np.nan), N)),
     ("packed", "infinity", lambda: DenseOperator(spoiled((M, 6), np.inf), N)),
     ("packed", "real numbers", lambda: DenseOperator(1j * np.ones((M, 6)), N)),
