@@ -1,6 +1,6 @@
 """Signals at many moments of a run: exit code 75, the best point kept, no row lost or doubled.
 
-    python benchmarks/signals.py [--recover 60] [--compare 20] [--reproduce 20] [--seed 0]
+    python benchmarks/signals.py [--recover 60] [--compare 20] [--reproduce 20] [--seed 0] [--scale 1]
 
 Ctrl-C and SIGTERM in turn, at moments spread evenly over the life of the process from its first
 line on: imports, compilation, search.  A line a command, and one for every run that went wrong.
@@ -129,12 +129,13 @@ def main() -> int:
     for name, count in (("recover", 60), ("compare", 20), ("reproduce", 20)):
         parser.add_argument(f"--{name}", type=int, default=count, help="Moments of it.")
     parser.add_argument("--seed", type=int, default=0, help="Of the moments.")
+    parser.add_argument("--scale", type=float, default=1.0, help="Of all moments; slow machines.")
     given = parser.parse_args()
     rng, wrong = np.random.default_rng(given.seed), []
     for task, most in ((recover, 6.0), (compare, 12.0), (reproduce, 12.0)):
         count = getattr(given, task.__name__)
         # One in each of so many equal parts of the time.
-        moments = (np.arange(count) + rng.random(count)) / max(count, 1) * most
+        moments = (np.arange(count) + rng.random(count)) / max(count, 1) * most * given.scale
         with tempfile.TemporaryDirectory() as folder:
             wrong += task(Path(folder), moments)
     print(*wrong, sep="\n")
