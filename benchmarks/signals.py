@@ -1,6 +1,6 @@
 """Signals at many moments of a run: exit code 75, the best point kept, no row lost or doubled.
 
-    python benchmarks/signals.py [--recover 60] [--compare 20] [--reproduce 20] [--seed 0] [--scale 1]
+    python benchmarks/signals.py [--recover 60] [--compare 20] [--reproduce 20] [--scale 1]
 
 Ctrl-C and SIGTERM in turn, at moments spread evenly over the life of the process from its first
 line on: imports, compilation, search.  A line a command, and one for every run that went wrong.
