@@ -5,6 +5,8 @@ import io
 import json
 import os
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,11 @@ def real_world(path: Path, **extra: Any) -> Path:
     arrays = {name: np.asarray(value) for name, value in extra.items()}
     save_problem(path, made.problem, made.truth, extra=arrays)
     return path
+
+
+def wait_for(said: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether ``said`` becomes true; the time only bounds how long a failure takes."""
+    end = time.monotonic() + seconds
+    while not said() and time.monotonic() < end:
+        time.sleep(0.005)
+    return said()

@@ -28,6 +28,7 @@ from liftless.operators import (
     stack,
 )
 from liftless.problem import Problem
+from liftless.recovery import recover
 from liftless.regularisers import Balance, Ridge
 from liftless.space import Hermitian, Rectangular
 
@@ -101,6 +102,13 @@ def problem(operator=GOOD, b=np.zeros(M), rank=1, **options):  # noqa: B008
 
 # argument, what must be in the message, the call
 CASES = [
+    ("problem", "recover(operator, b, rank)", lambda: recover(np.ones((3, 3)))),
+    ("rank", "given with an operator", lambda: recover(GOOD, np.ones(M))),
+    ("b", "left out, as rank must be", lambda: recover(problem(), np.ones(M), 1)),
+    ("operator", "a SensingOperator", lambda: recover(csr_array(np.eye(3)), np.ones(3), 1)),
+    ("problem", "GiB", lambda: recover(EntriesOperator([0], [0], 2**31 - 1), np.ones(1), 1)),
+    ("b", "without masked values", lambda: problem(b=np.ma.masked_less(np.arange(M), 2))),
+    ("n", "the order of the matrix", lambda: DenseOperator(np.ones((M, 6)))),
     ("packed", "NaN", lambda: DenseOperator(spoiled((M, 6), np.nan), N)),
     ("packed", "infinity", lambda: DenseOperator(spoiled((M, 6), np.inf), N)),
     ("packed", "real numbers", lambda: DenseOperator(1j * np.ones((M, 6)), N)),
@@ -113,7 +121,7 @@ CASES = [
     ("dtype", "float32", lambda: DenseOperator(np.ones((M, 6)), N, np.int32)),
     ("dtype", "float32", lambda: DenseOperator(np.ones((M, 6)), N, "double precision")),
     ("A", "index (3, 2, 2)", lambda: DenseOperator.from_matrices(spoiled((M, N, N), np.nan))),
-    ("A", "imaginary", lambda: DenseOperator.from_matrices(EYES.astype(complex))),
+    ("A", "Hermitian", lambda: DenseOperator.from_matrices(EYES.astype(complex))),
     ("A", "3-dimensional", lambda: DenseOperator.from_matrices(np.eye(N))),
     ("A", "(m, n, n)", lambda: DenseOperator.from_matrices(np.ones((N, N, M)))),
     ("A", "(m, n, n)", lambda: DenseOperator.from_matrices(np.ones((0, N, N)))),
@@ -135,7 +143,7 @@ CASES = [
     ("weights", "as long as rows", lambda: EntriesOperator([0], [0], N, [1.0, 2.0])),
     ("weights", "NaN", lambda: EntriesOperator([0], [0], N, [np.nan])),
     ("a", "m, n >= 1", lambda: RankOneOperator(np.ones((0, N)))),
-    ("a", "imaginary", lambda: RankOneOperator(np.ones((M, N), complex))),
+    ("a", "Hermitian", lambda: RankOneOperator(np.ones((M, N), complex))),
     ("a", "2-dimensional", lambda: RankOneOperator(np.ones(N))),
     ("a", "infinity", lambda: RankOneOperator(spoiled((M, N), -np.inf))),
     ("diag", "m, n >= 1", lambda: DiagonalOperator(np.ones((M, 0)))),

@@ -2,7 +2,7 @@
 
 import contextlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,42 @@ def out_is_input(folder: Path) -> list:
     return ["recover", real_world(folder / "p.npz"), "--out", folder / "p.npz"]
 
 
+def bomb(folder: Path) -> list:
+    """Zeros that MATLAB's reader would take for millions of parts."""
+    import struct
+    import zlib
+
+    body = zlib.compress(bytes(2**28 + 2**20), 1)
+    frame = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<HH", 0x100, 0x4D49)
+    return raw("p.mat", frame + struct.pack("<II", 15, len(body)) + body)(folder)
+
+
+def claim(shape: str) -> Callable[[Path], list]:
+    """A small file with an array that says it is huge."""
+
+    def make(folder: Path) -> list:
+        import zipfile
+
+        head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        with zipfile.ZipFile(folder / "p.npz", "w") as archive:
+            archive.writestr("A.npy", b"\x93NUMPY\x01\x00v\x00" + head.encode())
+            archive.writestr("b.npy", b"\x93NUMPY\x01\x00v\x00" + head.encode())
+        return ["recover", folder / "p.npz"]
+
+    return make
+
+
+def table(*words: str, rows: Sequence[int] = range(5), cols: Sequence[int] = range(4)) -> Any:
+    """Entries of a matrix that is not symmetric."""
+    lines = [f"{i},{j},{np.sin(7 * i + j * j)}" for i in rows for j in cols]
+    return raw("t.csv", "\n".join(["row,col,value", *lines]).encode(), *ONE, *words)
+
+
+UNLIKE = ENTRIES | {
+    "rows": np.repeat(np.arange(3), 3),
+    "cols": np.tile(np.arange(3), 3),
+    "values": np.arange(9.0) ** 2 % 7,
+}
 HDF5 = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512) + b"\x89HDF\r\n\x1a\n"
 ONE = "--rank", "1"
 
@@ -192,6 +228,37 @@ BAD: dict[str, tuple[Callable[[Path], list], str]] = {
     "csv not text": (raw("p.csv", b"row,col,value\n\xff\xfe\x00\n", *ONE), "p.csv was"),
     "csv huge index": (raw("p.csv", b"row,col,value\n1e300,0,1\n", *ONE), "from 1 to 2147483647"),
     "csv without rank": (raw("p.csv", b"row,col,value\n0,0,1\n"), "rank was missing"),
+    "csv of far too large an index": (
+        raw("p.csv", b"row,col,value\n1000000000,0,1\n", *ONE),
+        "shape was (1000000001, 1000000001); it must be at most 1000002 where 1 entries",
+    ),
+    "npz of far too large a shape": (npz(ENTRIES, shape=np.array([10**9] * 2)), "shape was (1000"),
+    "npz of an array that says it is huge": (claim("(1000000, 1000000)"), "at most 100 times its"),
+    "npz of an array of negative size": (claim("(-1, -1)"), "p.npz was"),
+    "mat bomb": (bomb, "that unpack to 268435457 or more"),
+    "csv of a table": (table(), "rectangular was left out, with entries ("),
+    "npz of a table": (npz(UNLIKE), "rectangular was left out, with entries ("),
+    "csv from one": (table(rows=(1, 2), cols=(1, 2)), "index_base was left out of a table without"),
+    "csv from one, said to be from zero and symmetric": (
+        table("--index-base", "2"),
+        "index_base was 2",
+    ),
+    "shape of one number": (table("--shape", "5"), "shape was '5'"),
+    "shape of words": (table("--shape", "a,b"), "shape was 'a,b'"),
+    "shape too small": (table("--shape", "2,2", "--rectangular"), "rows was"),
+    "shape with dense measurements": (good("--shape", "3,3"), "shape was (3, 3)"),
+    "base with dense measurements": (good("--index-base", "1"), "index_base was 1"),
+    "rectangular with rank one": (
+        npz({"a": a, "b": b, "rank": 1}, rectangular=1),
+        "rectangular was 1 with rank-one",
+    ),
+    "seconds zero": (good("--max-seconds", "0"), "max_seconds was 0"),
+    "seconds NaN": (good("--max-seconds", "nan"), "max_seconds was nan"),
+    "rank NaN": (good("--rank", "nan"), "--rank"),
+    "rank huge": (good("--rank", str(10**30)), "rank was 1000"),
+    "seed huge and fractional": (good("--seed", "1e30"), "--seed"),
+    "budget fractional": (good("--budget", "1.5"), "--budget"),
+    "a name with a line break": (lambda folder: ["recover", folder / "a\nb.npz"], "a b.npz was"),
     "start of wrong shape": (good("--start", "FACTOR", factor=np.ones((4, 1))), "start was"),
     "start too wide": (good("--start", "FACTOR", factor=np.ones((3, 2))), "start was"),
     "start NaN": (good("--start", "FACTOR", factor=np.full((3, 1), np.nan)), "factor was not fin"),

@@ -1,6 +1,7 @@
 """The command line: reports, JSON, exit codes, and files."""
 
-import contextlib
+import errno
+import os
 import re
 import sys
 from pathlib import Path
@@ -140,10 +141,9 @@ def test_warnings_are_one_line(folder: Path, tmp_path: Path) -> None:
 def test_an_interrupted_run_leaves_a_whole_file_to_go_on_with(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Pressed(contextlib.nullcontext):
-        asked = True
-
-        def __enter__(self) -> Any:
+    class Pressed(run_recover.Interrupt):
+        def __enter__(self) -> "Pressed":
+            self.asked = True
             return self
 
     monkeypatch.setattr(run_recover, "Interrupt", Pressed)
@@ -155,6 +155,22 @@ def test_an_interrupted_run_leaves_a_whole_file_to_go_on_with(
     assert found.err.splitlines()[-1] == f"interrupted; go on with --start {out}"
     assert list(contents(tmp_path)) == ["r.npz"]
     assert load_factor(out).shape == (3, 1)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_full_disk_is_named_and_the_result_is_told(
+    as_json: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    out, words = tmp_path / "r.npz", ["--json"] if as_json else []
+    found = run("recover", folder / "problem.npz", "--out", out, "--quiet", *words)
+    assert (found.code, contents(tmp_path)) == (2, {})
+    assert found.err.startswith(f"error: {out} was not written (No space left on device)")
+    assert found.err.count("\n") == 1
+    assert strict_json(found.out)["kind"] == "exact" if as_json else "objective h" in found.out
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cli_tools import contents, run, strict_json
+from cli_tools import contents, run, strict_json, wait_for
 
+from liftless._ends import Interrupt
 from liftless.cli import compilation, messages
-from liftless.cli.interrupt import Interrupt
 from liftless.io import load_factor
 
 #: A program that runs the command line, with Ctrl-C as on a terminal.
@@ -72,21 +71,20 @@ def test_colour_only_where_it_is_wanted(no_colour: bool, monkeypatch: pytest.Mon
     assert (messages.coloured("exact", 0) == "exact") is no_colour
 
 
-def test_the_first_interrupt_only_asks(capsys: Any) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_interrupt_only_asks(number: int, capsys: Any) -> None:
+    before = signal.getsignal(number)
+    signal.signal(number, signal.default_int_handler)
     try:
-        with Interrupt() as interrupt:
+        with Interrupt() as outer, Interrupt() as interrupt:
             assert not interrupt.asked
-            signal.raise_signal(signal.SIGINT)
-            deadline = time.monotonic() + 10
-            while not interrupt.asked and time.monotonic() < deadline:
-                time.sleep(0.01)
-            assert interrupt.asked
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            signal.raise_signal(number)
+            assert wait_for(lambda: interrupt.asked)
+            assert not outer.asked
+        assert signal.getsignal(number) is signal.default_int_handler
         assert signal.set_wakeup_fd(-1) == -1
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
     assert capsys.readouterr().err.startswith("interrupt: ")
 
 

@@ -323,3 +323,40 @@ def test_result_holds_the_factor_and_the_fields(suffix: str, tmp_path: Path) -> 
 def test_plain_has_only_the_types_of_json() -> None:
     value = {"a": np.float64("nan"), "b": [np.inf, np.int64(3), (True, None)], "c": np.arange(2.0)}
     assert plain(value) == {"a": None, "b": [None, 3, [True, None]], "c": [0.0, 1.0]}
+
+
+# -- what a table leaves open ---------------------------------------------------------------------
+
+
+def table(path: Path, rows: Any, cols: Any, values: Any) -> Path:
+    lines = [f"{i},{j},{v!r}" for i, j, v in zip(rows, cols, map(float, values), strict=True)]
+    path.write_text("\n".join(["row,col,value", *lines]))
+    return path
+
+
+def test_a_table_is_read_as_it_is_said_to_be(tmp_path: Path) -> None:
+    i, j = np.indices((5, 4)).reshape(2, -1)
+    path = table(tmp_path / "t.csv", i + 1, j + 1, np.sin(7 * i + j * j))
+    loaded = load_problem(path, 1, rectangular=True, index_base=1)
+    assert loaded.label == "rectangular entries, 5 x 4"
+    assert np.array_equal(loaded.problem.operator.rows, i)
+    wide = load_problem(path, 1, rectangular=True, index_base=0, shape=(8, 9))
+    assert wide.label == "rectangular entries, 8 x 9"
+    assert np.array_equal(wide.problem.operator.cols, j + 1)
+
+
+def test_two_readings_of_an_entry_may_differ_a_little(tmp_path: Path) -> None:
+    i, j = np.indices((4, 4)).reshape(2, -1)
+    z = np.array([1.0, -2.0, 0.5, 3.0])
+    exact = load_problem(table(tmp_path / "e.csv", i, j, z[i] * z[j]), 1)
+    noise = 0.1 * np.sin(np.arange(16))
+    with pytest.warns(InputWarning, match="two readings of one entry"):
+        noisy = load_problem(table(tmp_path / "n.csv", i, j, z[i] * z[j] + noise), 1)
+    assert exact.label == noisy.label == "entries"
+    with pytest.raises(InvalidInput, match="rectangular was left out"):
+        load_problem(table(tmp_path / "u.csv", i, j, z[i]), 1)
+
+
+def test_sides_that_differ_are_spoken_of(tmp_path: Path) -> None:
+    with pytest.warns(InputWarning, match="6 rows and 4 columns are read as a symmetric"):
+        load_problem(table(tmp_path / "t.csv", [0, 5, 0, 1], [0, 0, 3, 2], np.ones(4)), 1)

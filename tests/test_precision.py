@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tables import LOSSES, OPERATORS, N, R, make_problem
 
+from liftless import _compiled
 from liftless.operators import DenseOperator, SensingOperator, measure
 from liftless.problem import Problem
 
@@ -183,3 +184,14 @@ def test_nothing_is_traced_again_for_new_values():
         counts.append(len(Counting.traces))
     assert counts[0] > 0
     assert counts == counts[:1] * 3
+
+
+def test_programs_of_many_shapes_are_dropped(monkeypatch):
+    dropped = []
+    monkeypatch.setattr(_compiled, "MOST", 2)
+    monkeypatch.setattr(_compiled, "_shapes", set())
+    monkeypatch.setattr(jax, "clear_caches", lambda: dropped.append(True))
+    before = _compiled.generation()
+    for n in (1, 2, 1, 2, 3, 3, 1):
+        _compiled.meet({"b": np.zeros(n)})
+    assert len(dropped) == _compiled.generation() - before == 1

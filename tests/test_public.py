@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import liftless as ll
 
@@ -51,6 +52,29 @@ def test_readme_names_what_there_is():
     assert {"recover", "Problem", "RankOneOperator"} <= names
     for name in names:
         assert hasattr(ll, name), name
+
+
+def test_what_has_one_meaning_is_taken():
+    """An operator with its data, whole matrices, a data frame, sparse and unmasked arrays."""
+
+    class Frame:  # as pandas and polars have it
+        def __array__(self, dtype=None, copy=None):
+            return np.eye(3)
+
+    A = np.stack([np.eye(3), np.ones((3, 3))])
+    packed = ll.DenseOperator.from_matrices(A)
+    assert np.array_equal(ll.DenseOperator(A).packed, packed.packed)
+    for given in (Frame(), csr_array(np.eye(3)), np.ma.masked_array(np.eye(3), mask=False)):
+        assert np.array_equal(ll.RankOneOperator(given).a, np.eye(3))
+    operator, b = REAL.problem.operator, REAL.problem.b
+    one, two = ll.recover(operator, b, 1), ll.recover(REAL.problem)
+    assert np.array_equal(one.x, two.x)
+
+
+def test_a_result_is_short_in_a_list(result):
+    assert (
+        repr(result) == f"Recovery(kind='exact', rank=1, fun={result.fun:.6g}, nfev={result.nfev})"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The outer loop: recovers, escapes, certifies, keeps its books, and is repeatable."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from liftless import (
     MultiStepEscape,
     OracleJump,
     Problem,
+    RankOneOperator,
     Stop,
     certify,
     descend,
@@ -229,6 +231,40 @@ def test_blas_threads_are_few_meanwhile_and_given_back():
     assert seen
     assert all(count == 1 for row in seen for count in row)
     assert threads() == before
+
+
+def test_limits_of_threads_that_overlap_are_given_back():
+    """In whatever order the contexts end, as they do in a caller's threads."""
+    from threadpoolctl import threadpool_info
+
+    from liftless._threads import few_threads
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before, first, second = threads(), few_threads(5), few_threads(5)
+    for context in (first, second):
+        context.__enter__()
+    for context in (first, second):
+        assert all(count == 1 for count in threads())
+        context.__exit__(None, None, None)
+    assert threads() == before
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        lambda: jax.debug_nans(True),
+        lambda: jax.transfer_guard("disallow"),
+        lambda: jax.numpy_dtype_promotion("strict"),
+    ],
+    ids=["debug_nans", "transfer_guard", "strict_promotion"],
+)
+def test_a_caller_may_watch_his_own_code(setting):
+    """NaN stands for what is absent; three readings of order 3 leave the message passing there."""
+    with setting():
+        for operator in (RankOneOperator(np.eye(3)), EntriesOperator([0, 1, 0], [0, 1, 1], 3)):
+            assert recover(Problem(operator, np.ones(3), 1)).certificate.kind == "exact"
 
 
 def test_more_columns_than_needed_and_certified_global():

@@ -11,6 +11,7 @@ from compare_tools import Absent, Broken, Dear, Pressed, Right, Small, Wrong, id
 
 from liftless_papers.cli import run_compare
 from liftless_papers.compare import trials as module
+from liftless_papers.compare.pool import WorkerLost
 
 __all__ = ["identified"]
 
@@ -96,6 +97,19 @@ def test_a_run_goes_on_and_asks_nothing_twice(methods, tmp_path):
     refused = run(*WORDS, "--out", tmp_path / "r", "--seed", "1")
     assert (refused.code, refused.out) == (2, "")
     assert "seed was 1, but 0 in " in refused.err
+
+
+def test_a_lost_process_is_one_line_and_what_was_done_is_shown(methods, tmp_path, monkeypatch):
+    def lost(plan, done, on_row, **_):
+        on_row(module.run_trial(plan.trials[0]))
+        raise WorkerLost("a worker process ended with code -9")
+
+    methods(a=Right)
+    monkeypatch.setattr("liftless_papers.compare.plan.run_plan", lost)
+    found = run(*WORDS, "--out", tmp_path / "r")
+    text = "ended with code -9; 1 of 5 trials are done; the same command goes on\n"
+    assert (found.code, found.err) == (1, f"error: a worker process {text}")
+    assert "papers basic (1 trials)" in found.out
 
 
 def test_interrupt_keeps_what_is_done(methods, tmp_path, monkeypatch):

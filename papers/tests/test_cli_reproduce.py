@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
-from cli_tools import contents, run, strict_json
+from cli_tools import contents, run, strict_json, wait_for
 
-from liftless_papers.cli import run_reproduce
+from liftless import _ends
 from liftless_papers.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -64,6 +64,8 @@ class Pressed(Tiny):
 
     def run(self, size, seed):
         signal.raise_signal(signal.SIGINT)
+        # The thread that listens must have heard before the experiment ends.
+        assert wait_for(lambda: _ends._entered[-1].asked)
         return super().run(size, seed)
 
 
@@ -206,17 +208,6 @@ def test_interrupt_keeps_what_is_finished(experiments, tmp_path, monkeypatch):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         experiments(tiny_a=Pressed, tiny_b=Other)
-        # The thread that listens must have heard before the experiment ends.
-        wait = run_reproduce.Interrupt.__exit__
-
-        def patient(self, *rest):
-            for _ in range(1000):
-                if self.asked:
-                    break
-                signal.sigtimedwait([], 0.01)
-            return wait(self, *rest)
-
-        monkeypatch.setattr(run_reproduce.Interrupt, "__exit__", patient)
         found = run("reproduce", "all", "--out", tmp_path / "r", "--json", "--quiet")
     finally:
         signal.signal(signal.SIGINT, before)

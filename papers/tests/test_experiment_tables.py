@@ -4,6 +4,7 @@ import pytest
 from experiment_tools import smoke
 
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
+from liftless_papers.experiments.sod.theory.cost import explicit_operations
 
 NAMES = ("sod-table2", "sod-table3", "sod-table4", "sod-cost")
 VERDICTS = {
@@ -128,4 +129,12 @@ def test_cost_rows():
     real = {row["order"]: row for row in explicit if row["case"] == "real-world"}
     assert (real[5]["entries"], real[5]["work"]) == (243, 59049)
     assert real[5]["bytes"] > 60 * real[3]["bytes"]
-    assert len({row["bytes"] for row in rows("sod-cost", "closed") if row["case"] == "basic"}) == 1
+    closed = [row for row in rows("sod-cost", "closed") if row["case"] == "basic"]
+    assert len({(row["bytes"], row["operations"]) for row in closed}) == 1
+
+
+def test_operations_are_those_of_the_products():
+    """By hand, n = 3 and m = 6: P Pᵀ and back, A on one mode after the other and back."""
+    assert explicit_operations(3, 6, 1, 1) == 2 * 9 + 2 * 6 * 9
+    assert explicit_operations(3, 6, 1, 2) == 2 * 81 + 2 * (6 * 81 + 36 * 9)
+    assert explicit_operations(3, 6, 2, 2) == 2 * 81 * 4 + 2 * (6 * 81 + 36 * 9)

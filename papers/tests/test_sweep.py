@@ -1,5 +1,6 @@
 """Statistics against the literature, seeds, the store, and tasks over processes."""
 
+import errno
 import json
 import math
 import os
@@ -269,6 +270,38 @@ def test_an_error_in_a_process_is_raised_here():
 def test_a_process_that_is_lost_is_told():
     with pytest.raises(WorkerLost, match="code 3"):
         run_tasks(vanish, [1, 2], 2, print)
+
+
+def test_a_full_disk_names_the_file_and_leaves_whole_rows(tmp_path, monkeypatch):
+    path, real = tmp_path / "rows.jsonl", os.fsync
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with Store(path, SETTINGS) as store:
+        store.append({"row": 1})
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space") as caught:
+            store.append({"row": 2})
+        monkeypatch.setattr(os, "fsync", real)
+    assert caught.value.filename == str(path)
+    with Store(path, SETTINGS) as store:
+        assert store.rows == [{"row": 1}]
+
+
+@pytest.mark.parametrize("trial", ["x", True, None, 0.5, []])
+def test_rows_of_other_fields_are_refused(trial, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    with Store(path, SETTINGS) as store:
+        store.append({"trial": trial})
+    before = path.read_bytes()
+    with pytest.raises(InvalidInput, match="damaged in line 2"):
+        Store(path, SETTINGS, {"trial": (int,)}).__enter__()
+    assert path.read_bytes() == before
+
+
+def test_sums_of_zero_have_no_ratio():
+    assert all(math.isnan(value) for value in ratio_interval(np.ones(6), np.zeros(6)))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

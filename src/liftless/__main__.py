@@ -1,12 +1,17 @@
-"""The program ``liftless``."""
+"""The program ``liftless``.
+
+Nothing heavy is imported before the program is ready for Ctrl-C and SIGTERM.
+"""
 
 import io
 import os
 import sys
 from collections.abc import Sequence
 
-#: Exit code of an interrupted run, and of one whose reader went away (as Typer has it).
-INTERRUPTED, BROKEN_PIPE = 75, 1
+from liftless._ends import INTERRUPTED, Interrupt, deafen
+
+#: Exit code of a run whose reader went away (as Typer has it).
+BROKEN_PIPE = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -15,12 +20,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; the process's own if left out.
+        Arguments without the program's name; the process's own if left out.  In that case Ctrl-C
+        and SIGTERM end the process with code 75 wherever a command does not see to them, and are
+        ignored from the end of this function on.
 
     Returns
     -------
     int
     """
+    if argv is not None:
+        return _main(argv)
+    Interrupt(until=None).__enter__()  # for the rest of the process
+    try:
+        return _main(None)
+    finally:
+        deafen()
+
+
+def _main(argv: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without λ must not end a run.

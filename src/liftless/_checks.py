@@ -4,6 +4,7 @@ What a caller's transformation traces has a shape and a type, but no value: it i
 first two and passed on as it is.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from liftless._errors import InvalidInput
+from liftless._memory import check_memory
 
 
 def is_traced(value: Any) -> bool:
@@ -23,7 +25,7 @@ def describe(value: Any) -> str:
     """Name a value in a few words, for messages."""
     if isinstance(value, (np.ndarray, jax.Array)):
         return f"an array of shape {tuple(value.shape)} and type {value.dtype}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -32,10 +34,18 @@ def real_array(
 ) -> Any:
     """``value`` as a real NumPy array of ``ndim`` dimensions, or :class:`InvalidInput`.
 
-    A traced one stays traced, and its floating type is the caller's.
+    A traced one stays traced, and its floating type is the caller's.  Anything that NumPy takes for
+    an array is one, a data frame too; a sparse matrix of SciPy's is made dense if that fits.
     """
     if is_traced(value):
         return _traced_array(argument, value, ndim, dtype)
+    if np.ma.isMaskedArray(value) and np.any(np.ma.getmaskarray(value)):
+        was = f"masked in {int(np.sum(np.ma.getmaskarray(value)))} places"
+        cure = "Leave those measurements out, or give them weight 0."
+        raise InvalidInput(argument, was, "without masked values", cure)
+    if callable(getattr(value, "toarray", None)) and hasattr(value, "nnz"):
+        check_memory(argument, describe(value), 8 * math.prod(value.shape))
+        value = value.toarray()
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -57,7 +67,8 @@ def _check_real(argument: str, value: Any, array: Any, ndim: int) -> None:
     """Real numbers in ``ndim`` dimensions, as ``array`` has them; ``value`` is what was given."""
     if array.dtype.kind not in "fiub":
         cure = (
-            "Split a complex array into its real and imaginary parts."
+            "A complex Hermitian matrix is recovered with space=liftless.Hermitian(n): pass "
+            "liftless.operator, or SparseOperator, that space."
             if (array.dtype.kind == "c")
             else "Store it as float64."
         )

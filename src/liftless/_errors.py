@@ -1,6 +1,12 @@
 """Exceptions and warnings: what was wrong, what it must be, the usual cure."""
 
 
+def one_line(text: str) -> str:
+    """Put a text on one line, and show what is not printable in it, from a damaged file, say."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
 class InvalidInput(ValueError):
     """A caller's argument cannot be used.
 
@@ -22,7 +28,7 @@ class InvalidInput(ValueError):
         self.must_be = must_be
         self.cure = cure
         text = f"{argument} was {was}; it must be {must_be}."
-        super().__init__(text if not cure else f"{text} {cure}")
+        super().__init__(one_line(text if not cure else f"{text} {cure}"))
 
     def __reduce__(self):
         """Rebuild from the four fields, so that the error survives a process boundary."""

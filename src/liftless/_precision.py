@@ -4,8 +4,12 @@ JAX's 64-bit switch is a thread-local context.  Inside it arrays are float64; af
 operation on such an array would silently drop to float32, so what leaves the context is NumPy.
 Inside a caller's own ``jit`` or ``vmap`` (any argument is a tracer) nothing is switched: the
 caller's precision holds and traced values are returned.
+
+What a caller has set to watch his own code is lifted too: NaN stands here for what is absent or has
+diverged, arrays come from NumPy and go back to it, and float32 may stand for what is rough.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -27,12 +31,36 @@ def to_numpy(tree: Any) -> Any:
     return jax.tree.map(lambda x: np.asarray(x)[()] if isinstance(x, jax.Array) else x, tree)
 
 
+#: Values of a setting that watch nothing.
+_IDLE = (None, False, "allow", "standard")
+#: Watches of a caller: the setting, and the context that lifts it.
+_WATCHES: tuple[tuple[str, Callable[[], Any]], ...] = (
+    ("jax_debug_nans", lambda: jax.debug_nans(False)),
+    ("jax_debug_infs", lambda: jax.debug_infs(False)),
+    ("jax_numpy_dtype_promotion", lambda: jax.numpy_dtype_promotion("standard")),
+    ("jax_transfer_guard_host_to_device", lambda: jax.transfer_guard_host_to_device("allow")),
+    ("jax_transfer_guard_device_to_host", lambda: jax.transfer_guard_device_to_host("allow")),
+    ("jax_transfer_guard_device_to_device", lambda: jax.transfer_guard_device_to_device("allow")),
+)
+
+
+def float64() -> contextlib.AbstractContextManager[Any]:
+    """Compute in float64, and lift what watches NaN, types, transfers; free where unset."""
+    watched = [lift for name, lift in _WATCHES if getattr(jax.config, name) not in _IDLE]
+    if not watched:
+        return jax.enable_x64(True)
+    stack = contextlib.ExitStack()
+    for context in (jax.enable_x64(True), *(lift() for lift in watched)):
+        stack.enter_context(context)
+    return stack
+
+
 def double(function: F) -> F:
     """Run ``function`` eagerly inside the float64 context and hand back NumPy values."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with jax.enable_x64(True):
+        with float64():
             return to_numpy(function(*args, **kwargs))
 
     return wrapper  # pyright: ignore[reportReturnType]
@@ -50,7 +78,7 @@ def entry(function: F) -> F:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if traced(args, kwargs):
             return function(*args, **kwargs)
-        with jax.enable_x64(True):
+        with float64():
             return to_numpy(compiled(*args, **kwargs))
 
     return wrapper  # pyright: ignore[reportReturnType]

@@ -6,12 +6,17 @@ cores away from XLA's: with two cores a recovery at n = 30 to 100 took 1.7 to 1.
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
 
 from threadpoolctl import ThreadpoolController
 
 #: Largest n for which one thread is the faster.
 SMALL = 200
+
+_lock = threading.Lock()
+#: How many contexts are entered, and the limit that the first of them has set.
+_inside, _limit = 0, None  # type: int, Any
 
 
 @functools.cache
@@ -24,9 +29,33 @@ def _controller() -> ThreadpoolController:
 
 @contextlib.contextmanager
 def few_threads(n: int) -> Iterator[None]:
-    """Limit BLAS to one thread while a problem of order n is worked on, if it is small."""
+    """Limit BLAS to one thread while a problem of order n is worked on, if it is small.
+
+    The limit is the whole process's: it is set by the first that comes and undone by the last that
+    goes, in whatever order threads come and go.
+    """
     if n > SMALL:
         yield
         return
-    with _controller().limit(limits=1, user_api="blas"):
+    _enter()
+    try:
         yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    global _inside, _limit
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _limit = _controller().limit(limits=1, user_api="blas")
+
+
+def _leave() -> None:
+    global _inside, _limit
+    with _lock:
+        _inside -= 1
+        if _inside == 0 and _limit is not None:
+            _limit.restore_original_limits()
+            _limit = None

@@ -4,13 +4,13 @@ import abc
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import describe, is_traced, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
+from liftless._precision import float64
 from liftless._types import AnyArray, Scalar
 from liftless.losses import Loss
 from liftless.operators import StackedOperator
@@ -198,7 +198,7 @@ class Balance(Regulariser):
         """
         omega = np.ones(operator.m) if weights is None else real_array("weights", weights, 1) ** 2
         if loss is not None:
-            with jax.enable_x64(True):
+            with float64():
                 zero = np.zeros(operator.m)
                 omega = omega * np.asarray(loss.second(zero, zero))
         return cls(operator.n1, operator.mean_square(omega) / 2)

@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from liftless._ends import INTERRUPTED
+
 #: Exit code of an experiment that ended with an error.
 FAILED = 1
 #: Exit code of bad usage or bad input.
 USAGE = 2
-#: Exit code of a run that was interrupted and can be gone on with.
-INTERRUPTED = 75
 
 #: Colour of a verdict, by the exit code that goes with it.
 COLOURS = {0: "32", 3: "33", 4: "33", INTERRUPTED: "35"}

@@ -3,11 +3,15 @@
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+from liftless._errors import InvalidInput
 from liftless.cli.command import argument, option, switch
 
 FILE = "The problem: .npz, .mat, or .csv for entries."
 NOISE = "Standard deviation of the noise in each measurement."
 TRACE_BOUND = "A known bound on the trace of the matrix."
+SHAPE = "Sides of a matrix given by entries; a table is as large as its positions say."
+RECTANGULAR = "The matrix is not symmetric: (i, j) and (j, i) are two entries."
+BASE = "Where the positions of entries begin: 0 or 1."
 SEED = "Of every random start."
 JSON = "Print one JSON object and nothing else."
 QUIET = "No progress on standard error."
@@ -19,6 +23,9 @@ class RecoverOptions:
 
     file: str = argument("FILE", FILE)
     rank: int | None = option("R", "Rank sought; the file's own if left out.")
+    shape: str | None = option("N1,N2", SHAPE)
+    rectangular: bool = switch(RECTANGULAR)
+    index_base: int | None = option("0|1", BASE)
     start: str = option(
         "auto|reweighted|over|spectral|random|FILE",
         "Where descent starts; a file has a factor.",
@@ -54,6 +61,9 @@ class CertifyOptions:
     file: str = argument("FILE", FILE)
     factor: str = argument("FACTOR.npz", "Has an array 'factor' or 'X', as a result does.")
     rank: int | None = option("R", "Rank; the factor's columns if left out.")
+    shape: str | None = option("N1,N2", SHAPE)
+    rectangular: bool = switch(RECTANGULAR)
+    index_base: int | None = option("0|1", BASE)
     noise: float | None = option("SIGMA", NOISE)
     trace_bound: float | None = option("TAU", TRACE_BOUND)
     as_json: bool = switch(JSON, "--json")
@@ -91,6 +101,17 @@ class InfoOptions:
     """What was given to ``liftless info``."""
 
     as_json: bool = switch(JSON, "--json")
+
+
+def sides(text: str | None) -> tuple[int, int] | None:
+    """Return the two numbers of ``--shape``."""
+    if text is None:
+        return None
+    try:
+        n1, n2 = (int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise InvalidInput("shape", repr(text), "two whole numbers, such as 60,40") from None
+    return n1, n2
 
 
 def _given(options: Any, names: Any) -> dict[str, Any]:

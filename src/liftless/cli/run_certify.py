@@ -12,7 +12,7 @@ from liftless.certificate import Certificate
 from liftless.certificate import certify as certify_point
 from liftless.cli.compilation import enable_cache
 from liftless.cli.messages import coloured, emit, emit_json, emit_table, lambda_row
-from liftless.cli.options import CertifyOptions
+from liftless.cli.options import CertifyOptions, sides
 from liftless.io import load_factor, load_problem
 from liftless.io.results import distances
 from liftless.recovery import CERTIFIED, NOT_CONVERGED, UNCERTIFIED
@@ -24,7 +24,13 @@ def run(options: CertifyOptions) -> int:
         value = getattr(options, name)
         if value is not None:
             real_number(name, value, least=0.0)
-    loaded = load_problem(options.file, rank=1)
+    loaded = load_problem(
+        options.file,
+        1,
+        shape=sides(options.shape),
+        rectangular=options.rectangular or None,
+        index_base=options.index_base,
+    )
     X = _factor(options.factor, loaded.problem.n, options.rank)
     problem = loaded.problem.with_rank(X.shape[1])
     enable_cache(quiet=True)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from liftless._checks import real_number
+from liftless._ends import Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
-from liftless.cli.interrupt import Interrupt
 from liftless.cli.messages import (
     INTERRUPTED,
     coloured,
@@ -21,7 +23,7 @@ from liftless.cli.messages import (
     note,
 )
 from liftless.cli.names import nearest
-from liftless.cli.options import RecoverOptions
+from liftless.cli.options import RecoverOptions, sides
 from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
     ARRAY_SUFFIXES,
@@ -52,20 +54,39 @@ def run(options: RecoverOptions) -> int:
     draw = None
     if options.plot:
         from liftless.figures import recovery_figure as draw
-    loaded = load_problem(options.file, options.rank)
+    loaded = load_problem(
+        options.file,
+        options.rank,
+        shape=sides(options.shape),
+        rectangular=options.rectangular or None,
+        index_base=options.index_base,
+    )
     start = _start(options.start)
     enable_cache(options.quiet)
-    recovery = _recover(options, loaded, start, escape)
-    fields = result_fields(loaded.problem, recovery, loaded.truth)
-    written = _write(options, loaded, recovery, fields, draw)
-    if options.as_json:
-        emit_json(fields | {"problem": loaded.kind, "files": written})
-    else:
-        report(fields, loaded, written)
+    with Interrupt() as interrupt:
+        recovery = _recover(options, loaded, start, escape, interrupt)
+        fields = result_fields(loaded.problem, recovery, loaded.truth)
+        written: list[str] = []
+        try:
+            _write(options, loaded, recovery, fields, draw, written)
+        finally:
+            # What was found is told even where a file could not be written.
+            if options.as_json:
+                emit_json(fields | {"problem": loaded.kind, "files": written})
+            else:
+                report(fields, loaded, written)
     if recovery.status == INTERRUPTED:
-        kept = f"go on with --start {options.out}" if options.out else "--out would keep the factor"
-        note(f"interrupted; {kept}")
+        note(f"interrupted; {_kept(options, written)}")
     return recovery.status
+
+
+def _kept(options: RecoverOptions, written: list[str]) -> str:
+    """Say what is left of an interrupted run."""
+    if options.out is None:
+        return "--out would keep the factor"
+    if options.out not in written:
+        return f"no point was found yet, so {options.out} is not written"
+    return f"go on with --start {options.out}"
 
 
 def _determined(fields: dict[str, Any]) -> str:
@@ -128,29 +149,32 @@ def _start(start: str) -> Any:
 
 
 def _recover(
-    options: RecoverOptions, loaded: LoadedProblem, start: Any, escape: Escape | None
+    options: RecoverOptions,
+    loaded: LoadedProblem,
+    start: Any,
+    escape: Escape | None,
+    interrupt: Interrupt,
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
-    with Interrupt() as interrupt:
 
-        def progress(event: dict) -> None:
-            if not options.quiet:
-                note(progress_line(event))
-            if interrupt.asked:
-                raise StopIteration
+    def progress(event: dict) -> None:
+        if not options.quiet:
+            note(progress_line(event))
+        if interrupt.asked:
+            raise StopIteration
 
-        return recover_problem(
-            loaded.problem,
-            start=start,
-            escape=escape,
-            seed=options.seed,
-            noise=options.noise,
-            trace_bound=options.trace_bound,
-            callback=progress,
-            trace=options.plot is not None,
-            max_seconds=options.max_seconds,
-            **given,
-        )
+    return recover_problem(
+        loaded.problem,
+        start=start,
+        escape=escape,
+        seed=options.seed,
+        noise=options.noise,
+        trace_bound=options.trace_bound,
+        callback=progress,
+        trace=options.plot is not None,
+        max_seconds=options.max_seconds,
+        **given,
+    )
 
 
 def progress_line(event: dict) -> str:
@@ -167,9 +191,12 @@ def _write(
     recovery: Recovery,
     fields: dict[str, Any],
     draw: Callable[..., Any] | None,
-) -> list[str]:
-    """Write the files asked for; their names."""
-    written = []
+    written: list[str],
+) -> None:
+    """Write the files asked for, and add their names to ``written``."""
+    # Zero, a stationary point, is what a run has before its first start; it is no use to anyone.
+    if recovery.status == INTERRUPTED and not np.any(recovery.x):
+        return
     if options.out is not None:
         save_result(options.out, recovery, fields)
         written.append(options.out)
@@ -177,7 +204,6 @@ def _write(
         with atomic_write(options.plot) as temporary:
             draw(loaded.problem, recovery, temporary, truth=loaded.truth)
         written.append(options.plot)
-    return written
 
 
 def report(fields: dict[str, Any], loaded: LoadedProblem, written: list[str]) -> None:

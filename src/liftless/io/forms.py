@@ -8,6 +8,7 @@ import numpy as np
 
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
+from liftless._memory import check_order
 from liftless.io.read import Arrays
 from liftless.operators import (
     DenseOperator,
@@ -97,6 +98,7 @@ def _measured(arrays: Arrays, operator: EntriesOperator | RectangularEntries) ->
 
 def _build_entries(arrays: Arrays) -> Built:
     n, _ = _sides(arrays)
+    check_order("shape", f"({n}, {n})", n, arrays["rows"].size)
     operator = EntriesOperator(*_positions(arrays), n, arrays.get("weights"))
     return operator, _measured(arrays, operator)
 
@@ -105,6 +107,7 @@ def _build_rectangular_entries(arrays: Arrays) -> Built:
     n1, n2 = _sides(arrays)
     if n1 + n2 > LARGEST:
         raise InvalidInput("shape", f"({n1}, {n2})", f"at most {LARGEST} in sum")
+    check_order("shape", f"({n1}, {n2})", n1 + n2, arrays["rows"].size)
     operator = RectangularEntries(*_positions(arrays), n1, n2, arrays.get("weights"))
     return operator, _measured(arrays, operator)
 

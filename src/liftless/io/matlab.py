@@ -4,10 +4,13 @@ A damaged tag can end the process there, where this raises.  Only the frame is l
 element lies within the one that holds it, and is of a type that exists.
 """
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+from liftless._memory import INFLATED, RATIO, check_inflated
 
 #: Bytes of the header, and where its mark of byte order is.
 HEADER, ORDER = 128, slice(126, 128)
@@ -18,6 +21,8 @@ NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13, 16, 17, 18))
 LOADED = frozenset((4, *range(6, 16)))
 #: Elements before the numbers: flags, dimensions, name.
 PREFIX = (6, 5, 1)
+#: Parts of a variable of numbers: those, and real and imaginary parts.
+MOST_PARTS = len(PREFIX) + 2
 
 
 class Damaged(ValueError):
@@ -26,15 +31,18 @@ class Damaged(ValueError):
 
 def check_frame(path: Path) -> None:
     """Raise :class:`Damaged` if SciPy cannot safely read the arrays of a MATLAB 5 file."""
-    data = path.read_bytes()
+    data = memoryview(path.read_bytes())
     if 0 in data[:4]:  # a MATLAB 4 file, whose reader needs no such help
         return
-    order = {b"IM": "<", b"MI": ">"}.get(data[ORDER])
+    order = {b"IM": "<", b"MI": ">"}.get(bytes(data[ORDER]))
     if order is None:
         raise Damaged("no MATLAB 5 header")
+    total = 0
     for kind, body in _elements(data[HEADER:], order, aligned=False):
         if kind == COMPRESSED:
-            inner = list(_elements(_inflate(body), order))
+            inflated = _inflate(path, body, total, len(data))
+            total += len(inflated)
+            inner = list(itertools.islice(_elements(inflated, order), 2))
             if [kind for kind, _ in inner] != [MATRIX]:
                 raise Damaged("a compressed element that holds no variable")
             _check_variable(inner[0][1], order)
@@ -44,15 +52,20 @@ def check_frame(path: Path) -> None:
             raise Damaged(f"an element of type {kind} among the variables")
 
 
-def _inflate(body: bytes) -> bytes:
+def _inflate(path: Path, body: memoryview, before: int, stored: int) -> memoryview:
+    """Unpack an element of a file of ``stored`` bytes, of which ``before`` are unpacked already."""
+    most = max(INFLATED, RATIO * stored) - before
     stream = zlib.decompressobj()
-    data = stream.decompress(body)
+    data = stream.decompress(body, most + 1)
+    check_inflated(str(path), before + len(data), stored)
     if not stream.eof:
         raise Damaged("a compressed element that does not end")
-    return data
+    return memoryview(data)
 
 
-def _elements(data: bytes, order: str, aligned: bool = True) -> Iterator[tuple[int, bytes]]:
+def _elements(
+    data: memoryview, order: str, aligned: bool = True
+) -> Iterator[tuple[int, memoryview]]:
     """Type and body of each element of ``data``, one after the other."""
     at = 0
     while at < len(data):
@@ -74,8 +87,9 @@ def _elements(data: bytes, order: str, aligned: bool = True) -> Iterator[tuple[i
         at = end
 
 
-def _check_variable(body: bytes, order: str) -> None:
-    parts = list(_elements(body, order))
+def _check_variable(body: memoryview, order: str) -> None:
+    # A cell array has any number of parts; those that are loaded have five, and one too many tells.
+    parts = list(itertools.islice(_elements(body, order), MOST_PARTS + 1))
     kinds = tuple(kind for kind, _ in parts)
     if kinds[:1] != PREFIX[:1] or len(parts[0][1]) != 8:
         raise Damaged("a variable without flags")

@@ -10,11 +10,12 @@ from jaxtyping import Float
 
 from liftless._checks import describe, factor, real_array, real_number
 from liftless._errors import InvalidInput
+from liftless.io.entries import check_symmetric, refuse_options, with_options
 from liftless.io.forms import FORMS, RECTANGULAR_FORMS, RECTANGULAR_ONLY, is_rectangular, whole
-from liftless.io.read import Arrays, read_arrays
+from liftless.io.read import Arrays, read_arrays, shown
 from liftless.io.write import write_arrays
 from liftless.losses import LOSSES, Loss
-from liftless.operators import SensingOperator, StackedOperator, stacked
+from liftless.operators import EntriesOperator, SensingOperator, StackedOperator, stacked
 from liftless.problem import Problem
 from liftless.regularisers import Balance
 from liftless.space import Rectangular
@@ -51,7 +52,14 @@ class LoadedProblem:
         return f"rectangular {self.kind}, {space.n1} x {space.n2}"
 
 
-def load_problem(path: str | os.PathLike, rank: int | None = None) -> LoadedProblem:
+def load_problem(
+    path: str | os.PathLike,
+    rank: int | None = None,
+    *,
+    shape: tuple[int, int] | None = None,
+    rectangular: bool | None = None,
+    index_base: int | None = None,
+) -> LoadedProblem:
     """Read a problem from ``.npz``, ``.mat`` or ``.csv``.
 
     Parameters
@@ -69,6 +77,14 @@ def load_problem(path: str | os.PathLike, rank: int | None = None) -> LoadedProb
         :meth:`liftless.Balance.natural` if left out.
     rank : int, optional
         Rank sought, in place of the file's.
+    shape : (int, int), optional
+        Sides of a matrix of which entries are given, in place of the file's; a table has none, and
+        is taken to be as large as its positions say.
+    rectangular : bool, optional
+        Whether (i, j) and (j, i) are two entries, in place of the file's flag.  Where neither says
+        so and the two clearly differ, the file is refused.
+    index_base : {0, 1}, optional
+        Where the positions of entries begin, in place of the file's.
 
     Returns
     -------
@@ -84,13 +100,23 @@ def load_problem(path: str | os.PathLike, rank: int | None = None) -> LoadedProb
         arrays = {name: _from_matlab(name, array) for name, array in arrays.items()}
     kind = _kind(path, names)
     form = FORMS[kind]
+    table = Path(path).suffix.lower() == ".csv"
+    if kind == "entries":
+        arrays = with_options(arrays, table, shape, rectangular, index_base)
+    else:
+        refuse_options(kind, shape, index_base)
+        if rectangular is not None:
+            arrays["rectangular"] = np.asarray(int(rectangular))
     for name in form.arrays:
         if name not in arrays:
-            was = f"missing from {path} (it has {', '.join(names)})"
+            was = f"missing from {path} (it has {shown(names)})"
             raise InvalidInput(name, was, f"present beside {form.marks[0]}")
     if is_rectangular(kind, arrays):
         form = RECTANGULAR_FORMS[kind]
     operator, b = form.build(arrays)
+    if isinstance(operator, EntriesOperator) and "rectangular" not in arrays:
+        values = real_array("values", arrays["values"], 1)
+        check_symmetric(operator.rows, operator.cols, values, table and shape is None)
     weights, loss = _row_weights(arrays, operator.m), _loss(arrays)
     problem = Problem(
         operator,
@@ -171,7 +197,7 @@ def load_factor(path: str | os.PathLike) -> Float[np.ndarray, "n r"]:
             return real_array(name, _column(arrays[name]), 2)
     if "U" in arrays and "V" in arrays:
         return stacked(_column(arrays["U"]), _column(arrays["V"]))
-    was = f"missing from {path} (it has {', '.join(names) or 'no arrays'})"
+    was = f"missing from {path} (it has {shown(names)})"
     raise InvalidInput("factor", was, "present, of shape (n, r)")
 
 
@@ -188,7 +214,7 @@ def _kind(path: str | os.PathLike, names: list[str]) -> str:
     kinds = [kind for kind, form in FORMS.items() if any(mark in names for mark in form.marks)]
     if len(kinds) == 1:
         return kinds[0]
-    was = f"a file with {', '.join(names) or 'no arrays'}"
+    was = f"a file with {shown(names)}"
     expected = "; ".join(f"{', '.join(form.arrays)} ({kind})" for kind, form in FORMS.items())
     raise InvalidInput(str(path), was, f"a file with exactly one of: {expected}")
 

@@ -4,7 +4,7 @@ import csv
 import math
 import os
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +12,11 @@ import numpy as np
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
+from liftless._memory import check_inflated
 from liftless.io.matlab import check_frame
+
+#: How the head of an array is read, by its version.
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0}
 
 #: Columns of a table of entries; the last may be left out.
 CSV_COLUMNS = ("row", "col", "value", "weight")
@@ -68,6 +72,12 @@ def read_arrays(path: str | os.PathLike, wanted: Collection[str]) -> tuple[Array
     return arrays, names
 
 
+def shown(names: Sequence[str], most: int = 12) -> str:
+    """Return the names of a file's arrays in a few words."""
+    short = [name if len(name) <= 40 else f"{name[:37]}..." for name in names[:most]]
+    return ", ".join(short + ["..."] * (len(names) > most)) or "no arrays"
+
+
 def _damaged(path: Path, error: Exception) -> NoReturn:
     text = " ".join(str(error).split()) or type(error).__name__
     was = f"not readable ({text if len(text) <= 100 else text[:97] + '...'})"
@@ -83,6 +93,7 @@ def _refuse_objects(name: str) -> NoReturn:
 def _read_npz(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
     if not zipfile.is_zipfile(path):
         raise ValueError("not a zip archive")
+    check_inflated(str(path), _unpacked(path, wanted), path.stat().st_size)
     arrays = {}
     # NumPy leaves a file open that it finds damaged; a handle of our own is closed.
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
@@ -97,6 +108,21 @@ def _read_npz(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
                     _refuse_objects(name)
                 raise
     return arrays, names
+
+
+def _unpacked(path: Path, wanted: Collection[str]) -> int:
+    """Bytes of the wanted arrays, by what each says of itself; no less than are unpacked for it."""
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.filename.removesuffix(".npy") not in wanted:
+                continue
+            with archive.open(info) as member:
+                version = np.lib.format.read_magic(member)
+                head = _HEADERS.get(version, np.lib.format.read_array_header_2_0)
+                shape, _, dtype = head(member)
+            total += max(info.file_size, math.prod(shape) * dtype.itemsize)
+    return total
 
 
 def _read_mat(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
@@ -135,9 +161,7 @@ def _read_csv(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
         raise InvalidInput(str(path), "without entries", must)
     values = np.array(table)
     rows, cols = values[:, columns.index("row")], values[:, columns.index("col")]
-    n = max(rows.max(), cols.max()) + 1
     arrays = {"rows": rows, "cols": cols, "values": values[:, columns.index("value")]}
-    arrays["shape"] = np.array([n, n])
     if "weight" in columns:
         arrays["weights"] = values[:, columns.index("weight")]
     return arrays, list(arrays)

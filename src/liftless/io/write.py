@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from liftless._ends import unfinished
 from liftless._errors import InvalidInput
 
 #: Formats of problems and results that can be written.
@@ -31,16 +32,25 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     Path
         A name in the same directory with the same suffix.  Nothing is left of it when the body
         raises, ``KeyboardInterrupt`` included, and ``path`` is then as it was.
+
+    Raises
+    ------
+    OSError
+        With ``path`` as its file name.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".liftless-{secrets.token_hex(6)}{target.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with unfinished(temporary):
+        try:
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            os.replace(temporary, target)
+        except OSError as error:
+            # A full disk is told by the name that was asked for.
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def check_target(argument: str, path: str | os.PathLike, suffixes: Sequence[str]) -> Path:
@@ -82,7 +92,7 @@ def check_target(argument: str, path: str | os.PathLike, suffixes: Sequence[str]
 def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays to ``.npz`` or ``.mat``, atomically."""
     path = check_target("path", path, ARRAY_SUFFIXES)
-    with atomic_write(path) as temporary, _written(path):
+    with _written(path), atomic_write(path) as temporary:
         if path.suffix.lower() == ".mat":
             from scipy.io import savemat
 
@@ -99,6 +109,7 @@ def _written(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # each library raises its own
+        why = error.strerror if isinstance(error, OSError) else error
         raise InvalidInput(
-            str(path), f"not written ({error})", "a file that fits its disk and its format"
+            str(path), f"not written ({why})", "a file that fits its disk and its format"
         ) from error

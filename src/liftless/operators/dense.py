@@ -37,12 +37,13 @@ class DenseOperator(SensingOperator):
 
     Parameters
     ----------
-    packed : array of shape (m, n(n+1)/2)
+    packed : array of shape (m, n(n+1)/2), or (m, n, n)
+        Whole matrices, as :meth:`from_matrices` takes them, or packed ones:
         Row i is the upper triangle of A_i, row by row: the diagonal entries as they are, an
         off-diagonal entry as the *sum* A_jk + A_kj.  Then ⟨A_i, M⟩ is the dot product with the
         upper triangle of a symmetric M, at half the memory traffic of the full matrices.
-    n : int
-        Order of the matrices.
+    n : int, optional
+        Order of the matrices; left out with whole ones.
     dtype : {float64, float32}
         Storage.  With float32 the products are float32 as well (relative error 1e-7), at half the
         traffic again: for exploration.
@@ -56,7 +57,14 @@ class DenseOperator(SensingOperator):
     packed: Float[AnyArray, "m p"]
     n: int = eqx.field(static=True)
 
-    def __init__(self, packed: Any, n: int, dtype: Any = np.float64) -> None:
+    def __init__(self, packed: Any, n: int | None = None, dtype: Any = np.float64) -> None:
+        if n is None and np.ndim(packed) == 3:
+            # Whole matrices can mean nothing else.
+            whole = self.from_matrices(packed, dtype)
+            packed, n = whole.packed, whole.n
+        if n is None:
+            must = "the order of the matrix, with packed triangles"
+            raise InvalidInput("n", "left out", must, "Or pass matrices of shape (m, n, n).")
         self.n = positive_int("n", n)
         try:
             name = np.dtype(dtype).name

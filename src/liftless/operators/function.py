@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless._precision import double, to_numpy
+from liftless._precision import double, float64, to_numpy
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.probe import HOLDS, check_measure, difference
@@ -202,7 +202,7 @@ def _arguments(f: Callable[..., Any]) -> int:
 
 def _traced_size(found: FunctionOperator, m: int | None) -> int:
     """Length of the function's result, from its shape at two columns."""
-    with jax.enable_x64(True), numpy_code_refused("f"):
+    with float64(), numpy_code_refused("f"):
         X = jax.ShapeDtypeStruct((found.n, 2), np.float64)
         out = jax.eval_shape(found.measure, X, X)
     shape = getattr(out, "shape", None)

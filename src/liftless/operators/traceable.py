@@ -11,6 +11,7 @@ import numpy as np
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
+from liftless._precision import float64
 from liftless.operators.base import SensingOperator
 
 
@@ -53,7 +54,7 @@ def check_traceable(operator: SensingOperator) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _traced(structure: Any, shapes: tuple, n: int, m: int) -> None:
-    with jax.enable_x64(True):
+    with float64():
         leaves = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in shapes]
         X = jax.ShapeDtypeStruct((n, 1), np.float64)
         with numpy_code_refused("operator.measure"):

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_number
+from liftless._compiled import meet
 from liftless._errors import InputWarning, InvalidInput
+from liftless._memory import check_memory
 from liftless._precision import double, on_device
 from liftless._threads import few_threads
 from liftless.account import Account
@@ -44,6 +46,9 @@ from liftless.start import (
 
 Factor = Float[np.ndarray, "n r"]
 
+#: Arrays of the factor's size that a search has at a time, at the least: pairs of L-BFGS and the
+#: Lanczos vectors of a start.
+WORKING = 30
 
 #: Escapes by the name the command line uses.
 ESCAPES: dict[str, type[Escape]] = {
@@ -65,7 +70,9 @@ STARTS = ("auto", "reweighted", *NAMED)
 
 @double
 def recover(
-    problem: Problem,
+    problem: Problem | Any,
+    b: Any = None,
+    rank: int | None = None,
     *,
     start: str | Start | Course | Any = "auto",
     escape: str | Escape | None = "ladder",
@@ -85,6 +92,9 @@ def recover(
     Parameters
     ----------
     problem : Problem
+        Or the operator, with ``b`` and ``rank`` of :class:`Problem` after it.
+    b, rank
+        Left out with a Problem.
     start : str, Start, Course, or factor
         "auto": message passing where it is meant for the measurements, then reweighted and
         over-parameterised starts in turn (the default); "reweighted": the course without message
@@ -130,6 +140,7 @@ def recover(
         For an argument that cannot be used.
     """
     began = time.perf_counter()
+    problem = _problem(problem, b, rank)
     rule = _escape_rule(escape)
     seed = positive_int("seed", seed, least=0)
     budget = positive_int("budget", budget, least=10)
@@ -145,6 +156,7 @@ def recover(
     if trace_bound is not None:
         trace_bound = real_number("trace_bound", trace_bound, least=0.0)
     _warn(problem, budget)
+    meet(problem)
     scaled = in_units(problem)
     units = None
     if scaled is not None:
@@ -172,6 +184,25 @@ def recover(
         except OutOfTime:
             pass
         return finish(effort, seed, stopped, trace_bound, noise, began)
+
+
+def _problem(problem: Any, b: Any, rank: Any) -> Problem:
+    """Return the problem, or that of an operator, measurements and rank; refuse one too large."""
+    if b is not None or rank is not None:
+        if isinstance(problem, Problem):
+            raise InvalidInput("b", "given beside a Problem", "left out, as rank must be")
+        if b is None or rank is None:
+            name = "b" if b is None else "rank"
+            must = "given with an operator"
+            raise InvalidInput(name, "left out", must, "Write recover(operator, b, rank).")
+        problem = Problem(problem, b, rank)
+    if not isinstance(problem, Problem):
+        cure = "Write recover(Problem(operator, b, rank)), or recover(operator, b, rank)."
+        raise InvalidInput("problem", describe(problem), "a Problem", cure)
+    cure = "Number rows and columns from zero without gaps."
+    n, columns = problem.n, problem.rank
+    check_memory("problem", f"of order {n} and rank {columns}", WORKING * 8.0 * n * columns, cure)
+    return problem
 
 
 def _escape_rule(escape: str | Escape | None) -> Escape | None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -32,7 +32,7 @@ ALIASES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recovery:
     """Result of :func:`recover`; the first names are SciPy's ``OptimizeResult``'s.
 
@@ -93,9 +93,9 @@ class Recovery:
     nit: int
     nfev: int
     certificate: Certificate
-    identifiability: Identifiability | None = field(repr=False)
+    identifiability: Identifiability | None
     escapes: tuple[Candidate, ...]
-    history: tuple[dict, ...] = field(repr=False)
+    history: tuple[dict, ...]
     rounds: int
     seed: int
     seconds: float
@@ -160,6 +160,10 @@ class Recovery:
         if name not in (*self.keys(), *ALIASES):
             raise KeyError(name)
         return getattr(self, name)
+
+    def __repr__(self) -> str:
+        kind, rank = self.certificate.kind, self.x.shape[1]
+        return f"Recovery(kind={kind!r}, rank={rank}, fun={self.fun:.6g}, nfev={self.nfev})"
 
     def __str__(self) -> str:
         return "\n".join(f"{name:>14}: {text}" for name, text in self._rows())

@@ -23,7 +23,8 @@ COMPARE = Command(
     help="Run liftless and its peers on the same instances, with the same budget, and say who wins "
     "where. Stopped with Ctrl-C, the same command with the same --out goes on.",
     short="Compare with other methods on the same instances.",
-    epilog="Exit codes: 0 ran, 2 bad usage or input, 75 interrupted.",
+    epilog="Exit codes: 0 ran, 1 stopped by a lost process or a full disk, 2 bad usage or input, "
+    "75 interrupted.",
 )
 LIST = Command(
     "list",

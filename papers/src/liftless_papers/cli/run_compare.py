@@ -9,10 +9,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftless.cli.interrupt import Interrupt
-from liftless.cli.messages import INTERRUPTED, emit, emit_json, emit_table, note
+from liftless._ends import Interrupt
+from liftless.cli.messages import (
+    FAILED,
+    INTERRUPTED,
+    complain,
+    emit,
+    emit_json,
+    emit_table,
+    note,
+)
 from liftless_papers.cli.options import CompareOptions
-from liftless_papers.compare.pool import one_thread
+from liftless_papers.compare.pool import WorkerLost, one_thread
 
 if TYPE_CHECKING:
     from liftless_papers.compare.cells import Cell
@@ -76,6 +84,7 @@ def _compare(options: CompareOptions) -> int:
     from liftless_papers.cli.run_reproduce import report_folder
     from liftless_papers.compare.plan import METHODS, choose_methods, plan, settings
     from liftless_papers.compare.store import Store
+    from liftless_papers.compare.trials import KINDS
 
     cells = _cells(options)
     methods, absent = choose_methods(METHODS, _words(options.methods))
@@ -89,26 +98,34 @@ def _compare(options: CompareOptions) -> int:
         _tell_skipped(skipped)
     enable_cache(options.quiet)
     if folder is None:
-        rows, stopped = _run(wanted, options, None)
+        rows, why = _run(wanted, options, None)
     else:
         made = not folder.exists()
         folder.mkdir(exist_ok=True)
         try:
-            with Store(folder / ROWS, settings(options.seed, options.budget)) as store:
-                rows, stopped = _run(wanted, options, store)
+            with Store(folder / ROWS, settings(options.seed, options.budget), KINDS) as store:
+                rows, why = _run(wanted, options, store)
         finally:
             if made and not any(folder.iterdir()):
                 folder.rmdir()
     done = _comparison(options, cells, methods, trials, rows, skipped)
     _report(done, options, folder)
-    if stopped:
-        note(f"interrupted; {len(rows)} of {len(wanted.trials)} trials are done" + _go_on(folder))
+    if why is None:
+        return 0
+    go_on = "; the same command goes on" if folder is not None else ""
+    text = f"{len(rows)} of {len(wanted.trials)} trials are done{go_on}"
+    if isinstance(why, KeyboardInterrupt):
+        note(f"interrupted; {text}")
         return INTERRUPTED
-    return 0
+    complain(f"{_words_of(why)}; {text}")
+    return FAILED
 
 
-def _go_on(folder: Path | None) -> str:
-    return "; the same command goes on" if folder is not None else ""
+def _words_of(error: BaseException) -> str:
+    """Return what ended the trials, with the name of the file if there is one."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'file'}: {error.strerror or error}"
+    return str(error)
 
 
 def _tell_skipped(skipped: "list[Row]") -> None:
@@ -128,8 +145,8 @@ def _tell_skipped(skipped: "list[Row]") -> None:
 
 def _run(
     wanted: "Plan", options: CompareOptions, store: "Store | None"
-) -> "tuple[list[Row], bool]":
-    """Run what is missing; all rows of the plan, and whether an end was asked for."""
+) -> "tuple[list[Row], BaseException | None]":
+    """Run what is missing; all rows of the plan, and what ended it before its end."""
     from functools import partial
 
     from liftless.cli.compilation import enable_cache
@@ -140,6 +157,7 @@ def _run(
     if before and not options.quiet:
         note(f"{before} of {len(wanted.trials)} trials were done before")
     progress = _Progress(len(wanted.trials), before, options.quiet)
+    why: BaseException | None = None
     with Interrupt("the trials that are running") as interrupt:
 
         def keep(row: "Row") -> None:
@@ -148,16 +166,21 @@ def _run(
             rows.append(row)
             progress.tell(row)
 
-        run_plan(
-            wanted,
-            list(rows),
-            keep,
-            jobs=options.jobs,
-            setup=partial(enable_cache, True),
-            asked=lambda: interrupt.asked,
-        )
+        try:
+            run_plan(
+                wanted,
+                list(rows),
+                keep,
+                jobs=options.jobs,
+                setup=partial(enable_cache, True),
+                asked=lambda: interrupt.asked,
+            )
+        except (WorkerLost, OSError) as error:  # what there is by now is shown all the same
+            why = error
     found = chosen_rows(wanted, rows)
-    return found, interrupt.asked and len(found) < len(wanted.trials)
+    if why is None and interrupt.asked and len(found) < len(wanted.trials):
+        why = KeyboardInterrupt()
+    return found, why
 
 
 class _Progress:

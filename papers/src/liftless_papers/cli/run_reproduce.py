@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftless._checks import describe
+from liftless._ends import Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
-from liftless.cli.interrupt import Interrupt
 from liftless.cli.messages import FAILED, INTERRUPTED, complain, emit, emit_json, note
 from liftless.cli.names import nearest
 from liftless_papers.cli.options import ReproduceOptions
@@ -41,9 +41,10 @@ def run(options: ReproduceOptions) -> int:
     folder = report_folder(options.out)
     enable_cache(options.quiet)
     results = Results()
-    for done in _runs(names, options, results):
-        if _keep(done, folder, results) and not options.as_json:
-            report(done)
+    with Interrupt("this experiment") as interrupt:
+        for done in _runs(names, options, results, interrupt):
+            if _keep(done, folder, results) and not options.as_json:
+                report(done)
     if folder is not None and results.sections and results.failed:
         _write_page(folder, results)  # a last one that failed is to be on it too
     if options.as_json:
@@ -89,17 +90,18 @@ def report_folder(out: str | None) -> Path | None:
     return folder
 
 
-def _runs(names: list[str], options: ReproduceOptions, results: Results) -> "Iterator[Run]":
+def _runs(
+    names: list[str], options: ReproduceOptions, results: Results, interrupt: Interrupt
+) -> "Iterator[Run]":
     """Run one experiment after the other; an error ends that one alone."""
     for number, name in enumerate(names):
         if not options.quiet:
             note(f"{name} ({number + 1} of {len(names)}): {EXPERIMENTS[name][2]}")
         done = None
-        with Interrupt("this experiment") as interrupt:
-            try:
-                done = _run(name, options)
-            except Exception as error:  # an experiment may fail in any way; the others go on
-                results.failed.append((name, f"{type(error).__name__}: {error}"))
+        try:
+            done = _run(name, options)
+        except Exception as error:  # an experiment may fail in any way; the others go on
+            results.failed.append((name, f"{type(error).__name__}: {error}"))
         if done is not None:
             yield done
         if interrupt.asked:

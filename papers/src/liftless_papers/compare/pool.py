@@ -33,6 +33,10 @@ class WorkerLost(RuntimeError):
     """A worker process ended before its task did."""
 
 
+#: Ctrl-C and SIGTERM may go to the whole group of processes; the parent decides what they mean.
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let libraries, and processes, that start inside use one compute thread each."""
@@ -106,7 +110,7 @@ def run_tasks(
             worker.pipe.close()  # a worker that reads the end of its pipe returns
             worker.process.join(5)
             if worker.process.is_alive():
-                worker.process.terminate()
+                worker.process.kill()
 
 
 def _serial(
@@ -146,11 +150,11 @@ def _start(function: Callable[[Task], Any], setup: Callable[[], Any] | None) -> 
 
 @contextlib.contextmanager
 def _deaf() -> Iterator[None]:
-    """Start processes that no Ctrl-C reaches, not even while they import."""
+    """Start processes that no Ctrl-C or SIGTERM reaches, not even while they import."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -159,8 +163,8 @@ def _deaf() -> Iterator[None]:
 
 def _work(pipe: Any, function: Callable[[Task], Any], setup: Callable[[], Any] | None) -> None:
     """Body of a worker: tasks in, results out, until the pipe ends."""
-    # A Ctrl-C goes to the whole group; the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     if setup is not None:
         setup()
     with contextlib.suppress(EOFError, BrokenPipeError):
@@ -204,7 +208,7 @@ def _take(worker: _Worker) -> tuple[bool, Any]:
     except (EOFError, OSError):
         worker.process.join(5)
         code = worker.process.exitcode
-        text = f"a worker process ended with code {code}; what was finished before is kept"
+        text = f"a worker process ended with code {code}"
         raise WorkerLost(text) from None
     worker.busy = False
     return answer

@@ -131,14 +131,17 @@ def ratio_interval(
     Returns
     -------
     ratio, low, high : float
-        mean(first)/mean(second); NaN for empty samples.
+        mean(first)/mean(second); NaN for empty samples, and where a sum of the second is zero.
     """
     if first.size == 0:
         return math.nan, math.nan, math.nan
-    low, high = bootstrap(
-        lambda x, y: np.sum(x, axis=1) / np.sum(y, axis=1), first, second, seed=seed, level=level
-    )
-    return float(np.sum(first) / np.sum(second)), low, high
+
+    def ratio(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        above, below = np.sum(x, axis=-1), np.sum(y, axis=-1)
+        return np.where(below != 0, above / np.where(below != 0, below, 1.0), math.nan)
+
+    low, high = bootstrap(ratio, first, second, seed=seed, level=level)
+    return float(ratio(first, second)), low, high
 
 
 def profile(costs: Float[np.ndarray, "s p"]) -> tuple[Values, Float[np.ndarray, "s k"]]:

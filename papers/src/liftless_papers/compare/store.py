@@ -1,5 +1,7 @@
 """Rows in a file that is only ever appended to, so that a sweep can be gone on with."""
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -25,6 +27,8 @@ class Store:
         Made with its first line when it is missing; its directory must exist.
     settings : mapping
         Whatever decides a row besides its own key.  A file with other settings is refused.
+    kinds : mapping of str to types, optional
+        Fields that every row must have, and of which types.
 
     Attributes
     ----------
@@ -37,12 +41,18 @@ class Store:
         A file of other settings, of another kind, damaged before its last line, or in use.
     """
 
-    def __init__(self, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        settings: Mapping[str, Any],
+        kinds: Mapping[str, tuple[type, ...]] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self.kinds = kinds or {}
         # As they will read back: tuples are lists there.
         self.settings: Row = json.loads(json.dumps(dict(settings)))
         self.rows: list[Row] = []
-        self._handle: IO[str] | None = None
+        self._handle: IO[bytes] | None = None
 
     def __enter__(self) -> "Store":
         # Looked at before it is opened for writing, so that a refused file is left as it was.
@@ -57,7 +67,8 @@ class Store:
             handle.close()
             raise
         handle.close()
-        self._handle = self.path.open("a", encoding="utf-8")
+        # Unbuffered, so that what a full disk refused is not tried again on closing.
+        self._handle = self.path.open("ab", buffering=0)
         _lock(self._handle, self.path)
         if whole == 0:
             self._write({"settings": self.settings})
@@ -80,9 +91,16 @@ class Store:
 
     def _write(self, fields: Mapping[str, Any]) -> None:
         assert self._handle is not None, "a store is written to inside its with block"
-        self._handle.write(json.dumps(fields, allow_nan=False) + "\n")
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
+        line = (json.dumps(fields, allow_nan=False) + "\n").encode()
+        before = os.fstat(self._handle.fileno()).st_size
+        try:
+            if (self._handle.write(line) or 0) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._handle.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._handle.truncate(before)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _check(self, data: bytes) -> tuple[int, list[Row]]:
         """Length of the whole lines of a file, and its rows."""
@@ -105,11 +123,21 @@ class Store:
     def _row(self, number: int, line: bytes) -> Row:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
+        cure = "Remove that line, or take another directory."
         if not isinstance(row, dict):
-            was, cure = f"damaged in line {number}", "Remove that line, or take another directory."
+            was = f"damaged in line {number}"
             raise InvalidInput(str(self.path), was, "one JSON object a line", cure)
+        if number == 1:
+            return row
+        for name, types in self.kinds.items():
+            # True is an int to Python, and no count to anyone.
+            given = row.get(name, self)
+            if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
+                was = f"without {name!r}" if given is self else f"with {name!r} = {given!r}"
+                must = f"of rows with {name!r} as {' or '.join(t.__name__ for t in types)}"
+                raise InvalidInput(str(self.path), f"damaged in line {number}, {was}", must, cure)
         return row
 
 

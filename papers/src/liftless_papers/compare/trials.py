@@ -15,6 +15,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
+from liftless._compiled import generation
 from liftless.descent import Stop, descend
 from liftless.identify import identifiability
 from liftless.instances import Instance
@@ -38,6 +39,18 @@ SLACK, ROUND_OFF = 1e-3, 1e-6
 NULL = 1e-12
 #: Instances kept in memory, so that all methods share one.
 KEPT = 2
+
+_NONE = type(None)
+#: Fields of a row, and their types.
+KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("family", "cell", "method", "message"), (str,)),
+    **dict.fromkeys(("trial", "instance_seed", "solver_seed", "n", "rank", "m", "dof"), (int,)),
+    **dict.fromkeys(("jacobian_rank", "applications", "starts"), (int,)),
+    **dict.fromkeys(("success", "right"), (bool, _NONE)),
+    **dict.fromkeys(("fitted", "identifiable"), (bool,)),
+    "seconds": (float, int),
+    "objective": (float, int, _NONE),
+}
 
 #: Shapes at which a method has run in this process: what it compiles is compiled.
 _WARM: set[tuple] = set()
@@ -183,7 +196,8 @@ def run_trial(trial: Trial) -> Row:
     peer = _peer(trial)
     settings = {"budget": trial.budget, "seed": seeds[1], "target": TARGET, "level": ready.level}
     kind = type(problem.operator).__name__
-    shape = (trial.method, kind, problem.n, problem.m, problem.rank, trial.cell.noisy)
+    # With what else was compiled, the programs of a shape may have been dropped since.
+    shape = (generation(), trial.method, kind, problem.n, problem.m, problem.rank, trial.cell.noisy)
     if trial.cell.by_block and peer.compiles:
         # Sizes of what is left after peeling, and so what is compiled, differ between draws.
         shape += (seeds[0],)
