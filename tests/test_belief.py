@@ -51,7 +51,7 @@ def symmetric(seed=0, share=0.6, n=16, r=R):
 
 def test_widths_grow_by_at_most_two_and_hold_the_most():
     ladder = widths(1000)
-    assert ladder[:6] == [8, 16, 32, 64, 96, 128]
+    assert ladder[:6] == [8, 16, 32, 64, 80, 96]
     assert ladder[-1] >= 1000 > ladder[-2]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from liftless._checks import real_number
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
+from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.interrupt import Interrupt
 from liftless.cli.messages import INTERRUPTED, coloured, emit, emit_json, emit_table, note
 from liftless.cli.names import nearest
@@ -63,8 +64,19 @@ def _determined(fields: dict[str, Any]) -> str:
     """Say whether the measurements leave other matrices near an exact fit."""
     if fields["determined"] is None:
         return "not looked into"
+    if fields["jacobian_rank"] is None:
+        return fields["determined"]
     numbers = f"Jacobian rank {fields['jacobian_rank']} of {fields['degrees_of_freedom']}"
     return f"{fields['determined']} ({numbers})"
+
+
+def _told(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    """What belief propagation says of the noise and the rank, where it has something to say."""
+    noise, rank = fields["noise_estimate"], fields["rank_shown"]
+    told = [("noise", f"estimated standard deviation {noise:.4g}")] if noise > 0 else []
+    if rank is not None and rank < fields["rank"]:
+        told.append(("rank shown", f"{rank}: pass --rank {rank} to have no more"))
+    return told
 
 
 def _check_files(options: RecoverOptions) -> None:
@@ -110,11 +122,10 @@ def _recover(
     options: RecoverOptions, loaded: LoadedProblem, start: Any, escape: Escape | None
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, Heartbeat(options.quiet) as heartbeat:
 
         def progress(event: dict) -> None:
-            if not options.quiet:
-                note(progress_line(event))
+            heartbeat.say(progress_line(event))
             if interrupt.asked:
                 raise StopIteration
 
@@ -170,6 +181,7 @@ def report(fields: dict[str, Any], loaded: LoadedProblem, written: list[str]) ->
         ("λ_n", f"{fields['lambda_n']:.6g}"),
         ("gradient norm", f"{fields['gradient_norm']:.3g}"),
         ("determined", _determined(fields)),
+        *_told(fields),
         ("applications", f"{fields['applications']} in {fields['rounds']} round(s)"),
         ("seconds", f"{fields['seconds']:.3g}"),
         ("escapes tried", f"{len(fields['escapes'])}" + (f": {kinds}" if kinds else "")),

@@ -22,6 +22,9 @@ from liftless._types import AnyArray
 MANY = 4096
 #: Columns that are written out one by one; more are looped over.
 UNROLLED = 16
+#: Entries whose sums stay in a processor's cache: a loop over more columns than the second number is
+#: then as fast, and compiles in less time.
+CACHED, LOOPED = 300_000, 2
 #: Most places of a 32-bit index.
 MOST_PLACES = 2**31 - 1
 
@@ -102,7 +105,7 @@ def entry_grams(
     X = jnp.asarray(X)
     r = X.shape[1]
     a, b = np.tril_indices(r)
-    pairs = jnp.stack([X[:, k] * X[:, q] for k, q in zip(a, b, strict=True)], axis=1)
+    pairs = X[:, a] * X[:, b]
     place = np.zeros((r, r), int)
     place[a, b] = place[b, a] = np.arange(a.size)
     omega = jnp.asarray(omega)
@@ -163,7 +166,7 @@ def _at(column: AnyArray, index: AnyArray) -> AnyArray:
 
 
 def _by_columns(one: Any, U: AnyArray, V: AnyArray, m: int) -> AnyArray:
-    if U.shape[1] <= UNROLLED:
+    if U.shape[1] <= (UNROLLED if m > CACHED else LOOPED):
         columns = (one(U[:, k], V[:, k]) for k in range(U.shape[1]))
         return sum(columns, jnp.zeros((), jnp.result_type(U, V)))
     zero = jnp.zeros(m, jnp.result_type(U, V))

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -11,14 +12,28 @@ from jaxtyping import Float
 from liftless.account import Account
 from liftless.certificate import first_order
 from liftless.cost import normal_matrix, normal_work
-from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
+from liftless.descent import (
+    LBFGS,
+    Descent,
+    LevenbergMarquardt,
+    Method,
+    Stop,
+    WhitenedLM,
+    descend,
+)
 from liftless.descent.loop import FITTED, STATIONARY
 from liftless.escape import Candidate
 from liftless.problem import Problem
 from liftless.recovery.policy import Policy
 from liftless.start import HOPELESS, Allowance, Begun, Start
+from liftless.start.belief import Completion
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Iterations of conjugate gradients that a step usually takes at most.
+INNER = 100
+#: Seconds between two rows of the progress inside a start.
+OFTEN = 1.0
 
 
 def can_finish(problem: Problem) -> bool:
@@ -28,6 +43,8 @@ def can_finish(problem: Problem) -> bool:
 
 def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
     """Applications of a step of a method, and multiply-adds of its eliminations."""
+    if isinstance(method, WhitenedLM):
+        return 3 + 2 * min(method.inner, INNER), 0.0
     if not isinstance(method, LevenbergMarquardt):
         return 3, 0.0
     price = 3 + problem.operator.jacobian_cost(columns)
@@ -67,7 +84,9 @@ class Effort:
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
         self.least = math.inf
-        self.allowance = Allowance(problem, account)
+        self.allowance = Allowance(problem, account, progress=self.progress)
+        self.completion: Completion | None = None
+        self._told = -math.inf
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
@@ -97,6 +116,20 @@ class Effort:
         """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
         return self.method is None and can_finish(self.problem)
 
+    @functools.cached_property
+    def usual(self) -> Method:
+        """Local method of a problem too large for normal matrices, and of a poor start.
+
+        For single entries conjugate gradients on whitened unknowns, whose blocks they have.
+        """
+        entries = self.problem.loss.quadratic and self.problem.operator.entries() is not None
+        return WhitenedLM() if entries and not can_finish(self.problem) else LBFGS()
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a completion found that what its fit leaves is noise."""
+        return self.completion is not None and self.completion.end == "noise"
+
     # -- what happened ------------------------------------------------------------------------
 
     def note(
@@ -117,11 +150,24 @@ class Effort:
         if values is not None:
             row["values"] = values
         self.events.append(row)
+        self._tell(row)
+
+    def _tell(self, row: dict) -> None:
+        self._told = time.perf_counter()
         if self.callback is not None:
             try:
                 self.callback(row)
             except StopIteration:
                 raise Stopped from None
+
+    def progress(self, row: dict) -> None:
+        """Tell the callback how far a start is, once a second; nothing depends on it."""
+        if time.perf_counter() - self._told < OFTEN:
+            return
+        event = f"{row['event']} after {row['sweeps']} sweeps"
+        spent = self.account.applications
+        told = {"event": event, "objective": math.nan, "applications": spent}
+        self._tell({**told, "error": row["misfit"]})
 
     def offer(self, done: Descent) -> None:
         """Keep the best point of the problem's own rank."""
@@ -144,6 +190,8 @@ class Effort:
         self.account.spent += begun.spent
         self.account.applications += begun.applications or 0
         self.latest = begun.X
+        if begun.completion is not None:
+            self.completion = begun.completion
         self.allowance.size = max(self.allowance.size, float(np.linalg.norm(begun.X)))
         values = begun.values
         reached = math.nan if values is None or not values.size else float(values[-1])
@@ -184,6 +232,19 @@ class Effort:
         self.note(kind, done.objective, done.history.get("objective"))
         return done
 
+    def reached(self, X: Factor, kind: str) -> Descent | None:
+        """A factor that fits to the target as it is, without a step; else None."""
+        local = first_order(self.problem, X)
+        self.account.charge(2)
+        level = self.problem.loss.roundoff if math.isnan(self.target) else self.target
+        if not local.excess <= level * local.full:
+            return None
+        done = Descent(X, local.objective, local.gradient_norm, 0, FITTED, 2)
+        self.latest = X
+        self.offer(done)
+        self.note(kind, done.objective)
+        return done
+
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Levenberg–Marquardt at the problem's own rank."""
         method = LevenbergMarquardt()
@@ -192,7 +253,7 @@ class Effort:
     def local(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Descend to round-off, the noise level, or a stationary point."""
         return self.ended(
-            self.descend(X, kind, self.method or LBFGS(), gradient, self.target), gradient
+            self.descend(X, kind, self.method or self.usual, gradient, self.target), gradient
         )
 
     def ended(self, done: Descent, gradient: float | None = None) -> Descent:
@@ -219,7 +280,7 @@ class Effort:
         """
         policy = self.policy
         if self.method is not None or hopeless == 0:
-            method = self.method or LBFGS()
+            method = self.method or self.usual
             return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
         least = self.least
         if self.small and hopeless >= HOPELESS:
@@ -232,7 +293,7 @@ class Effort:
                 done = self.finish(done.X, "finish", hopeless)
         else:
             # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
-            done = self.descend(X, kind, LBFGS(), min(hopeless, HOPELESS), self.target)
+            done = self.descend(X, kind, self.usual, min(hopeless, HOPELESS), self.target)
         if done.status == STATIONARY and done.objective < policy.promising * least:
             if not later or self.level > 0:
                 return self.converge(done.X)

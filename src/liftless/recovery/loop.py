@@ -22,6 +22,7 @@ from liftless.identify import Identifiability, eliminated, identifiability
 from liftless.lifted import LiftedEscape
 from liftless.problem import Problem
 from liftless.recovery.effort import Effort, Stopped
+from liftless.recovery.known import Known, known
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
     CERTIFIED,
@@ -189,12 +190,13 @@ def _finish(
             X, point = sharp, certify(problem, sharp, trace_bound=trace_bound, second_order=False)
     status = _status(point, stopped)
     unique = _unique(problem, X, point)
+    sure = _known(effort, X, point, unique)
     return Recovery(
         x=X,
         fun=point.objective,
         success=point.optimal,
         status=status,
-        message=_message(status, point, effort, unique),
+        message=_message(status, point, effort, unique, sure),
         nit=effort.iterations,
         nfev=effort.account.applications,
         certificate=point,
@@ -206,7 +208,20 @@ def _finish(
         seconds=time.perf_counter() - began,
         work=effort.account.spent,
         space=problem.operator.space,
+        completion=effort.completion,
+        known=sure,
     )
+
+
+def _known(
+    effort: Effort, X: Factor, point: Certificate, unique: Identifiability | None
+) -> Known | None:
+    """Which entries of an exact completion are determined, where no Jacobian was taken apart."""
+    looked = unique is not None and unique.free_rows is not None
+    fitted = point.kind == "exact" and effort.level == 0 and np.any(X)
+    if looked or not fitted or effort.completion is None:
+        return None
+    return known(effort.problem, X, effort.completion)
 
 
 def _status(point: Certificate, stopped: bool) -> int:
@@ -228,12 +243,21 @@ def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability 
 
 
 def _message(
-    status: int, point: Certificate, effort: Effort, unique: Identifiability | None
+    status: int,
+    point: Certificate,
+    effort: Effort,
+    unique: Identifiability | None,
+    sure: Known | None,
 ) -> str:
     head = f"{point.message} {effort.rounds} round(s), {len(effort.escapes)} escape(s) tried."
     if unique is not None and not unique.identifiable:
         other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
         head += f" {other}: {unique.message}"
+    if sure is not None and sure.lines.size:
+        head += f" The entries do not determine the matrix: {sure.names}."
+    if effort.noisy and status != CERTIFIED:
+        sigma = f"{effort.completion.sigma:.3g}" if effort.completion is not None else ""
+        head += f" What the fit leaves looks like noise: pass noise={sigma} if that is its level."
     cures = {
         CERTIFIED: "",
         NOT_CONVERGED: " The budget ended before a stationary point: pass a larger budget.",

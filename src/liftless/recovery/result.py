@@ -1,17 +1,21 @@
 """What a recovery hands back."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
+from liftless._errors import InvalidInput
 from liftless.certificate import Certificate
 from liftless.escape import Candidate
 from liftless.identify import Identifiability
+from liftless.recovery.known import Known
 from liftless.space import Hermitian, Space
+from liftless.start.belief import Completion
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -66,6 +70,11 @@ class Recovery:
         What was spent, in applications to a factor of the problem's own rank: the budget's unit.
     space : Space
         What ``x`` stands for.
+    completion : Completion or None
+        What belief propagation found beside the factor, where single entries were measured: the
+        noise level, error bars, and the rank that the entries show.
+    known : Known or None
+        Which entries of an exact completion are determined, where no Jacobian was taken apart.
     """
 
     x: Factor
@@ -84,6 +93,56 @@ class Recovery:
     seconds: float
     work: float
     space: Space
+    completion: Completion | None = field(default=None, repr=False)
+    known: Known | None = field(default=None, repr=False)
+
+    def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
+        """Whether entries (i, j) of the matrix are determined, for index arrays of one shape.
+
+        Raises
+        ------
+        InvalidInput
+            If that was not looked into, or a position is out of range.
+        """
+        if self.known is not None:
+            return self.known.determined(i, j)
+        if self.identifiability is not None:
+            return self.identifiability.determined(i, j)
+        if self.completion is not None:
+            return self.completion.determined(i, j)
+        cure = "Ask identifiability(problem, result.x, method='matrix-free')."
+        raise InvalidInput("determined", "asked where it was not looked into", "left out", cure)
+
+    def deviation(self, i: Any, j: Any) -> Float[np.ndarray, "..."]:
+        """Standard deviation of the error of entries (i, j), as belief propagation has it.
+
+        See :meth:`liftless.Completion.deviation`; it is that of the posterior mean
+        ``result.completion.entries(i, j)``, which is nearer to the truth than ``x``, the
+        minimiser of h, where there is much noise.
+
+        Raises
+        ------
+        InvalidInput
+            If there was no completion.
+        """
+        if self.completion is None:
+            was = "asked where no belief propagation was run"
+            raise InvalidInput("deviation", was, "left out", "It needs single entries.")
+        return self.completion.deviation(i, j)
+
+    @property
+    def undetermined(self) -> Int[np.ndarray, " k"]:
+        """Lines that are known not to be determined: rows, then columns where rectangular."""
+        if self.known is not None:
+            return self.known.lines
+        if self.identifiability is not None and self.identifiability.free_rows is not None:
+            return self.identifiability.free_rows
+        return np.zeros(0, int) if self.completion is None else self.completion.unknown
+
+    @property
+    def sigma(self) -> float:
+        """Estimated standard deviation of the noise of an entry; NaN where none was estimated."""
+        return math.nan if self.completion is None else self.completion.sigma
 
     @property
     def split(self) -> int | None:
@@ -143,15 +202,21 @@ class Recovery:
     def _rows(self) -> list[tuple[str, str]]:
         """The result in about eight lines."""
         unique, point = self.identifiability, self.certificate
-        known = "not looked into" if unique is None else unique.answer
+        looked = self.known if unique is None or self.known is not None else unique
+        known = "not looked into" if looked is None else looked.answer
         spectrum = ", ".join(f"{s:.4g}" for s in self.space.spectrum(self.x)[:5])
         more = ", ..." if self.x.shape[1] > 5 else ""
+        found = self.completion
+        told = [("noise", f"estimated {self.sigma:.3g}")] if self.sigma > 0 else []
+        if found is not None and found.rank < self.x.shape[1]:
+            told.append(("rank", f"the entries show {found.rank}"))
         return [
             ("kind", f"{point.kind} (success {self.success}, status {self.status})"),
             ("matrix", f"{self.space.formula} {self.space.describe()}, rank {self.x.shape[1]}"),
             (f"{self.space.spectrum_name}s", spectrum + more),
             ("objective", f"{self.fun:.6g} (optimum >= {point.lower_bound:.6g})"),
             ("determined", known),
+            *told,
             ("applications", f"{self.nfev} in {self.rounds} round(s), {len(self.escapes)} escapes"),
             ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
             ("message", self.message),

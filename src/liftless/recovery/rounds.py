@@ -51,7 +51,8 @@ def search(effort: Effort, plan: Search) -> None:
         patient = given is None and plan.course.patient
         done = _round(effort, start, plan.seed, patient)
         effort.rounds += 1
-        if done.status == FITTED:
+        # Where two estimates of the noise agree, a large problem is not searched for less.
+        if done.status == FITTED or (effort.noisy and not effort.small):
             return
         # A point that waits to be converged cannot be certified yet.
         if patient and effort.least < before and not effort.waits(done) and _optimal(effort, plan):
@@ -77,6 +78,9 @@ def _round(effort: Effort, start: Start, seed: int, patient: bool) -> Descent:
     begun = start.begin(effort.problem, seed + effort.rounds, allowance)
     begun = checked(begun, start, effort.problem)
     effort.begun(start, begun)
+    done = None if begun.completion is None else effort.reached(begun.X, "fit")
+    if done is not None:
+        return done
     return effort.attempt(begun.X, "descent", start.hopeless, later=patient)
 
 

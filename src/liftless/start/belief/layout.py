@@ -25,12 +25,12 @@ CHUNK = 2048
 #: Least number of chunks that a bucket of narrow lines has room for.
 LEAST = 4
 #: A bucket whose lines fit the next wider one for this share more slots is merged with it, or for so
-#: many slots (and half as many again as there are), whose sweeps take less time than compiling it.
-CHEAP, COMPILED = 0.1, 100_000
+#: many slots (and a third of those there are), whose sweeps take less time than compiling it.
+CHEAP, COMPILED = 0.1, 250_000
 #: Both sides have the same buckets where that makes the larger one no larger than by this factor,
 #: or than so many slots.
 ALIKE, FEW = 1.25, 1_000_000
-#: Smallest width of a bucket; widths double up to the second number, then grow by halves.
+#: Smallest width of a bucket; widths double up to the second number, then grow by quarters.
 NARROW, WIDE = 8, 64
 
 
@@ -126,12 +126,11 @@ class Plan:
 
 
 def widths(most: int) -> list[int]:
-    """Widths of buckets up to one that holds ``most`` entries: 8, 16, 32, 64, 96, 128, 192, ..."""
+    """Widths of buckets up to one that holds ``most`` entries: 8, 16, 32, 64, 80, 96, 112, ..."""
     out = [NARROW]
     while out[-1] < most:
         k = out[-1]
-        power = k & (k - 1) == 0
-        out.append(2 * k if k < WIDE else (k * 3 // 2 if power else k * 4 // 3))
+        out.append(2 * k if k < WIDE else k + (1 << (k.bit_length() - 3)))
     return out
 
 
@@ -155,7 +154,7 @@ def planned(degrees: Sequence[Int[np.ndarray, " _"]], chunk: int = CHUNK) -> Sha
     of = [np.searchsorted(ladder, degree) for degree in degrees]
     count = np.array([np.bincount(k, minlength=ladder.size) for k in of])
     total = float(count.sum(axis=0) @ ladder)
-    worth = max(CHEAP * total, min(COMPILED, total / 2))
+    worth = max(CHEAP * total, min(COMPILED, total / 3))
     for k in range(ladder.size - 1):
         if 0 < count[:, k].sum() * (ladder[k + 1] - ladder[k]) <= worth:
             for at in of:
