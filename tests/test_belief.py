@@ -212,18 +212,21 @@ def many(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["rectangular", "symmetric"])
-@pytest.mark.parametrize("columns", [3, 20])
-def test_sorted_kernels_against_sparse_matrices(many, kind, columns):
+@pytest.mark.parametrize(("columns", "in_order"), [(3, False), (3, True), (20, False)])
+def test_sorted_kernels_against_sparse_matrices(many, kind, columns, in_order):
     rng = np.random.default_rng(3)
     m, n1, n2 = 40, 7, 5
     weights = rng.standard_normal(m)
     if kind == "rectangular":
         i, j = rng.integers(0, n1, m), rng.integers(0, n2, m)
+        i = np.sort(i) if in_order else i
         operator, below = RectangularEntries(i, j, n1, n2, weights), j + n1
     else:
         i, below = rng.integers(0, n1 + n2, (2, m))
+        i = np.sort(i) if in_order else i
         operator = EntriesOperator(i, below, n1 + n2, weights)
     assert operator.lines is not None
+    assert (operator.lines.first.order is None) == in_order
     n = n1 + n2
     U, V, y = rng.standard_normal((n, columns)), rng.standard_normal((n, columns)), rng.random(m)
     W = (U @ V.T + V @ U.T) / 2

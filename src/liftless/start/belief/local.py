@@ -33,14 +33,15 @@ class Core:
     def __init__(self, seen: Observed, n1: int | None, n: int, rank: int) -> None:
         more = rounded(seen.y.size) - seen.y.size
         self.n1, self.n = n1, n
-        rows, y = np.pad(seen.rows, (0, more)), np.pad(seen.y, (0, more))
+        # Padding lies on the last lines, so that entries that come row by row stay so.
+        rows, y = np.pad(seen.rows, (0, more), mode="edge"), np.pad(seen.y, (0, more))
         weights = np.pad(1 / np.sqrt(seen.spread), (0, more))
         if n1 is None:
-            cols = np.pad(seen.cols, (0, more))
+            cols = np.pad(seen.cols, (0, more), mode="edge")
             operator = EntriesOperator(rows, cols, rounded(n))
         else:
             self.wide = rounded(n1)
-            cols = np.pad(seen.cols - n1, (0, more))
+            cols = np.pad(seen.cols - n1, (0, more), mode="edge")
             operator = RectangularEntries(rows, cols, self.wide, rounded(n - n1))
         self.problem = Problem(operator, y, rank, weights=weights)
         dense = normal_matrix(self.problem.m, self.problem.n * rank) and self.problem.n * rank < 300
