@@ -105,6 +105,7 @@ def entry_cases(rng: np.random.Generator):
             X = rng.standard_normal((2 * n, r))
 
             def both(y, X, S=S):
+                del y
                 return S @ X[n:], S.T @ X[:n]
 
             def measured(op, U):

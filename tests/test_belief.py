@@ -333,6 +333,64 @@ def test_the_course_of_entries_begins_with_belief_propagation():
     assert result.rounds == 1
 
 
+def test_a_recovery_says_what_the_completion_found():
+    problem, M = rectangular(4, 0.9)
+    i, j, _ = problem.operator.entries()
+    keep = (i != 5) | (np.cumsum(i == 5) <= 1)
+    operator = RectangularEntries(i[keep], j[keep] - N1, N1, N2)
+    told = []
+    result = recover(Problem(operator, problem.b[keep], R), callback=told.append)
+    assert result.success
+    assert result.undetermined.tolist() == [5]
+    at = np.indices(M.shape)
+    sure = result.determined(*at)
+    # The one entry of row 5 that is given is known, and no other.
+    assert sure[5].sum() == 1
+    np.testing.assert_allclose(result.matrix[sure], M[sure], atol=1e-9)
+    assert result.sigma == 0
+    assert result.deviation(4, 0) == 0
+    assert {"event", "objective", "applications"} <= set(told[0])
+    assert "row 5" in result.message
+
+
+def test_two_detectors_say_of_a_large_completion_what_is_determined(monkeypatch):
+    from liftless.recovery import known as module
+
+    # A line of zeros determines nothing about the lines it alone meets, which counting misses.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((N1 + N2, R))
+    X[:2] = 0
+    i, j = np.nonzero(rng.random((N1, N2)) < 0.8)
+    keep = (j != 4) | (i <= 3)
+    i, j = i[keep], j[keep]
+    problem = Problem(RectangularEntries(i, j, N1, N2), np.sum(X[i] * X[N1 + j], axis=1), R)
+    done = complete_entries(problem)
+    both = module.known(problem, X, done)
+    assert done.known[N1 + 4] == (np.sum(j == 4) >= R)
+    seen = set(i[j == 4])
+    rows = sorted(seen - {0, 1})
+    truth = np.linalg.matrix_rank(X[rows]) == R if rows else False
+    assert both.determined([5], [4]).tolist() == [truth]
+    assert both.answer.startswith("NO" if both.lines.size else "yes")
+    monkeypatch.setattr(module, "WORK", 0.0)
+    assert module.known(problem, X, done).flexible is None
+
+
+def test_a_start_ends_when_it_is_told():
+    problem, _ = rectangular(0, 0.5)
+    assert complete_entries(problem, ended=lambda: True, noise=True).swept == 1
+
+
+def test_messages_in_single_precision_resolve_the_components(monkeypatch):
+    from liftless.start.belief import propagate
+
+    monkeypatch.setattr(propagate, "SINGLE", 1)
+    problem, M = rectangular(0, 0.8)
+    done = complete_entries(problem)
+    assert done.end == "exact"
+    np.testing.assert_allclose(problem.space.matrix(done.X), M, atol=1e-8)
+
+
 def test_nothing_off_the_diagonal_is_left_to_other_starts():
     problem = Problem(EntriesOperator([0, 1, 2], [0, 1, 2], 3), np.ones(3), 1)
     assert not BeliefPropagation().suits(problem)

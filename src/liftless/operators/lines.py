@@ -22,8 +22,8 @@ from liftless._types import AnyArray
 MANY = 4096
 #: Columns that are written out one by one; more are looped over.
 UNROLLED = 16
-#: Entries whose sums stay in a processor's cache: a loop over more columns than the second number is
-#: then as fast, and compiles in less time.
+#: Entries whose sums stay in a processor's cache: a loop over more columns than the second number
+#: is then as fast, and compiles in less time.
 CACHED, LOOPED = 300_000, 2
 #: Entries from which columns are looped over as well, since unrolled ones are all held at once.
 HEAVY = 3_000_000

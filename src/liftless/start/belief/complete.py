@@ -11,7 +11,7 @@ from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
 from liftless.start.belief.local import Core
-from liftless.start.belief.observed import Observed, holds, observed, restricted
+from liftless.start.belief.observed import Observed, check_rank, holds, observed, restricted
 from liftless.start.belief.peel import Peeled, extend, peel
 from liftless.start.belief.propagate import Propagation, graph
 from liftless.start.belief.result import Completion
@@ -139,10 +139,11 @@ def complete_entries(
     Raises
     ------
     InvalidInput
-        If the problem is not made of entries.
+        If the problem is not made of entries, or no line has as many as the rank.
     """
     seed = positive_int("seed", seed, least=0)
     plan = schedule or Schedule()
+    check_rank(problem)
     seen, rms = observed(problem)
     split = problem.operator.split
     core, order = peel(seen.rows, seen.cols, problem.n, problem.rank)

@@ -24,8 +24,8 @@ from liftless.operators.lines import by_counting
 CHUNK = 2048
 #: Least number of chunks that a bucket of narrow lines has room for.
 LEAST = 4
-#: A bucket whose lines fit the next wider one for this share more slots is merged with it, or for so
-#: many slots (and a third of those there are), whose sweeps take less time than compiling it.
+#: A bucket whose lines fit the next wider one for this share more slots is merged with it, or for
+#: so many slots (and a third of those there are), whose sweeps take less time than compiling it.
 CHEAP, COMPILED = 0.1, 250_000
 #: Both sides have the same buckets where that makes the larger one no larger than by this factor,
 #: or than so many slots.
