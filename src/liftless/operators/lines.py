@@ -57,9 +57,11 @@ class Half(eqx.Module):
         from jax.experimental.sparse import BCSR
 
         n = self.pointers.shape[0] - 1
+        data = jnp.asarray(y)
         if self.order is not None:
-            y = y.at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
-        return BCSR((y, jnp.asarray(self.others), jnp.asarray(self.pointers)), shape=(n, n)) @ V
+            data = data.at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
+        parts = (data, jnp.asarray(self.others), jnp.asarray(self.pointers))
+        return BCSR(parts, shape=(n, n)) @ V
 
 
 class Lines(eqx.Module):
