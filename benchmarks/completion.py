@@ -6,6 +6,7 @@ from κ to 1.  Success is a relative error below 1e-6 on the block of determined
 one below 1e-3 on the whole matrix.  Times are a processor's, after compilation for the shape.
 
 Usage: python benchmarks/completion.py [--kappa 10] [--trials 10] [--seed 7000] [--noise 0.1]
+       python benchmarks/completion.py --symmetric [--n 300] ...
        python benchmarks/completion.py --sizes
 """
 
@@ -14,7 +15,7 @@ import time
 
 import numpy as np
 
-from liftless import Problem, RectangularEntries, complete_entries
+from liftless import EntriesOperator, Problem, RectangularEntries, complete_entries
 
 RATIOS = (1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 2.5)
 #: n1, n2, rank, and m, or m/dof where it is less than 100.
@@ -42,6 +43,17 @@ def instance(n1, n2, rank, m, kappa, seed, redraws):
     return i, j, U, V
 
 
+def symmetric(n, rank, ratio, kappa, seed):
+    """Upper triangle's entries of X Xᵀ, and X, of one draw."""
+    rng = np.random.default_rng(seed)
+    X = np.linalg.qr(rng.standard_normal((n, rank)))[0]
+    X = X * np.logspace(np.log10(kappa), 0, rank) ** 0.5
+    a, b = np.triu_indices(n)
+    at = rng.choice(a.size, int(ratio * (n * rank - rank * (rank - 1) // 2)), replace=False)
+    at.sort()
+    return a[at], b[at], X
+
+
 def draw(rng, size, m):
     """``m`` different numbers below ``size``."""
     if size < 5_000_000:
@@ -59,17 +71,23 @@ def distance(U, V, A, B):
 
 
 def trial(n1, n2, rank, m, kappa, seed, redraws, noise=0.0):
-    """One completion: errors, effort, and what it says of itself."""
-    i, j, U, V = instance(n1, n2, rank, m, kappa, seed, redraws)
+    """One completion: errors, effort, what it says of itself; of a symmetric matrix if n2 is 0."""
+    if n2 == 0:
+        i, j, U = symmetric(n1, rank, m, kappa, seed)
+        V = U
+    else:
+        i, j, U, V = instance(n1, n2, rank, m, kappa, seed, redraws)
     y = np.einsum("ek,ek->e", U[i], V[j])
     level = noise * np.sqrt(np.mean(y * y))
     y = y + level * np.random.default_rng([seed, 1]).standard_normal(y.size)
-    problem = Problem(RectangularEntries(i, j, n1, n2), y, rank)
+    operator = RectangularEntries(i, j, n1, n2) if n2 else EntriesOperator(i, j, n1)
+    problem = Problem(operator, y, rank)
     wall, cpu = time.perf_counter(), time.process_time()
     done = complete_entries(problem, seed)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    a, b = done.known[:n1], done.known[n1:]
-    X, Y = done.X[:n1], done.X[n1:]
+    first = n1 if n2 else 0
+    a, b = done.known[:n1], done.known[first:]
+    X, Y = done.X[:n1], done.X[first:]
     block = distance(X[a], Y[b], U[a], V[b])
     row = {
         "end": done.end,
@@ -95,7 +113,7 @@ def table(args):
     for ratio in args.ratios or RATIOS:
         rows = []
         for k in range(args.trials):
-            shape = (args.n, args.n, args.rank, ratio)
+            shape = (args.n, 0 if args.symmetric else args.n, args.rank, ratio)
             rows.append(trial(*shape, args.kappa, args.seed + k, args.redraws, args.noise))
         got = {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "end"}
         block, full = np.mean(got["block"] < 1e-6), np.mean(got["full"] < 1e-3)
@@ -129,6 +147,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7000)
     parser.add_argument("--redraws", type=int, default=20)
     parser.add_argument("--noise", type=float, default=0.0)
+    parser.add_argument("--symmetric", action="store_true")
     parser.add_argument("--ratios", type=float, nargs="*")
     parser.add_argument("--sizes", action="store_true")
     args = parser.parse_args()

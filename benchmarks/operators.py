@@ -88,6 +88,37 @@ def sparse_cases(rng: np.random.Generator):
         yield f"{name} SciPy CSR / backproject", csr, own, op, (y, V)
 
 
+def entry_cases(rng: np.random.Generator):
+    """The same of observed entries of a 10,000 × 10,000 matrix, which come row by row or anyhow.
+
+    SciPy's side is both products of one CSR matrix that holds y already: S V and Sᵀ U.
+    """
+    n, m = 10_000, 1_000_000
+    places = np.unique(rng.integers(0, n * n, m))
+    for sort in (True, False):
+        places = places if sort else rng.permutation(places)
+        i, j = np.divmod(places, n)
+        op = ll.RectangularEntries(i, j, n, n)
+        y = rng.standard_normal(i.size)
+        S = csr_array((y, (i, j)), shape=(n, n))
+        for r in (1, 5, 10, 50):
+            X = rng.standard_normal((2 * n, r))
+
+            def both(y, X, S=S):
+                del y
+                return S @ X[n:], S.T @ X[:n]
+
+            def measured(op, U):
+                return op.measure(U, U)
+
+            def gathers(X, i=i, j=j):
+                return np.einsum("er,er->e", X[i], X[n + j])
+
+            name = f"entries {'by rows' if sort else 'in any order'}, r={r}:"
+            yield f"{name} NumPy / measure", gathers, measured, op, (X,)
+            yield f"{name} SciPy CSR / backproject", both, own, op, (y, X)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15)
@@ -106,7 +137,7 @@ def main() -> int:
                 given.append((device, y, V))
             a, b = pair(calls[0], calls[1], given[0], given[1], args.runs)
             rows.append({"what": what, "first": a, "second": b, "ratio": a / b})
-        for what, theirs, ours, operator, given in sparse_cases(rng):
+        for what, theirs, ours, operator, given in (*sparse_cases(rng), *entry_cases(rng)):
             device = (jax.tree.map(jax.numpy.asarray, operator), *map(jax.numpy.asarray, given))
             a, b = pair(theirs, jax.jit(ours), given, device, args.runs)
             rows.append({"what": what, "first": a, "second": b, "ratio": a / b})

@@ -201,6 +201,13 @@ BAD: dict[str, tuple[Callable[[Path], list], str]] = {
         npz(ENTRIES, rows=np.array([]), cols=np.array([]), values=np.array([])),
         "rows was",
     ),
+    "rank above every row's entries": (
+        npz(ENTRIES, rank=2),
+        "rank was 2, where no row or column has more than 1 entries",
+    ),
+    "values not finite": (npz(ENTRIES, values=np.array([1.0, np.nan, 1.0])), "values was"),
+    "shape of 2^31": (npz(ENTRIES, shape=np.array([2**31, 3])), "shape was"),
+    "sides of 2^31 in sum": (npz(ENTRIES, shape=np.array([2**30, 2**30 + 1])), "shape was"),
     "shape too narrow": (npz(ENTRIES, shape=np.array([3, 2])), "cols was out of range (2)"),
     "shape of three": (npz(ENTRIES, shape=np.array([3, 3, 3])), "shape was"),
     "shape zero": (npz(ENTRIES, shape=np.array([0, 0])), "shape was (0, 0)"),

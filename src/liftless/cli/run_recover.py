@@ -13,6 +13,7 @@ from liftless._checks import real_number
 from liftless._ends import Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
+from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import (
     INTERRUPTED,
     coloured,
@@ -93,6 +94,8 @@ def _determined(fields: dict[str, Any]) -> str:
     """Say whether the measurements leave other matrices near an exact fit."""
     if fields["determined"] is None:
         return "not looked into"
+    if fields["jacobian_rank"] is None:
+        return fields["determined"]
     numbers = f"Jacobian rank {fields['jacobian_rank']} of {fields['degrees_of_freedom']}"
     return f"{fields['determined']} ({numbers})"
 
@@ -107,6 +110,14 @@ def _noise(fields: dict[str, Any]) -> list[tuple[str, str]]:
     if math.isfinite(fields["error_estimate"]):
         rows.append(("error estimate", f"{fields['error_estimate']:.2g} of the matrix, at most"))
     return rows
+
+
+def _told(fields: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rank that belief propagation saw in the entries, where it is lower."""
+    rank = fields["rank_shown"]
+    if rank is None or rank >= fields["rank"]:
+        return []
+    return [("rank shown", f"{rank}: pass --rank {rank} to have no more")]
 
 
 def _check_files(options: RecoverOptions) -> None:
@@ -157,24 +168,25 @@ def _recover(
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
 
-    def progress(event: dict) -> None:
-        if not options.quiet:
-            note(progress_line(event))
-        if interrupt.asked:
-            raise StopIteration
+    with Heartbeat(options.quiet) as heartbeat:
 
-    return recover_problem(
-        loaded.problem,
-        start=start,
-        escape=escape,
-        seed=options.seed,
-        noise=options.noise,
-        trace_bound=options.trace_bound,
-        callback=progress,
-        trace=options.plot is not None,
-        max_seconds=options.max_seconds,
-        **given,
-    )
+        def progress(event: dict) -> None:
+            heartbeat.say(progress_line(event))
+            if interrupt.asked:
+                raise StopIteration
+
+        return recover_problem(
+            loaded.problem,
+            start=start,
+            escape=escape,
+            seed=options.seed,
+            noise=options.noise,
+            trace_bound=options.trace_bound,
+            callback=progress,
+            trace=options.plot is not None,
+            max_seconds=options.max_seconds,
+            **given,
+        )
 
 
 def progress_line(event: dict) -> str:
@@ -220,6 +232,7 @@ def report(fields: dict[str, Any], loaded: LoadedProblem, written: list[str]) ->
         *_noise(fields),
         ("gradient norm", f"{fields['gradient_norm']:.3g}"),
         ("determined", _determined(fields)),
+        *_told(fields),
         (
             "applications",
             f"{fields['applications']} in {fields['rounds']} round(s), {fields['agreeing']} here",

@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from liftless._checks import positive_int, real_number
 from liftless._types import AnyArray, Scalar
-from liftless.descent.base import Method, Point
+from liftless.descent.base import Method, Point, as_problem
+from liftless.objective import Objective
 from liftless.problem import Problem
 
 #: Share of a block's trace that its diagonal is raised by, so that a line of few measurements has a
@@ -56,15 +57,16 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
         self.inner = positive_int("inner", inner)
         self.accuracy = real_number("accuracy", accuracy, above=0.0)
 
-    def init(self, problem: Problem, point: Point) -> Float[AnyArray, ""]:
+    def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the first damping."""
-        del problem
+        as_problem(objective, self)
         return jnp.asarray(self.damping, jnp.result_type(point.X))
 
     def advance(
-        self, problem: Problem, point: Point, state: Float[AnyArray, ""]
+        self, objective: Objective, point: Point, state: Float[AnyArray, ""]
     ) -> tuple[Point, Float[AnyArray, ""]]:
         """One step; three applications, the blocks, and two an iteration of conjugate gradients."""
+        problem = as_problem(objective, self)
         omega = problem.omega * problem.loss.second(point.y, problem.b)
         full = jnp.sum(problem.omega * problem.loss.excess(jnp.zeros_like(point.y), problem.b))
         misfit = jnp.sqrt(point.excess / jnp.where(full > 0, full, 1.0))

@@ -17,6 +17,8 @@ from liftless.space import Rectangular, Space, Symmetric
 
 #: Most entries of a rectangular matrix that a result holds whole.
 LARGEST_MATRIX = 10**7
+#: Most undetermined lines that a record lists; it counts them all.
+LISTED = 1000
 
 #: What a recovery took over from its certificate.
 _FROM_CERTIFICATE = (
@@ -57,6 +59,10 @@ def result_fields(
     """
     certificate = recovery.certificate
     unique = recovery.identifiability
+    looked = unique if recovery.known is None else recovery.known
+    identifiable = None if unique is None else unique.identifiable
+    if recovery.known is not None and recovery.known.lines.size:
+        identifiable = False
     fields = {name: getattr(certificate, name) for name in _FROM_CERTIFICATE}
     fields |= {
         "certified": bool(certificate.certified),
@@ -76,9 +82,13 @@ def result_fields(
         "error_estimate": recovery.error_estimate,
         "seconds": recovery.seconds,
         "seed": recovery.seed,
-        "identifiable": None if unique is None else unique.identifiable,
-        "determined": None if unique is None else unique.answer,
-        "jacobian_rank": None if unique is None else unique.rank,
+        "identifiable": identifiable,
+        "determined": None if looked is None else looked.answer,
+        "undetermined_lines": [int(k) for k in recovery.undetermined[:LISTED]],
+        "undetermined_count": int(recovery.undetermined.size),
+        "noise_estimate": math.nan if recovery.completion is None else recovery.completion.sigma,
+        "rank_shown": None if recovery.completion is None else recovery.completion.rank,
+        "jacobian_rank": None if looked is not unique or unique is None else unique.rank,
         "degrees_of_freedom": problem.degrees_of_freedom,
         "status": recovery.status,
         "success": recovery.success,

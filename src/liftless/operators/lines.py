@@ -3,9 +3,10 @@
 A gather of whole rows of a factor is ten times slower on a processor than the same numbers gathered
 column by column, and a sum over the entries of a line written as a scatter is as much slower than
 the product with a sparse matrix whose rows are sorted.  For m = 10⁶ entries, n = 10⁴ and one
-thread, measuring takes 2, 8, 13 ms for r = 1, 5, 10; projecting back 30, 45, 47, 61 ms for r = 1,
-5, 10, 50, of which some 30 ms are spent on putting y in the order of the lines.  SciPy's two sparse
-products of values that are in order already take 2, 13, 22 and 46 ms.
+thread, measuring takes 2, 8, 13 ms for r = 1, 5, 10.  Projecting back takes two sparse products (5,
+6, 8, 30 ms each for r = 1, 5, 10, 50) and one gather of y, 9 ms, which puts it in the order of the
+columns; a second one where the entries do not come row by row.  SciPy's two products of values that
+are in order already take 2, 13, 22 and 46 ms: for r = 1 they are far faster, from r = 10 on alike.
 """
 
 from typing import Any
@@ -22,46 +23,78 @@ from liftless._types import AnyArray
 MANY = 4096
 #: Columns that are written out one by one; more are looped over.
 UNROLLED = 16
+#: Entries whose sums stay in a processor's cache: a loop over more columns than the second number
+#: is then as fast, and compiles in less time.
+CACHED, LOOPED = 300_000, 2
+#: Entries from which columns are looped over as well, since unrolled ones are all held at once.
+HEAVY = 3_000_000
+#: Columns of a sparse product come in multiples of this: with one, five or ten of them it takes
+#: 1.3 to 2.4 times as long as with four, eight or twelve.
+VECTOR = 4
 #: Most places of a 32-bit index.
 MOST_PLACES = 2**31 - 1
 
 
-class Lines(eqx.Module):
-    """The entries as each line of X meets them: those of line k lie between two pointers.
-
-    Every entry (i, j) is met twice, by line i and by line j.
+class Half(eqx.Module):
+    """The entries as the lines on one of their sides meet them.
 
     Attributes
     ----------
     pointers : integer array of shape (n + 1,)
         Where the entries of a line begin and end.
-    others : integer array of shape (2m,)
-        The other line of each.
-    order : integer array of shape (2m,)
-        Number of the entry in the operator's own order.
+    others : integer array of shape (m,)
+        The line on the other side of each.
+    order : integer array of shape (m,) or None
+        Number of the entry in the operator's own order; None where that is the lines' order.
     """
 
     pointers: Int[AnyArray, " n1"]
-    others: Int[AnyArray, " two_m"]
-    order: Int[AnyArray, " two_m"]
+    others: Int[AnyArray, " m"]
+    order: Int[AnyArray, " m"] | None
+
+    def sum(self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
+        """Σ_k y_k e_i e_jᵀ V over the entries k at (i, j) for i on this side; traceable."""
+        from jax.experimental.sparse import BCSR
+
+        n = self.pointers.shape[0] - 1
+        data = jnp.asarray(y)
+        if self.order is not None:
+            data = data.at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
+        parts = (data, jnp.asarray(self.others), jnp.asarray(self.pointers))
+        return BCSR(parts, shape=(n, n)) @ V
+
+
+class Lines(eqx.Module):
+    """The entries as each line of X meets them: entry (i, j) by line i and by line j.
+
+    Attributes
+    ----------
+    first, second : Half
+        As the lines i meet them, and as the lines j do.
+    """
+
+    first: Half
+    second: Half
 
     def sum(self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
         """Σ_k y_k (e_i e_jᵀ + e_j e_iᵀ) V over the entries k at (i, j); traceable.
 
-        The product with a compressed sparse matrix, which has derivatives and batches of its own.
+        Two products with compressed sparse matrices, which have derivatives and batches of their
+        own.
         """
-        from jax.experimental.sparse import BCSR
-
         y, V = jnp.asarray(y), jnp.asarray(V)
         kind = jnp.result_type(y, V)
-        n = self.pointers.shape[0] - 1
-        data = y.astype(kind).at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
-        parts = (data, jnp.asarray(self.others), jnp.asarray(self.pointers))
-        return BCSR(parts, shape=(n, n)) @ V.astype(kind)
+        y, V = y.astype(kind), V.astype(kind)
+        r = V.shape[1]
+        V = jnp.pad(V, ((0, 0), (0, -r % VECTOR)))
+        return (self.first.sum(y, V) + self.second.sum(y, V))[:, :r]
 
 
 def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
     """Sort entries by the lines of X they lie on; None for few, or for more than 32 bits count.
+
+    Entries that come row by row are left in their order on that side, which saves each product half
+    of its time where there are few columns.
 
     Parameters
     ----------
@@ -71,18 +104,29 @@ def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
         Number of lines.
     """
     m = rows.shape[0]
-    if m < MANY or 2 * m > MOST_PLACES:
+    if m < MANY or m > MOST_PLACES:
         return None
+    rows, cols = np.asarray(rows), np.asarray(cols)
+    return Lines(_half(rows, cols, n), _half(cols, rows, n))
+
+
+def _half(lines: Int[np.ndarray, " m"], others: Int[np.ndarray, " m"], n: int) -> Half:
+    pointers = np.r_[0, np.cumsum(np.bincount(lines, minlength=n))].astype(np.int32)
+    if np.all(lines[1:] >= lines[:-1]):
+        return Half(pointers, others.astype(np.int32, copy=False), None)
+    order = by_counting(lines, n).astype(np.int32, copy=False)
+    return Half(pointers, others[order].astype(np.int32, copy=False), order)
+
+
+def by_counting(index: Int[np.ndarray, " m"], n: int) -> Int[np.ndarray, " m"]:
+    """Return the stable order that sorts numbers below ``n``, in linear time."""
     from scipy.sparse import csr_array
 
-    lines = np.concatenate([np.asarray(rows), np.asarray(cols)])
-    others = np.concatenate([np.asarray(cols), np.asarray(rows)])
     # Transposing a matrix with a single one in every row sorts by counting, and sums nothing.
-    ones, one_each = np.ones(2 * m, np.int8), np.arange(2 * m + 1, dtype=np.int32)
-    by_line = csr_array((ones, lines, one_each), shape=(2 * m, n)).tocsc()
-    order = by_line.indices
-    parts = (by_line.indptr, others[order], order % m)
-    return Lines(*(part.astype(np.int32) for part in parts))
+    m = index.size
+    kind = np.int32 if m <= MOST_PLACES else np.int64
+    ones, one_each = np.ones(m, np.int8), np.arange(m + 1, dtype=kind)
+    return csr_array((ones, index, one_each), shape=(m, n)).tocsc().indices
 
 
 def entry_grams(
@@ -95,7 +139,7 @@ def entry_grams(
     X = jnp.asarray(X)
     r = X.shape[1]
     a, b = np.tril_indices(r)
-    pairs = jnp.stack([X[:, k] * X[:, q] for k, q in zip(a, b, strict=True)], axis=1)
+    pairs = X[:, a] * X[:, b]
     place = np.zeros((r, r), int)
     place[a, b] = place[b, a] = np.arange(a.size)
     omega = jnp.asarray(omega)
@@ -156,7 +200,7 @@ def _at(column: AnyArray, index: AnyArray) -> AnyArray:
 
 
 def _by_columns(one: Any, U: AnyArray, V: AnyArray, m: int) -> AnyArray:
-    if U.shape[1] <= UNROLLED:
+    if U.shape[1] <= (UNROLLED if CACHED < m < HEAVY else LOOPED):
         columns = (one(U[:, k], V[:, k]) for k in range(U.shape[1]))
         return sum(columns, jnp.zeros((), jnp.result_type(U, V)))
     zero = jnp.zeros(m, jnp.result_type(U, V))

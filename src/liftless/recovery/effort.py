@@ -14,7 +14,15 @@ from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
 from liftless.cost import normal_matrix, normal_work
-from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
+from liftless.descent import (
+    LBFGS,
+    Descent,
+    LevenbergMarquardt,
+    Method,
+    Stop,
+    WhitenedLM,
+    descend,
+)
 from liftless.descent.loop import FITTED, LEVEL, RUNNING, STALLED, STATIONARY
 from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
@@ -23,14 +31,17 @@ from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
 from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
+from liftless.start.belief import Completion
 
 Factor = Float[np.ndarray, "n r"]
 
 #: Multiply-adds of a local solve from which it is looked after, and those between two looks: about
 #: a second.
 LONG, CHUNK_WORK = 2e10, 1e9
-#: Seconds between two signs of life.
-SIGN = 2.0
+#: Seconds between two signs of life, and between two rows of the progress inside a start.
+SIGN, OFTEN = 2.0, 1.0
+#: Iterations of conjugate gradients that a step usually takes at most.
+INNER = 100
 
 
 def can_finish(problem: Problem) -> bool:
@@ -40,6 +51,8 @@ def can_finish(problem: Problem) -> bool:
 
 def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
     """Applications of a step of a method, and multiply-adds of its eliminations."""
+    if isinstance(method, WhitenedLM):
+        return 3 + 2 * min(method.inner, INNER), 0.0
     if not isinstance(method, LevenbergMarquardt):
         return 3, 0.0
     price = 3 + problem.operator.jacobian_cost(columns)
@@ -84,7 +97,8 @@ class Effort:
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
         self.least = self.slope = math.inf
-        self.allowance = Allowance(problem, account)
+        self.allowance = Allowance(problem, account, progress=self.progress)
+        self.completion: Completion | None = None
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
@@ -127,6 +141,20 @@ class Effort:
             float(np.sum(np.asarray(self.problem.omega)[used] * half**2)), LARGEST * self.full
         )
 
+    @functools.cached_property
+    def usual(self) -> Method:
+        """Local method of a problem too large for normal matrices, and of a poor start.
+
+        For single entries conjugate gradients on whitened unknowns, whose blocks they have.
+        """
+        entries = self.problem.loss.quadratic and self.problem.operator.entries() is not None
+        return WhitenedLM() if entries and not can_finish(self.problem) else LBFGS()
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a completion found that what its fit leaves is noise."""
+        return self.completion is not None and self.completion.end == "noise"
+
     # -- what happened ------------------------------------------------------------------------
 
     def note(
@@ -152,6 +180,9 @@ class Effort:
         if self.units is not None:
             row = self.units.row(row)
         self.events.append(row)
+        self._tell(row)
+
+    def _tell(self, row: dict) -> None:
         self.told = time.perf_counter()
         if self.callback is not None:
             try:
@@ -184,6 +215,15 @@ class Effort:
         self.account.charge(2, 1)
         self.alive()
 
+    def progress(self, row: dict) -> None:
+        """Tell the callback how far a start is, once a second; nothing depends on it."""
+        if time.perf_counter() - self.told < OFTEN:
+            return
+        event = f"{row['event']} after {row['sweeps']} sweeps"
+        spent = self.account.applications
+        told = {"event": event, "objective": math.nan, "applications": spent}
+        self._tell({**told, "error": row["misfit"]})
+
     def offer(self, done: Descent) -> None:
         """Keep the best point of the problem's own rank; of equals the more stationary one."""
         if not math.isfinite(done.objective) and self.best is not None:
@@ -207,6 +247,8 @@ class Effort:
         self.account.spent += begun.spent
         self.account.applications += begun.applications or 0
         self.latest = begun.X
+        if begun.completion is not None:
+            self.completion = begun.completion
         self.allowance.size = max(self.allowance.size, float(np.linalg.norm(begun.X)))
         values = begun.values
         reached = math.nan if values is None or not values.size else float(values[-1])
@@ -255,6 +297,19 @@ class Effort:
         self.note(kind, done.objective, values, columns=columns)
         return done
 
+    def reached(self, X: Factor, kind: str) -> Descent | None:
+        """A factor that fits to the target as it is, without a step; else None."""
+        local = first_order(self.problem, X)
+        self.account.charge(2)
+        level = self.problem.loss.roundoff if math.isnan(self.target) else self.target
+        if not local.excess <= level * local.full:
+            return None
+        done = Descent(X, local.objective, local.gradient_norm, 0, FITTED, 2)
+        self.latest = X
+        self.offer(done)
+        self.note(kind, done.objective)
+        return done
+
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Levenberg–Marquardt at the problem's own rank."""
         method = LevenbergMarquardt()
@@ -263,7 +318,7 @@ class Effort:
     def local(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Descend to round-off, the noise level, or a stationary point."""
         return self.ended(
-            self.descend(X, kind, self.method or LBFGS(), gradient, self.target), gradient
+            self.descend(X, kind, self.method or self.usual, gradient, self.target), gradient
         )
 
     def ended(self, done: Descent, gradient: float | None = None) -> Descent:
@@ -290,7 +345,7 @@ class Effort:
         """
         policy = self.policy
         if self.method is not None or hopeless == 0:
-            method = self.method or LBFGS()
+            method = self.method or self.usual
             return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
         least = self.least
         if self.small and hopeless >= HOPELESS:
@@ -303,7 +358,7 @@ class Effort:
                 done = self.finish(done.X, "finish", hopeless)
         else:
             # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
-            done = self.descend(X, kind, LBFGS(), min(hopeless, HOPELESS), self.target)
+            done = self.descend(X, kind, self.usual, min(hopeless, HOPELESS), self.target)
         if done.status == STATIONARY and done.objective < policy.promising * least:
             if not later or self.level > 0:
                 return self.converge(done.X)

@@ -18,6 +18,7 @@ from liftless.identify.fit import fit_of
 from liftless.problem import Problem
 from liftless.recovery.agreement import Noise, excess_rows, noise_of
 from liftless.recovery.effort import Effort
+from liftless.recovery.known import Known, known
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,
@@ -63,6 +64,7 @@ def finish(
             X, point = sharp, _judged(effort, sharp, trace_bound, noise)
     point = _in_context(effort, point, X, stopped)
     unique = None if account.late else _unique(problem, X, point)
+    sure = None if account.late else _known(effort, X, point, unique)
     found = noise_of(problem, X)
     agreeing = effort.ends.at(X, point.objective)
     error = math.nan if account.late else _error(problem, X, unique, found.rank)
@@ -75,7 +77,7 @@ def finish(
         fun=point.objective,
         success=point.success,
         status=status,
-        message=_message(point, effort, unique, found, agreeing),
+        message=_message(point, effort, unique, found, agreeing, sure),
         nit=effort.iterations,
         nfev=account.applications,
         certificate=point,
@@ -92,7 +94,20 @@ def finish(
         sigma_interval=(found.low, found.high),
         effective_rank=found.rank,
         error_estimate=error,
+        completion=effort.completion,
+        known=sure,
     )
+
+
+def _known(
+    effort: Effort, X: Factor, point: Certificate, unique: Identifiability | None
+) -> Known | None:
+    """Which entries of an exact completion are determined, where no Jacobian was taken apart."""
+    looked = unique is not None and unique.free_rows is not None
+    fitted = point.kind == "exact" and np.any(X)
+    if looked or not fitted or effort.completion is None:
+        return None
+    return known(effort.problem, X, effort.completion)
 
 
 def _outside(
@@ -192,6 +207,7 @@ def _message(
     unique: Identifiability | None,
     found: Noise,
     agreeing: int,
+    sure: Known | None,
 ) -> str:
     """What happened, the usual cause, and what to pass instead."""
     words = [point.message]
@@ -205,6 +221,15 @@ def _message(
     if unique is not None and not unique.identifiable:
         other = "Other matrices fit as well" if unique.open else "Not known to be the one matrix"
         words.append(f"{other}: {unique.message}")
+    if sure is not None and sure.lines.size:
+        words.append(f"The entries do not determine the matrix: {sure.names}.")
+    if effort.noisy and not point.success and effort.completion is not None:
+        sigma = effort.completion.sigma
+        if effort.units is not None:
+            sigma = effort.units.back(sigma, b=1)
+        words.append(
+            f"What the fit leaves looks like noise: pass noise={sigma:.3g} if that is its level."
+        )
     return " ".join([*words, _cure(point, effort)]).strip()
 
 

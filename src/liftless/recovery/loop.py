@@ -43,6 +43,7 @@ from liftless.start import (
     course_of,
     general_course,
 )
+from liftless.start.belief import check_rank
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -223,6 +224,8 @@ def _starts(problem: Problem, start: Any, budget: int) -> tuple[Start | None, Co
         raise InvalidInput("start", f"the class {start.__name__}", "a Start", cure)
     if isinstance(start, Course):
         return None, start
+    if isinstance(start, str) and start == "auto":
+        check_rank(problem)
     default = course_of(problem, budget)
     if isinstance(start, str):
         if start not in STARTS:

@@ -2,17 +2,20 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
+from liftless._errors import InvalidInput
 from liftless.certificate import Certificate
 from liftless.escape import Candidate
 from liftless.identify import Identifiability
+from liftless.recovery.known import Known
 from liftless.space import Hermitian, Space
+from liftless.start.belief import Completion
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -83,6 +86,11 @@ class Recovery:
     error_estimate : float
         √(2 h) over the least singular value of the Jacobian, both free of the rows' scales, as a
         relative error of the matrix; NaN where it would take long.
+    completion : Completion or None
+        What belief propagation found beside the factor, where single entries were measured: the
+        noise level, error bars, and the rank that the entries show.
+    known : Known or None
+        Which entries of an exact completion are determined, where no Jacobian was taken apart.
     """
 
     x: Factor
@@ -107,6 +115,9 @@ class Recovery:
     effective_rank: int = 0
     error_estimate: float = math.nan
 
+    completion: Completion | None = field(default=None, repr=False)
+    known: Known | None = field(default=None, repr=False)
+
     @property
     def kind(self) -> str:
         """What kind of point ``x`` is: the certificate's."""
@@ -116,6 +127,49 @@ class Recovery:
     def certified(self) -> bool:
         """Whether ``x`` is proved optimal: ``exact`` or ``global``."""
         return bool(self.certificate.certified)
+
+    def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
+        """Whether entries (i, j) of the matrix are determined, for index arrays of one shape.
+
+        Raises
+        ------
+        InvalidInput
+            If that was not looked into, or a position is out of range.
+        """
+        if self.known is not None:
+            return self.known.determined(i, j)
+        if self.identifiability is not None:
+            return self.identifiability.determined(i, j)
+        if self.completion is not None:
+            return self.completion.determined(i, j)
+        cure = "Ask identifiability(problem, result.x, method='matrix-free')."
+        raise InvalidInput("determined", "asked where it was not looked into", "left out", cure)
+
+    def deviation(self, i: Any, j: Any) -> Float[np.ndarray, "..."]:
+        """Standard deviation of the error of entries (i, j), as belief propagation has it.
+
+        See :meth:`liftless.Completion.deviation`; it is that of the posterior mean
+        ``result.completion.entries(i, j)``, which is nearer to the truth than ``x``, the
+        minimiser of h, where there is much noise.
+
+        Raises
+        ------
+        InvalidInput
+            If there was no completion.
+        """
+        if self.completion is None:
+            was = "asked where no belief propagation was run"
+            raise InvalidInput("deviation", was, "left out", "It needs single entries.")
+        return self.completion.deviation(i, j)
+
+    @property
+    def undetermined(self) -> Int[np.ndarray, " k"]:
+        """Lines that are known not to be determined: rows, then columns where rectangular."""
+        if self.known is not None:
+            return self.known.lines
+        if self.identifiability is not None and self.identifiability.free_rows is not None:
+            return self.identifiability.free_rows
+        return np.zeros(0, int) if self.completion is None else self.completion.unknown
 
     @property
     def split(self) -> int | None:
@@ -179,13 +233,17 @@ class Recovery:
     def _rows(self) -> list[tuple[str, str]]:
         """The result in about eight lines."""
         unique, point = self.identifiability, self.certificate
-        known = "not looked into" if unique is None else unique.answer
+        looked = self.known if unique is None or self.known is not None else unique
+        known = "not looked into" if looked is None else looked.answer
         spectrum = ", ".join(f"{s:.4g}" for s in self.space.spectrum(self.x)[:5])
         more = ", ..." if self.x.shape[1] > 5 else ""
         rank = f"rank {self.effective_rank}"
         if self.effective_rank < self.x.shape[1]:
             rank += f" (of {self.x.shape[1]} asked for)"
         proved = "certified" if self.certified else "not certified"
+        found, told = self.completion, []
+        if found is not None and found.rank < self.x.shape[1]:
+            told.append(("rank shown", f"the entries show {found.rank}"))
         return [
             ("kind", f"{point.kind} ({proved}, success {self.success}, status {self.status})"),
             ("matrix", f"{self.space.formula} {self.space.describe()}, {rank}"),
@@ -193,6 +251,7 @@ class Recovery:
             ("objective", f"{self.fun:.6g} (optimum >= {point.lower_bound:.6g})"),
             *self._noise_row(),
             ("determined", known),
+            *told,
             (
                 "applications",
                 f"{self.nfev} in {self.rounds} round(s), {self.agreeing} of them here, "

@@ -56,6 +56,9 @@ def search(effort: Effort, plan: Search) -> None:
         done = _round(effort, start, plan.seed + turn, patient)
         if done.status == FITTED or _to_the_digits(effort, done):
             return
+        # Where two estimates of the noise agree, a large problem is not searched for less.
+        if effort.noisy and not effort.small:
+            return
         told = _agreement_tells(effort, plan)
         if told and turn == 0 and given is None and _probed(effort, plan, done):
             return
@@ -88,7 +91,10 @@ def _round(
     begun = start.begin(effort.problem, seed, allowance)
     begun = checked(begun, start, effort.problem)
     effort.begun(start, begun)
-    if probe:
+    fit = None if begun.completion is None else effort.reached(begun.X, "fit")
+    if fit is not None:
+        done = fit
+    elif probe:
         done = effort.probe(begun.X)
     else:
         done = effort.attempt(begun.X, "descent", start.hopeless, later=patient)

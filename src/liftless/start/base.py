@@ -49,6 +49,8 @@ class Begun:
         The start's own estimate of the relative error of the matrix.
     values : array of shape (k,), optional
         h on the way, for a start that evaluates it.
+    completion : Completion, optional
+        What a completion found beside the factor: it is kept with the result.
     """
 
     X: Any
@@ -56,6 +58,7 @@ class Begun:
     applications: int | None = None
     error: float | None = None
     values: Float[np.ndarray, " k"] | None = None
+    completion: Any = None
 
 
 class Allowance:
@@ -99,6 +102,11 @@ class Allowance:
     def left(self) -> float:
         """Work that may still be spent, in applications to the problem's rank."""
         return self.account.left
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left of the work or of the time."""
+        return self.account.left <= 0
 
     def _affordable(self, *, square: bool = False) -> int:
         account = self.account
@@ -202,4 +210,5 @@ def checked(begun: Any, start: Start, problem: Problem) -> Begun:
         raise InvalidInput(f"{type(start).__name__}.begin(…).X", was, must, cure)
     X = np.pad(np.asarray(X, float), ((0, 0), (0, problem.rank - X.shape[1])))
     count = round(begun.spent) if begun.applications is None else begun.applications
-    return Begun(X, float(begun.spent), int(count), begun.error, begun.values)
+    told = (begun.error, begun.values, begun.completion)
+    return Begun(X, float(begun.spent), int(count), *told)

@@ -11,7 +11,7 @@ from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
 from liftless.start.belief.local import Core
-from liftless.start.belief.observed import Observed, holds, observed, restricted
+from liftless.start.belief.observed import Observed, check_rank, holds, observed, restricted
 from liftless.start.belief.peel import Peeled, extend, peel
 from liftless.start.belief.propagate import Propagation, graph
 from liftless.start.belief.result import Completion
@@ -67,13 +67,18 @@ class _Run:
     price: float
     limit: float
     progress: Callable[[dict], None] | None
+    ended: Callable[[], bool] | None = None
     spent: float = 0.0
     sweeps: int = 0
     history: list[dict] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
-        return self.spent >= self.limit
+        return self.spent >= self.limit or (self.ended is not None and self.ended())
+
+    @property
+    def left(self) -> float:
+        return self.limit - self.spent
 
     def swept(self, beliefs: Propagation, *, noise: bool = False) -> None:
         self.spent += self.price
@@ -105,6 +110,7 @@ def complete_entries(
     schedule: Schedule | None = None,
     budget: float = math.inf,
     progress: Callable[[dict], None] | None = None,
+    ended: Callable[[], bool] | None = None,
     noise: bool | None = None,
 ) -> Completion:
     """Complete a matrix from some of its entries by cavity belief propagation.
@@ -120,6 +126,8 @@ def complete_entries(
         Applications after which no further sweep is begun; a sweep counts as 2r.
     progress : callable, optional
         Called with a dictionary after every sweep and stage.
+    ended : callable, optional
+        Asked after every sweep; once it says True no other is begun.
     noise : bool, optional
         Whether the entries have noise; by default that is found out: an exact fit is tried first.
 
@@ -131,10 +139,11 @@ def complete_entries(
     Raises
     ------
     InvalidInput
-        If the problem is not made of entries.
+        If the problem is not made of entries, or no line has as many as the rank.
     """
     seed = positive_int("seed", seed, least=0)
     plan = schedule or Schedule()
+    check_rank(problem)
     seen, rms = observed(problem)
     split = problem.operator.split
     core, order = peel(seen.rows, seen.cols, problem.n, problem.rank)
@@ -146,7 +155,7 @@ def complete_entries(
         counted = core
     inside, n1 = restricted(seen, core, split)
     # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
-    run = _Run(2.0 * problem.rank, budget, progress)
+    run = _Run(2.0 * problem.rank, budget, progress, ended)
     found = _found(inside, n1, int(core.sum()), problem.rank, seed, plan, run, noise)
     return _put_back(problem, seen, rms, core, counted, order, found, run)
 
@@ -193,7 +202,7 @@ def _found(
 
 def _polished(core: Core, X: Factor, beliefs: Propagation, run: _Run) -> tuple[Factor, float]:
     """Local descent from the means, on the books of the run."""
-    X, misfit, applications = core.polish(X)
+    X, misfit, applications = core.polish(X, run.left)
     run.spent += applications
     row = {"event": "polish", "sweeps": beliefs.sweeps, "misfit": misfit}
     run.history.append(row)

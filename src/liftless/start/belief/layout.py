@@ -9,6 +9,7 @@ A message goes from a slot of one side to a slot of the other; ``source`` says f
 slot of the partner the message of the same entry comes from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,19 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from liftless._types import AnyArray
+from liftless.operators.lines import by_counting
 
 #: Slots of a chunk: with r = 10 some 200 kilobytes of messages.
 CHUNK = 2048
 #: Least number of chunks that a bucket of narrow lines has room for.
 LEAST = 4
-#: A bucket whose lines fit the next wider one for this share more slots is merged with it.
-CHEAP = 0.1
-#: Smallest width of a bucket; widths double up to the second number, then grow by halves.
+#: A bucket whose lines fit the next wider one for this share more slots is merged with it, or for
+#: so many slots (and a third of those there are), whose sweeps take less time than compiling it.
+CHEAP, COMPILED = 0.1, 250_000
+#: Both sides have the same buckets where that makes the larger one no larger than by this factor,
+#: or than so many slots.
+ALIKE, FEW = 1.25, 1_000_000
+#: Smallest width of a bucket; widths double up to the second number, then grow by quarters.
 NARROW, WIDE = 8, 64
 
 
@@ -75,6 +81,27 @@ class Side(eqx.Module):
 
 
 @dataclass(frozen=True)
+class Shapes:
+    """Buckets that several sides have in common, and the bucket of every line.
+
+    Attributes
+    ----------
+    buckets : tuple of Bucket
+    chunks : integer array of shape (sides, buckets)
+    of : tuple of integer arrays
+        Bucket of every line of a side.
+    slots, places : int
+        Sizes of a side's arrays with padding.
+    """
+
+    buckets: tuple[Bucket, ...]
+    chunks: Int[np.ndarray, "sides buckets"]
+    of: tuple[Int[np.ndarray, " _"], ...]
+    slots: int
+    places: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """Where the lines and the slots of a side go.
 
@@ -99,12 +126,11 @@ class Plan:
 
 
 def widths(most: int) -> list[int]:
-    """Widths of buckets up to one that holds ``most`` entries: 8, 16, 32, 64, 96, 128, 192, ..."""
+    """Widths of buckets up to one that holds ``most`` entries: 8, 16, 32, 64, 80, 96, 112, ..."""
     out = [NARROW]
     while out[-1] < most:
         k = out[-1]
-        power = k & (k - 1) == 0
-        out.append(2 * k if k < WIDE else (k * 3 // 2 if power else k * 4 // 3))
+        out.append(2 * k if k < WIDE else k + (1 << (k.bit_length() - 3)))
     return out
 
 
@@ -114,50 +140,64 @@ def rounded(k: int, digits: int = 4) -> int:
     return -(-k >> zeros) << zeros
 
 
-def planned(degree: Int[np.ndarray, " lines"], chunk: int = CHUNK) -> tuple[tuple, np.ndarray]:
-    """Buckets for lines of so many entries, and the bucket of every line."""
-    ladder = np.array(widths(int(degree.max(initial=1))))
-    of = np.searchsorted(ladder, degree)
-    count = np.bincount(of, minlength=ladder.size)
-    total = float(count @ ladder)
+def planned(degrees: Sequence[Int[np.ndarray, " _"]], chunk: int = CHUNK) -> Shapes:
+    """Buckets that the lines of all sides share, so that one compiled half sweep serves them.
+
+    Parameters
+    ----------
+    degrees : sequence of integer arrays
+        Entries of every line, a side each.
+    chunk : int
+        Slots of a chunk.
+    """
+    ladder = np.array(widths(max(int(degree.max(initial=1)) for degree in degrees)))
+    of = [np.searchsorted(ladder, degree) for degree in degrees]
+    count = np.array([np.bincount(k, minlength=ladder.size) for k in of])
+    total = float(count.sum(axis=0) @ ladder)
+    worth = max(CHEAP * total, min(COMPILED, total / 3))
     for k in range(ladder.size - 1):
-        if 0 < count[k] * (ladder[k + 1] - ladder[k]) <= CHEAP * total:
-            of[of == k] = k + 1
-            count[k + 1] += count[k]
-            count[k] = 0
-    used = np.flatnonzero(count)
-    shapes, line, slot = [], 0, 0
+        if 0 < count[:, k].sum() * (ladder[k + 1] - ladder[k]) <= worth:
+            for at in of:
+                at[at == k] = k + 1
+            count[:, k + 1] += count[:, k]
+            count[:, k] = 0
+    used = np.flatnonzero(count.sum(axis=0))
+    most = max(degree.size for degree in degrees)
+    buckets, chunks, line, slot = [], [], 0, 0
     for k in used:
         # The sizes do not follow the counts closely: draws of one kind shall share compiled code.
         # Padding costs memory and no time, since no chunk of it is ever looked at.
-        height = min(max(1, chunk // int(ladder[k])), 1 << (degree.size - 1).bit_length())
-        used_chunks = -(-int(count[k]) // height)
-        many = rounded(used_chunks, 1 if used_chunks <= 16 else 3)
+        height = min(max(1, chunk // int(ladder[k])), 1 << (most - 1).bit_length())
+        needed = -(-count[:, k] // height)
+        many = int(needed.max())
+        many = rounded(many, 1 if many <= 16 else 3)
         if ladder[k] <= WIDE:
             many = max(LEAST, many)
-        shapes.append((Bucket(int(ladder[k]), height, line, slot), used_chunks))
+        buckets.append(Bucket(int(ladder[k]), height, line, slot))
+        chunks.append(needed)
         line += many * height
         slot += many * height * int(ladder[k])
-    return (tuple(shapes), line, slot), np.searchsorted(used, of)
+    ordered = tuple(np.searchsorted(used, at) for at in of)
+    return Shapes(tuple(buckets), np.array(chunks, np.int32).T, ordered, slot, line)
 
 
-def plan(index: Int[np.ndarray, " m"], lines: int, chunk: int = CHUNK) -> Plan:
-    """Lay out a side whose entry k lies on line ``index[k]``."""
+def plan(index: Int[np.ndarray, " m"], shapes: Shapes, which: int = 0) -> Plan:
+    """Lay out the side number ``which``, whose entry k lies on line ``index[k]``."""
+    of = shapes.of[which]
+    lines = of.size
     degree = np.bincount(index, minlength=lines)
-    (shapes, places, slots), of = planned(degree, chunk)
     place, first = np.empty(lines, np.int64), np.empty(lines, np.int64)
-    for k, (bucket, _) in enumerate(shapes):
+    for k, bucket in enumerate(shapes.buckets):
         members = np.flatnonzero(of == k)
         rank = np.arange(members.size)
         place[members] = bucket.line + rank
         first[members] = bucket.slot + rank * bucket.width
-    order = np.argsort(index, kind="stable")
+    order = by_counting(index, lines)
     begin = np.r_[0, np.cumsum(degree)[:-1]]
-    slot = np.empty(index.size, np.int64)
-    slot[order] = first[index[order]] + np.arange(index.size) - begin[index[order]]
-    buckets = tuple(bucket for bucket, _ in shapes)
-    chunks = np.array([number for _, number in shapes], np.int32)
-    return Plan(buckets, chunks, place.astype(np.int32), slot, slots, places)
+    slot = np.empty(index.size, np.int32)
+    slot[order] = np.repeat(first - begin, degree) + np.arange(index.size)
+    chunks = np.ascontiguousarray(shapes.chunks[which])
+    return Plan(shapes.buckets, chunks, place.astype(np.int32), slot, shapes.slots, shapes.places)
 
 
 def side(
@@ -179,7 +219,13 @@ def two_sides(
     rows: Any, cols: Any, n1: int, n2: int, y: Any, spread: Any, chunk: int = CHUNK
 ) -> tuple[tuple[Side, Side], tuple[Plan, Plan]]:
     """Rows and columns of a rectangular matrix, each the other's partner."""
-    top, bottom = plan(rows, n1, chunk), plan(cols, n2, chunk)
+    degrees = np.bincount(rows, minlength=n1), np.bincount(cols, minlength=n2)
+    apart = [planned((degree,), chunk) for degree in degrees]
+    both = planned(degrees, chunk)
+    if both.slots <= max(FEW, ALIKE * max(one.slots for one in apart)):
+        top, bottom = plan(rows, both, 0), plan(cols, both, 1)
+    else:
+        top, bottom = plan(rows, apart[0]), plan(cols, apart[1])
     sides = side(top, bottom.slot, y, spread), side(bottom, top.slot, y, spread)
     return sides, (top, bottom)
 
@@ -189,7 +235,8 @@ def one_side(
 ) -> tuple[tuple[Side], tuple[Plan]]:
     """Lines of a symmetric matrix, their own partner: every entry off the diagonal twice."""
     m = rows.size
-    both = plan(np.concatenate([rows, cols]), n, chunk)
+    ends = np.concatenate([rows, cols])
+    both = plan(ends, planned((np.bincount(ends, minlength=n),), chunk))
     back = np.concatenate([both.slot[m:], both.slot[:m]])
     values, noise = np.concatenate([y, y]), np.concatenate([spread, spread])
     return (side(both, back, values, noise),), (both,)

@@ -1,5 +1,7 @@
 """The last digits: Levenberg–Marquardt on the core, in shapes that like problems share."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -12,8 +14,9 @@ from liftless.start.belief.observed import Observed
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Steps of one stage, and the misfit at which there is nothing more to gain.
-STEPS, FITTED = 15, 1e-14
+#: Steps of one stage, applications that one usually takes, and the misfit at which there is nothing
+#: more to gain.
+STEPS, USUAL, FITTED = 15, 200, 1e-14
 
 
 class Core:
@@ -30,14 +33,15 @@ class Core:
     def __init__(self, seen: Observed, n1: int | None, n: int, rank: int) -> None:
         more = rounded(seen.y.size) - seen.y.size
         self.n1, self.n = n1, n
-        rows, y = np.pad(seen.rows, (0, more)), np.pad(seen.y, (0, more))
+        # Padding lies on the last lines, so that entries that come row by row stay so.
+        rows, y = np.pad(seen.rows, (0, more), mode="edge"), np.pad(seen.y, (0, more))
         weights = np.pad(1 / np.sqrt(seen.spread), (0, more))
         if n1 is None:
-            cols = np.pad(seen.cols, (0, more))
+            cols = np.pad(seen.cols, (0, more), mode="edge")
             operator = EntriesOperator(rows, cols, rounded(n))
         else:
             self.wide = rounded(n1)
-            cols = np.pad(seen.cols - n1, (0, more))
+            cols = np.pad(seen.cols - n1, (0, more), mode="edge")
             operator = RectangularEntries(rows, cols, self.wide, rounded(n - n1))
         self.problem = Problem(operator, y, rank, weights=weights)
         dense = normal_matrix(self.problem.m, self.problem.n * rank) and self.problem.n * rank < 300
@@ -47,8 +51,12 @@ class Core:
         #: Share of the noise that a least-squares fit leaves, in standard deviations.
         self.left = float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
 
-    def polish(self, X: Factor, steps: int = STEPS) -> tuple[Factor, float, float]:
-        """Descend from a factor; the new one, its relative misfit, and the applications."""
+    def polish(self, X: Factor, left: float = math.inf) -> tuple[Factor, float, float]:
+        """Descend from a factor; the new one, its relative misfit, and the applications.
+
+        ``left`` is what may be spent, in applications; one step is made in any case.
+        """
+        steps = max(1, min(STEPS, int(min(left, STEPS * USUAL) / USUAL)))
         X = self.problem.space.truncate(self._padded(X), self.problem.rank)
         done = descend(self.problem, X, self.method, Stop(FITTED**2, 1e-13, steps))
         misfit = float(np.sqrt(max(2 * float(done.objective), 0.0) / self.full))

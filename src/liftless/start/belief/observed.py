@@ -81,6 +81,26 @@ def tells(problem: Problem) -> bool:
     return bool(np.any(np.asarray(problem.b)[used & off]))
 
 
+def check_rank(problem: Problem) -> None:
+    """Refuse a rank above the number of entries of every line: then no line is determined.
+
+    Raises
+    ------
+    InvalidInput
+        If no row and no column has as many entries as the rank; nothing is said of other data.
+    """
+    entries = problem.operator.entries()
+    if entries is None:
+        return
+    rows, cols = np.asarray(entries.rows), np.asarray(entries.cols)
+    count = np.bincount(rows, minlength=problem.n)
+    count += np.bincount(cols[cols != rows], minlength=problem.n)
+    most = int(count.max())
+    if problem.rank > most:
+        was = f"{problem.rank}, where no row or column has more than {most} entries"
+        raise InvalidInput("rank", was, f"at most {most}", "Add entries, or lower the rank.")
+
+
 def holds(core: Bool[np.ndarray, " n"], split: int | None, rank: int) -> bool:
     """Whether the core has enough lines to hold a matrix of the rank."""
     if split is None:

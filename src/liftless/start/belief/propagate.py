@@ -26,8 +26,15 @@ SMALL = 0.3
 SAMPLE = 1 << 16
 #: Median of a squared standard Gaussian.
 MEDIAN = 0.4549364231195724
+#: Entries from which messages are kept in single precision.
+SINGLE = 4_000_000
 #: Misfit at which the beliefs have run away.
 AWAY = 1e3
+
+
+def _taken(array: np.ndarray) -> AnyArray:
+    """Move an array to the device; it is not used again."""
+    return jax.device_put(array, may_alias=True)
 
 
 class _Sample(NamedTuple):
@@ -133,7 +140,9 @@ class Propagation:
         """Beliefs before the first sweep: a random mean for those that speak first."""
         r, prior = self.rank, np.eye(self.rank) / math.sqrt(self.rank)
         mean = np.zeros((plan.places, r))
-        out = np.zeros((plan.slots, r + 2))
+        # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
+        kind = np.float32 if self.graph.m >= SINGLE else np.float64
+        out = np.zeros((plan.slots, r + 2), kind)
         if rng is not None:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
             mean[plan.place] = drawn
@@ -144,7 +153,7 @@ class Propagation:
         out[:, r + 1] = np.trace(prior @ prior)
         cov = np.broadcast_to(prior, (plan.places, r, r)).copy()
         made = Beliefs(mean, cov, out, prior, prior.copy())
-        return jax.tree.map(jnp.array, made)
+        return jax.tree.map(_taken, made)
 
     # -- sweeps -------------------------------------------------------------------------------
 

@@ -43,7 +43,9 @@ class BeliefPropagation(Start):
             schedule=self.schedule,
             budget=allowance.left,
             progress=allowance.progress,
+            ended=lambda: allowance.over,
         )
         # Balanced, so that a penalty on the balance has nothing left to do.
         X = problem.space.truncate(done.X, problem.rank)
-        return Begun(X, done.applications, round(done.applications), done.misfit)
+        spent = done.applications
+        return Begun(X, spent, round(spent), done.misfit, completion=done)

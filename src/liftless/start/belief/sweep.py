@@ -171,10 +171,10 @@ def _chunk(
     y = jax.lax.dynamic_slice_in_dim(side.y, slot, c * d).reshape(c, d)
     spread = jax.lax.dynamic_slice_in_dim(side.spread, slot, c * d).reshape(c, d)
     cut = jax.lax.dynamic_slice_in_dim
-    old = cut(own.out, slot, c * d).reshape(c, d, r + 2)
+    old = cut(own.out, slot, c * d).reshape(c, d, r + 2).astype(y.dtype)
     old_cov, old_mean = cut(own.cov, line, c), cut(own.mean, line, c)
     mask = (source >= 0).astype(y.dtype)
-    told_here = messages.at[jnp.maximum(source, 0)].get(mode="promise_in_bounds")
+    told_here = messages.at[jnp.maximum(source, 0)].get(mode="promise_in_bounds").astype(y.dtype)
     # Components first and slots last: sums over the components are then vectors' sums.
     told_here, old = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
 
@@ -208,7 +208,7 @@ def _chunk(
         sums.bad + jnp.sum(real * ~good),
     )
     put = jax.lax.dynamic_update_slice_in_dim
-    out = put(out, jnp.swapaxes(new, 1, 2).reshape(c * d, r + 2), slot, 0)
+    out = put(out, jnp.swapaxes(new, 1, 2).reshape(c * d, r + 2).astype(out.dtype), slot, 0)
     return put(mean, u, line, 0), put(cov, calibrated, line, 0), out, sums
 
 
