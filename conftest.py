@@ -17,6 +17,11 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["liftless", "liftless_papers"], "beartype.beartype")
 
+from liftless import _compiled  # noqa: E402  (after the hook)
+
+# Hundreds of small shapes in one process, which are met again: keep what is compiled.
+_compiled.MOST = 100_000
+
 # Tracing makes many small objects; to look through them as often as Python does costs a tenth.
 gc.set_threshold(100_000, 50, 100)
 

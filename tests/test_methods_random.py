@@ -76,8 +76,9 @@ def test_the_noise_of_langevin_has_its_variance():
     problem = make_instance("basic").problem
     X = np.random.default_rng(0).standard_normal((4000, 2, 1))
     step, schedule = 1e-8, Geometric(3.0, 0.5)
-    done = descend(problem, X, SGLD(step, schedule, every=4), Stop(0.0, 0.0, 1))
-    moved = (done.X - X) / np.sqrt(2 * step * 3.0 * (1 + 0.5 + 0.25 + 0.125))
+    method = SGLD(step, schedule, every=4)
+    done = descend(problem, X, method, Stop(0.0, 0.0, 1), history="iterates")
+    moved = (done.history["X"][:, -1] - X) / np.sqrt(2 * step * 3.0 * (1 + 0.5 + 0.25 + 0.125))
     assert abs(moved.mean()) < 0.05
     assert moved.var() == pytest.approx(1.0, abs=0.06)
     assert abs(np.mean(moved[:, 0] * moved[:, 1])) < 0.06
@@ -88,9 +89,11 @@ def test_metropolis_samples_the_gibbs_law():
     problem = make_instance("basic").problem
     T = 0.3
     X = np.random.default_rng(0).standard_normal((2000, 2, 1))
-    done = descend(problem, X, SimulatedAnnealing(0.5, T, every=400), Stop(0.0, 0.0, 1))
-    g = jax.vmap(problem.gradient)(jnp.asarray(done.X))
-    values = np.sum(np.asarray(g) * done.X, axis=(1, 2))
+    method = SimulatedAnnealing(0.5, T, every=400)
+    done = descend(problem, X, method, Stop(0.0, 0.0, 1), history="iterates")
+    last = done.history["X"][:, -1]
+    g = jax.vmap(problem.gradient)(jnp.asarray(last))
+    values = np.sum(np.asarray(g) * last, axis=(1, 2))
     assert values.mean() == pytest.approx(2 * T, abs=4 * values.std() / np.sqrt(2000))
     cold = descend(problem, X[:50], SimulatedAnnealing(0.5, 0.0), Stop(0.0, 0.0, 1))
     before = [problem.objective(x) for x in X[:50]]

@@ -187,6 +187,7 @@ def test_no_data_and_bad_data_give_a_finite_start(instance):
             "global",
             "agreed",
             "stationary",
+            "unfinished",
         )
 
 

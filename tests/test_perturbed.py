@@ -48,7 +48,8 @@ def test_perturbations_leave_a_saddle_that_descent_does_not(diagonal):
     done = descend(diagonal, SADDLES, kicked(seed=1), stop)
     np.testing.assert_allclose(done.objective, 0.5, atol=0.01)
     np.testing.assert_allclose(np.abs(done.X[:, :, 0]), [[2, 0, 0]] * 3, atol=0.02)
-    assert np.all(done.applications == 2 + 2 * 300)
+    # The lowest iterate is handed back, and measured once more where it is not the last.
+    assert np.all(np.isin(done.applications, (2 + 2 * 300, 4 + 2 * 300)))
 
 
 def test_streams_depend_on_seed_and_start_and_not_on_the_batch(diagonal):
@@ -65,12 +66,16 @@ def test_streams_depend_on_seed_and_start_and_not_on_the_batch(diagonal):
 
 def test_the_first_step_at_a_saddle_is_the_perturbation_and_padding_is_left_alone(diagonal):
     method, stop = kicked(0.1, seed=5), Stop(0.0, 0.0, 1)
-    narrow = descend(diagonal, SADDLES[0], method, stop)
+
+    def moved(X):
+        return descend(diagonal, X, method, stop, history="iterates").history["X"][-1]
+
+    narrow = moved(SADDLES[0])
     # Longer than the gradient step, which is below 1e-99.
-    assert 1e-6 < np.linalg.norm(narrow.X - SADDLES[0]) <= 0.1
-    wide = descend(diagonal, np.pad(SADDLES[0], ((0, 0), (0, 2))), method, stop)
-    np.testing.assert_array_equal(wide.X[:, 1:], 0)
-    np.testing.assert_allclose(wide.X[:, :1], narrow.X, atol=1e-14)
+    assert 1e-6 < np.linalg.norm(narrow - SADDLES[0]) <= 0.1
+    wide = moved(np.pad(SADDLES[0], ((0, 0), (0, 2))))
+    np.testing.assert_array_equal(wide[:, 1:], 0)
+    np.testing.assert_allclose(wide[:, :1], narrow, atol=1e-14)
 
 
 def test_perturbations_are_uniform_in_the_ball():

@@ -110,8 +110,8 @@ def test_a_result_has_one_set_of_names(result):
 
 
 def test_policy_is_frozen_and_can_be_passed():
-    policy = ll.Policy(polish=20)
-    assert "polish=20" in repr(policy)
+    policy = ll.Policy(polish=0.2)
+    assert "polish=0.2" in repr(policy)
     found = ll.recover(REAL.problem, policy=policy)
     assert found.certificate.kind == "exact"
     with pytest.raises(AttributeError):

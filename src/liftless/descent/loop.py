@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import describe, real_array
-from liftless._compiled import meet
 from liftless._errors import InvalidInput
 from liftless._fields import traced_fields
 from liftless._precision import double, on_device, to_numpy, traced
@@ -277,7 +276,6 @@ def _descend_traced(problem: Objective, X: AnyArray, method: Method, stop: Stop)
     ]
     dtype = jnp.result_type(X, *floats)
     method, stop = traced_fields(method, dtype), traced_fields(stop, dtype)
-    meet(problem)
     single = X.ndim < 3
     start = jnp.asarray(X, dtype)[None] if single else jnp.asarray(X, dtype)
     fixed = jax.lax.stop_gradient((problem, method, stop, start))

@@ -269,8 +269,8 @@ class Effort:
         columns = X.shape[1]
         usual, work = step_price(self.problem, method, columns)
         price = usual if price is None else price
-        # Two applications evaluate the start.
-        steps = self.account.steps(price, columns, work, first=2, least=0)
+        # Two applications evaluate the start, and two the lowest point where it is not the last.
+        steps = self.account.steps(price, columns, work, first=4, least=0)
         stop = Stop(goal / self.full, gradient, steps, self.size / 2)
         done = descend(self.problem, X, method, stop)
         self.account.charge(done.applications, columns, done.iterations * work)
