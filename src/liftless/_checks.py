@@ -5,7 +5,7 @@ first two and passed on as it is.
 """
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.core
@@ -45,7 +45,7 @@ def real_array(
         raise InvalidInput(argument, was, "without masked values", cure)
     if callable(getattr(value, "toarray", None)) and hasattr(value, "nnz"):
         check_memory(argument, describe(value), 8 * math.prod(value.shape))
-        value = value.toarray()
+        value = cast(Any, value).toarray()
     try:
         array = np.asarray(value)
     except ValueError:  # rows of different lengths

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -16,7 +17,8 @@ SMALL = 200
 
 _lock = threading.Lock()
 #: How many contexts are entered, and the limit that the first of them has set.
-_inside, _limit = 0, None  # type: int, Any
+_inside: int = 0
+_limit: Any = None
 
 
 @functools.cache

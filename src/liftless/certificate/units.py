@@ -101,7 +101,8 @@ def in_units(problem: Problem) -> tuple[Problem, Units] | None:
     data = _exponent(problem.b) if problem.loss.quadratic else 0
     weights = _exponent(problem.weights) if problem.loss.quadratic else 0
     operator = _operator_exponent(problem.operator)
-    plain = all(isinstance(g, Ridge) for g in problem.regularisers)
+    given = [g for g in problem.regularisers if isinstance(g, Ridge)]
+    plain = len(given) == len(problem.regularisers)
     if not (data or weights or operator) or not plain:
         return None
     units = Units(data, weights, (data - operator) // 2)
@@ -109,7 +110,7 @@ def in_units(problem: Problem) -> tuple[Problem, Units] | None:
     if operator:
         scaled = weighted(scaled, math.ldexp(1.0, -operator))
     height = -2 * (data + weights) + 2 * units.factor
-    ridges = tuple(Ridge(np.ldexp(np.asarray(g.weight), height)) for g in problem.regularisers)
+    ridges = tuple(Ridge(np.ldexp(np.asarray(g.weight), height)) for g in given)
     fields = (
         scaled,
         np.ldexp(np.asarray(problem.b, float), -data),

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from liftless._checks import real_number
-from liftless._ends import Interrupt
+from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import (
-    INTERRUPTED,
     coloured,
     emit,
     emit_json,

@@ -41,7 +41,7 @@ class Carry(eqx.Module):
     """Where a run stands: its point, the method's state, steps taken and the status code.
 
     ``least`` is the lowest excess so far and ``lowest`` the iterate that had it, for a method that
-    may climb.
+    may climb; of iterates that are equal to round-off the one of the least slope.
     """
 
     point: Point
@@ -50,13 +50,14 @@ class Carry(eqx.Module):
     status: AnyArray
     lowest: AnyArray
     least: AnyArray
+    slope: AnyArray
 
 
 def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
     point = Point.at(objective, X)
     state = method.init(objective, point)
     status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
-    return Carry(point, state, jnp.zeros((), X.dtype), status, point.X, point.excess)
+    return Carry(point, state, jnp.zeros((), X.dtype), status, point.X, point.excess, _slope(point))
 
 
 def advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
@@ -64,12 +65,23 @@ def advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> C
     moved = jnp.any(point.X != carry.point.X) | method.waits
     status = method.status(stop.status(objective, point, moved), state)
     # A point at a tolerance is the end, be it higher by round-off; NaN is never lower.
-    lower = (point.excess < carry.least) | (
-        _at_tolerance(status) & (point.excess <= carry.least * (1 + LEVEL))
+    slope, same = _slope(point), carry.least * LEVEL
+    end = _at_tolerance(status) | (slope <= carry.slope)
+    lower = point.excess < carry.least - same
+    lower |= end & (point.excess <= carry.least + same)
+    return Carry(
+        point,
+        state,
+        carry.iteration + 1,
+        status,
+        jnp.where(lower, point.X, carry.lowest),
+        jnp.where(lower, jnp.minimum(point.excess, carry.least), carry.least),
+        jnp.where(lower, slope, carry.slope),
     )
-    lowest = jnp.where(lower, point.X, carry.lowest)
-    least = jnp.where(lower, point.excess, carry.least)
-    return Carry(point, state, carry.iteration + 1, status, lowest, least)
+
+
+def _slope(point: Point) -> AnyArray:
+    return jnp.linalg.norm(point.gradient.ravel())
 
 
 def _at_tolerance(status: AnyArray) -> AnyArray:
@@ -308,7 +320,8 @@ def _descend(
         return result_of(numbers, ends, {}, single)
     carry, rows = recorded(problem, method, stop, start, callback, history == "iterates")
     kept = rows if history != "none" else {}
-    return result_of(*ends_of(problem, carry), kept, single)
+    numbers, ends = ends_of(problem, carry)
+    return result_of(numbers, ends, kept, single)
 
 
 def recorded(

@@ -53,7 +53,8 @@ def descend_watched(
                 raise StopIteration
 
         carry, rows = loop.recorded(problem, method, stop, start, each, False)
-        return loop.result_of(*loop.ends_of(problem, carry), rows, True)
+        numbers, ends = loop.ends_of(problem, carry)
+        return loop.result_of(numbers, ends, rows, True)
     carry = loop.begin_all(problem, method, stop, start)
     end = 0
     while bool(jnp.any(loop.running(stop, carry, jnp.asarray(jnp.inf)))):
@@ -62,4 +63,5 @@ def descend_watched(
         row = {"iteration": int(carry.iteration[0]), "objective": float(carry.least[0])}
         if not watch(row):
             break
-    return loop.result_of(*loop.ends_of(problem, carry), {}, True)
+    numbers, ends = loop.ends_of(problem, carry)
+    return loop.result_of(numbers, ends, {}, True)

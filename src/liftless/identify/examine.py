@@ -251,7 +251,9 @@ def _near(
 
 def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evidence]:
     """Fits that are not near X, the cheap detectors first."""
-    span = None if fit.q is None else spread(fit.q)
+    # All dimensions of the matrices can be spanned only by as many measurements.
+    many = fit.q is not None and len(fit.q.A) >= whole(fit.q)
+    span = spread(fit.q) if fit.q is not None and many else None
     if fit.q is not None and span == whole(fit.q):
         yield Evidence("spread", "proved", "The measurements determine every entry linearly.")
         return
@@ -259,7 +261,8 @@ def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evid
     yield tied
     if tied.finding == "signs" or any(one.finding == "curve" for one in before):
         return
-    if fit.q is not None and span is not None and span > dof and looks_generic(fit.q):
+    few = _spread(fit, dof, span)
+    if few.finding == "clear" and looks_generic(fit):
         yield Evidence("search", "generic", GENERIC)
         return
     mirror = _mirrors(fit)
@@ -271,7 +274,7 @@ def _discrete(fit: Fit, dof: int, before: tuple[Evidence, ...]) -> Iterator[Evid
         text = f"The {same[0]} of the factor has the same measurements."
         yield Evidence("symmetries", "second fit", text, same[1])
         return
-    yield _spread(fit, dof, span)
+    yield few
     # Where the fit is no fit, others of what it measures say nothing.
     if not any(one.finding in DOUBTS for one in before):
         yield _searched(fit)

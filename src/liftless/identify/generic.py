@@ -9,10 +9,16 @@ is one, nobody can prove.
 """
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from liftless.identify.question import Question
+from liftless._precision import entry
+from liftless._types import AnyArray
+from liftless.identify.fit import Fit
+from liftless.operators import SensingOperator, matrix
+from liftless.space import Space
 
-#: Measurements looked at.
+#: Most numbers of those looked at, and most measurements.
+MANY = 5e4
 LOOKED_AT = 64
 #: Least share of different sizes among the entries: a discrete law repeats its values.
 DIFFERENT = 0.5
@@ -23,52 +29,72 @@ EVEN = 0.4
 ZERO = 1e-12
 
 
-def looks_generic(q: Question) -> bool:
+@entry
+def _matrices(operator: SensingOperator, eye: AnyArray) -> AnyArray:
+    return operator.jacobian(eye) / 2
+
+
+def _some(fit: Fit) -> Float[np.ndarray, "k n n"] | None:
+    """Some of the used A_i, of norm one; None where even these are too many numbers."""
+    if fit.q is not None:
+        few = _few(len(fit.q.A), fit.problem.n)
+        A = fit.q.A[few] / (fit.q.lengths[:, None] * fit.q.lengths)
+    else:
+        n, used = fit.problem.n, np.flatnonzero(fit.used)
+        # Two of them may be more numbers than are worth it.
+        small = n**2 <= MANY
+        operator = fit.problem.operator.subset(used[_few(used.size, n)]) if small else None
+        if operator is None:
+            return None
+        A = np.asarray(_matrices(operator, np.eye(n)))
+    norms = np.sqrt(np.sum(A * A, axis=(1, 2)))
+    return A / norms[:, None, None] if len(A) > 1 and norms.min() > 0 else None
+
+
+def _few(m: int, n: int) -> Int[np.ndarray, " k"]:
+    """Which of m measurements are looked at, evenly spread."""
+    most = max(2, min(LOOKED_AT, int(MANY / n**2)))
+    return np.unique(np.linspace(0, m - 1, most).astype(int))
+
+
+def looks_generic(fit: Fit) -> bool:
     """Whether the A_i have no zero, no repeated value, no outlier and no common invariant subspace.
 
-    Parameters
-    ----------
-    q : Question
-        Of the real spaces; over the complex numbers the answer is no.
+    Over the complex numbers the answer is no.
     """
-    if q.space.name == "hermitian" or len(q.A) < 2:
+    space = fit.problem.operator.space
+    A = None if space.name == "hermitian" else _some(fit)
+    if A is None:
         return False
-    few = np.unique(np.linspace(0, len(q.A) - 1, LOOKED_AT).astype(int))
-    weight = q.norms[few, None, None] / (q.lengths[:, None] * q.lengths)
-    A = q.A[few] * weight
-    A /= np.sqrt(np.sum(A * A, axis=(1, 2)))[:, None, None]
-    entries = A[:, _places(q)]
-    sizes = np.sort(np.abs(entries), axis=None)
+    sizes = np.sort(np.abs(A[:, _places(space)]), axis=None)
     size = float(np.sqrt(np.mean(sizes**2)))
     if sizes[0] <= ZERO * size or sizes.mean() < EVEN * size:
         return False
     different = np.count_nonzero(np.diff(sizes) > 1e-12 * sizes[1:]) + 1
-    if different < DIFFERENT * sizes.size:
-        return False
-    n1 = q.space.shape[0]
-    return _mixed(A if q.space.name == "symmetric" else A[:, :n1, n1:])
+    return bool(different >= DIFFERENT * sizes.size and _mixed(fit))
 
 
-def _places(q: Question) -> np.ndarray:
+def _places(space: Space) -> np.ndarray:
     """Entries that a matrix of the space has, each once."""
-    n = q.A.shape[1]
-    i, j = np.triu_indices(n)
-    place = np.zeros((n, n), bool)
-    place[i, j] = True
-    if q.space.name == "rectangular":
+    place = np.triu(np.ones((space.n, space.n), bool))
+    if space.name == "rectangular":
         # U and V meet in one block, and nowhere else.
-        n1 = q.space.shape[0]
+        n1 = space.shape[0]
         place[:n1, :n1] = place[n1:, n1:] = False
     return place
 
 
-def _mixed(A: np.ndarray) -> bool:
+def _mixed(fit: Fit) -> bool:
     """Whether no subspace but the whole is invariant under all: two sums have no common block.
 
     In the singular vectors of one sum a common invariant subspace makes zeros of another.
     """
-    w = np.random.default_rng(0).standard_normal((2, len(A)))
-    one, other = np.einsum("km,mij->kij", w, A)
+    problem = fit.problem
+    w = np.random.default_rng(0).standard_normal((2, problem.m)) * fit.used
+    one, other = (np.asarray(matrix(problem.operator, y)) for y in w)
+    n1 = problem.operator.space.shape[0]
+    if problem.operator.space.name == "rectangular":
+        one, other = one[:n1, n1:], other[:n1, n1:]
     U, _, Vt = np.linalg.svd(one, full_matrices=False)
     turned = np.abs(U.T @ other @ Vt.T)
     return bool(turned.min() > ZERO * turned.max())

@@ -18,8 +18,8 @@ from liftless.space import Space
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Most numbers of all A_i as dense matrices: eight megabytes.
-HELD = 1e6
+#: Most numbers of all A_i as dense matrices, for which the rest is a matter of milliseconds.
+HELD = 2e5
 #: Rows below this size, relative to the largest, are nothing; more is decided before
 #: (:mod:`liftless.identify.rows`).
 NOTHING = 1e-14

@@ -116,7 +116,8 @@ def load_problem(
     operator, b = form.build(arrays)
     if isinstance(operator, EntriesOperator) and "rectangular" not in arrays:
         values = real_array("values", arrays["values"], 1)
-        check_symmetric(operator.rows, operator.cols, values, table and shape is None)
+        rows, cols = np.asarray(operator.rows), np.asarray(operator.cols)
+        check_symmetric(rows, cols, values, table and shape is None)
     weights, loss = _row_weights(arrays, operator.m), _loss(arrays)
     problem = Problem(
         operator,

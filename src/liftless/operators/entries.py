@@ -106,6 +106,11 @@ class EntriesOperator(SensingOperator):
         seen = used & (np.asarray(self.weights) != 0)
         return entry_links(np.asarray(self.rows), np.asarray(self.cols), seen, live)
 
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`: w_i², half of it beside the diagonal."""
+        same = jnp.asarray(self.rows) == jnp.asarray(self.cols)
+        return jnp.asarray(self.weights) ** 2 * jnp.where(same, 1.0, 0.5)
+
     def subset(self, indices: Int[AnyArray, " k"]) -> "EntriesOperator":
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)

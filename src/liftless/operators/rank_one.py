@@ -89,6 +89,10 @@ class RankOneOperator(SensingOperator):
         del rank
         return 1
 
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`: ‖a_i‖⁴."""
+        return self.lengths() ** 2
+
     def subset(self, indices: Int[AnyArray, " k"]) -> "RankOneOperator":
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)

@@ -109,6 +109,10 @@ class RectangularOperator(StackedOperator):
         """One product of the factors and one with the data."""
         return float(self.n1 * self.n2) * (self.m + 2 * columns)
 
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`: half the squared norm of the block."""
+        return jnp.sum(jnp.asarray(self.packed, jnp.result_type(float)) ** 2, axis=1) / 2
+
     def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularOperator":
         """See :meth:`SensingOperator.subset`."""
         indices = jnp.asarray(indices)
@@ -198,6 +202,10 @@ class RectangularEntries(StackedOperator):
         """See :meth:`SensingOperator.links`: row i of U and row j of V for each entry."""
         seen = used & (np.asarray(self.weights) != 0)
         return entry_links(np.asarray(self.rows), self.n1 + np.asarray(self.cols), seen, live)
+
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`: w_i² / 2."""
+        return jnp.asarray(self.weights) ** 2 / 2
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularEntries":
         """See :meth:`SensingOperator.subset`."""

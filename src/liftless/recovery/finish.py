@@ -56,14 +56,13 @@ def finish(
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
         point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
     if point.kind == "exact" and not stopped:
-        # Readings of zero determine X to the root of round-off only, unless they are eliminated.
-        sharp, steps = sharpened(problem, X)
-        account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
-        sharp = eliminated(problem, sharp)
-        if sharp is not X:
-            X, point = sharp, _judged(effort, sharp, trace_bound, noise)
+        X, point = _sharper(effort, X, point, trace_bound, noise)
     point = _in_context(effort, point, X, stopped)
     unique = None if account.late else _unique(problem, X, point)
+    if unique is not None and "rough" in unique.findings and point.kind == "exact" and not stopped:
+        sharp, point = _sharper(effort, X, point, trace_bound, noise, rough=True)
+        if sharp is not X:
+            X, unique = sharp, _unique(problem, sharp, point)
     sure = None if account.late else _known(effort, X, point, unique)
     found = noise_of(problem, X)
     agreeing = effort.ends.at(X, point.objective)
@@ -110,6 +109,26 @@ def _known(
     return known(effort.problem, X, effort.completion)
 
 
+def _sharper(
+    effort: Effort,
+    X: Factor,
+    point: Certificate,
+    trace_bound: float | None,
+    noise: float | None,
+    *,
+    rough: bool = False,
+) -> tuple[Factor, Certificate]:
+    """Take an exact fit to its last digits, where they are wanted, and judge it again."""
+    problem = effort.problem
+    sharp, steps = sharpened(problem, X, rough=rough)
+    effort.account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
+    # Readings of zero determine X to the root of round-off only, unless they are eliminated.
+    sharp = eliminated(problem, sharp)
+    if sharp is X:
+        return X, point
+    return sharp, _judged(effort, sharp, trace_bound, noise)
+
+
 def _outside(
     units: Units,
     X: Factor,
@@ -119,7 +138,7 @@ def _outside(
     escapes: tuple[Candidate, ...],
 ) -> tuple[Factor, Certificate, Noise, Identifiability | None, tuple[Candidate, ...]]:
     """What was found, in the caller's units."""
-    sigmas = (units.back(s, b=1) for s in (found.sigma, found.low, found.high))
+    sigma, low, high = (units.back(s, b=1) for s in (found.sigma, found.low, found.high))
     if unique is not None:
         evidence = tuple(
             one if one.other is None else dataclasses.replace(one, other=units.outside(one.other))
@@ -138,7 +157,7 @@ def _outside(
         for one in escapes
     )
     certificate = units.certificate(point)
-    return units.outside(X), certificate, Noise(*sigmas, found.rank), unique, tried
+    return units.outside(X), certificate, Noise(sigma, low, high, found.rank), unique, tried
 
 
 def _judged(

@@ -17,6 +17,9 @@ Factor = Float[np.ndarray, "n r"]
 
 #: Most steps, and round-off of a reading in units of its size.
 STEPS, EPSILON = 8, 8 * float(np.finfo(float).eps)
+#: Ratio of the longest row of X to the shortest, below which the digits are not lost, and the
+#: residual, relative to b, that is then enough.
+EVEN, ENOUGH = 1e3, 1e-10
 #: A step must leave less than this share of h.
 FALL = 0.5
 #: Singular values below this fraction of the largest are the gauge.
@@ -30,16 +33,22 @@ def _jacobian(problem: Problem, X: AnyArray) -> AnyArray:
     return problem.operator.jacobian(X)
 
 
-def sharpened(problem: Problem, X: Factor) -> tuple[Factor, int]:
+def sharpened(problem: Problem, X: Factor, *, rough: bool = False) -> tuple[Factor, int]:
     """X, or a factor near it of lower h, and the steps taken.
 
-    Only where the Jacobian is small, for the squared loss without regularisers.
+    Not where the fit is sharp enough for a matrix whose rows are alike, unless it was found too
+    ``rough`` to tell the matrix.  Only where the Jacobian is small, for the squared loss without
+    regularisers.
     """
     plain = problem.loss.quadratic and not problem.regularisers
     if not plain or not np.any(X) or problem.m * X.size**2 > WORK:
         return X, 0
     w, b = np.asarray(problem.weights), np.asarray(problem.b)
     y = np.asarray(problem.measurements(X))
+    length = scales(problem.operator.space, X)
+    even = length.max() <= EVEN * length.min()
+    if not rough and even and np.linalg.norm(w * (y - b)) <= ENOUGH * np.linalg.norm(w * b):
+        return X, 0
     for step in range(STEPS):
         r = w * (y - b)
         h = float(r @ r)

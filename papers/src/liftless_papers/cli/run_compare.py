@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftless._ends import Interrupt
+from liftless._ends import INTERRUPTED, Interrupt
 from liftless.cli.messages import (
     FAILED,
-    INTERRUPTED,
     complain,
     emit,
     emit_json,

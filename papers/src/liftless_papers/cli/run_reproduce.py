@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftless._checks import describe
-from liftless._ends import Interrupt
+from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
-from liftless.cli.messages import FAILED, INTERRUPTED, complain, emit, emit_json, note
+from liftless.cli.messages import FAILED, complain, emit, emit_json, note
 from liftless.cli.names import nearest
 from liftless_papers.cli.options import ReproduceOptions
 from liftless_papers.experiments import EXPERIMENTS, HOLDS, SIZES, experiment
