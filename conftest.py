@@ -19,8 +19,8 @@ install_import_hook(["liftless", "liftless_papers"], "beartype.beartype")
 
 from liftless import _compiled  # noqa: E402  (after the hook)
 
-# Hundreds of small shapes in one process, which are met again: keep what is compiled.
-_compiled.MOST = 100_000
+# Hundreds of small shapes in one process, which are met again: keep more of what is compiled.
+_compiled.MOST = 200
 
 # Tracing makes many small objects; to look through them as often as Python does costs a tenth.
 gc.set_threshold(100_000, 50, 100)

@@ -347,7 +347,7 @@ def test_a_recovery_says_what_the_completion_found():
     # The one entry of row 5 that is given is known, and no other.
     assert sure[5].sum() == 1
     np.testing.assert_allclose(result.matrix[sure], M[sure], atol=1e-9)
-    assert result.sigma == 0
+    assert result.completion.sigma == 0
     assert result.deviation(4, 0) == 0
     assert {"event", "objective", "applications"} <= set(told[0])
     assert "row 5" in result.message

@@ -13,7 +13,6 @@ from liftless.account import Account
 from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
-from liftless.cost import normal_matrix, normal_work
 from liftless.descent import (
     LBFGS,
     Descent,
@@ -30,6 +29,7 @@ from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
+from liftless.recovery.prices import can_finish, step_price
 from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
 from liftless.start.belief import Completion
 
@@ -40,23 +40,6 @@ Factor = Float[np.ndarray, "n r"]
 LONG, CHUNK_WORK = 2e10, 1e9
 #: Seconds between two signs of life, and between two rows of the progress inside a start.
 SIGN, OFTEN = 2.0, 1.0
-#: Iterations of conjugate gradients that a step usually takes at most.
-INNER = 100
-
-
-def can_finish(problem: Problem) -> bool:
-    """Whether Levenberg–Marquardt is affordable for a problem, and meant for its loss."""
-    return problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)
-
-
-def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
-    """Applications of a step of a method, and multiply-adds of its eliminations."""
-    if isinstance(method, WhitenedLM):
-        return 3 + 2 * min(method.inner, INNER), 0.0
-    if not isinstance(method, LevenbergMarquardt):
-        return 3, 0.0
-    price = 3 + problem.operator.jacobian_cost(columns)
-    return price, normal_work(problem.m, problem.n * columns)
 
 
 class Stopped(Exception):
