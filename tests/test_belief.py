@@ -14,7 +14,6 @@ from liftless.problem import Problem
 from liftless.regularisers import Balance
 from liftless.start import COMPLETION, COMPLETION_LARGE, BeliefPropagation, course_of
 from liftless.start.belief import (
-    Observed,
     Peeled,
     Propagation,
     complete_entries,
@@ -80,7 +79,7 @@ def cavity(x, y, s, prior, skip=None):
 def test_half_a_sweep_is_the_posterior_of_each_line_without_each_entry():
     problem, _ = rectangular()
     seen, _ = observed(problem)
-    of = graph(seen, N1, N1 + N2)
+    of = graph(seen, problem.space)
     beliefs = Propagation(of, R, 0)
     beliefs.sweep()
     top, bottom = beliefs.beliefs
@@ -120,7 +119,7 @@ def test_a_line_whose_numbers_are_not_finite_keeps_what_it_had():
     seen, _ = observed(problem)
     y = seen.y.copy()
     y[seen.rows == 3] = np.inf
-    beliefs = Propagation(graph(Observed(seen.rows, seen.cols, y, seen.spread), N1, N1 + N2), R, 0)
+    beliefs = Propagation(graph(seen._replace(y=y), problem.space), R, 0)
     beliefs.sweep()
     assert beliefs.failed == 1
     assert np.isfinite(beliefs.factor()).all()

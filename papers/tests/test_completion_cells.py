@@ -40,7 +40,7 @@ def test_determined_lines_by_hand():
     truth = np.ones((8, 1))
     wrong = truth.copy()
     wrong[[3, 6]] = 2.0
-    block, whole = errors(wrong, truth, known, 4)
+    block, whole = errors(wrong, truth, known, problem.space)
     assert block == pytest.approx(0.0, abs=1e-15)
     # Of 16 ones, those of row 3 and column 2 but their crossing are 2, and that is 4.
     assert whole == pytest.approx(np.sqrt((6 + 9) / 16))

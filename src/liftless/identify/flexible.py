@@ -55,7 +55,7 @@ class Flexible:
 
     def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
         """Whether entries (i, j) are determined to first order, for index arrays of one shape."""
-        i, j = np.broadcast_arrays(np.asarray(i), np.asarray(j))
+        i, j = self.space.positions(i, j)
         moved = self.space.change(self.direction[None], self.factor, i.ravel(), j.ravel())
         return (moved <= self.level).reshape(i.shape)
 

@@ -165,11 +165,7 @@ class Verdict:
         if self.free_rows is None:
             cure = "Pass method='dense' or 'matrix-free' to identifiability."
             raise InvalidInput("method", repr(self.method), "one that computes", cure)
-        i, j = np.broadcast_arrays(np.asarray(i), np.asarray(j))
-        for name, index, most in zip("ij", (i, j), self.space.shape, strict=True):
-            if index.size and (index.min() < 0 or index.max() >= most):
-                was = f"from {index.min()} to {index.max()}"
-                raise InvalidInput(name, was, f"from 0 to {most - 1}")
+        i, j = self.space.positions(i, j)
         at = i.ravel(), j.ravel()
         known = self.space.change(self.null, self.factor, *at) <= STILL * largest_change(
             self.null, self.factor

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from liftless._errors import InvalidInput
 from liftless.cost import CostModel
 from liftless.identify.flexible import Flexible, flexible
 from liftless.problem import Problem
@@ -45,13 +44,8 @@ class Known:
 
     def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
         """Whether entries (i, j) are determined, for index arrays of one shape."""
-        i, j = np.broadcast_arrays(np.asarray(i), np.asarray(j))
-        for name, index, most in zip("ij", (i, j), self.space.shape, strict=True):
-            if index.size and (index.min() < 0 or index.max() >= most):
-                was = f"from {index.min()} to {index.max()}"
-                raise InvalidInput(name, was, f"from 0 to {most - 1}")
-        below = j + (getattr(self.space, "n1", None) or 0)
-        sure = self.counted[i] & self.counted[below]
+        i, j = self.space.positions(i, j)
+        sure = self.counted[i] & self.counted[j + self.space.sides[-1].start]
         if self.flexible is not None:
             sure = sure & self.flexible.determined(i, j)
         return np.asarray(sure)

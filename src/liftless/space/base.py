@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
@@ -170,6 +170,26 @@ class Space(abc.ABC):
     def lines(self) -> int:
         """Number of lines of the matrix, rows and columns that are no mirror images."""
         return self.n
+
+    @property
+    def sides(self) -> tuple[slice, ...]:
+        """Lines of each kind: all rows, then columns where these are no mirror images."""
+        return (slice(0, self.lines),)
+
+    def kept(self, lines: Bool[np.ndarray, " lines"]) -> "Space":
+        """Return the space of the matrix without its other lines."""
+        return type(self)(*(int(np.sum(lines[side])) for side in self.sides))
+
+    def positions(self, i: Any, j: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Index arrays of entries (i, j), broadcast; :class:`InvalidInput` where out of range."""
+        i, j = np.broadcast_arrays(np.asarray(i), np.asarray(j))
+        for name, index, most in zip("ij", (i, j), self.shape, strict=True):
+            if index.dtype.kind not in "iu":
+                raise InvalidInput(name, describe(index), "whole numbers")
+            if index.size and (index.min() < 0 or index.max() >= most):
+                was = f"from {index.min()} to {index.max()}"
+                raise InvalidInput(name, was, f"from 0 to {most - 1}")
+        return i, j
 
     @abc.abstractmethod
     def describe(self) -> str:

@@ -46,6 +46,11 @@ class Rectangular(Space):
         """(n1, n2)."""
         return self.n1, self.n2
 
+    @property
+    def sides(self) -> tuple[slice, slice]:
+        """Rows, then columns."""
+        return slice(0, self.n1), slice(self.n1, self.n)
+
     def matrix(self, X: Factor) -> np.ndarray:
         """U Vᵀ."""
         return X[: self.n1] @ X[self.n1 :].T

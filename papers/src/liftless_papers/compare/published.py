@@ -10,7 +10,7 @@ from liftless._errors import InvalidInput
 from liftless.instances import Instance
 from liftless.operators import RectangularEntries
 from liftless.problem import Problem
-from liftless.space import Rectangular
+from liftless.space import Space
 from liftless.start.belief import peel
 
 Factor = Float[np.ndarray, "n r"]
@@ -106,12 +106,10 @@ def determined_lines(problem: Problem) -> Bool[np.ndarray, " n"]:
 
 
 def errors(
-    X: Factor, truth: Factor, known: Bool[np.ndarray, " n"], split: int
+    X: Factor, truth: Factor, known: Bool[np.ndarray, " n"], space: Space
 ) -> tuple[float, float]:
     """Relative errors on the block of determined lines, and on the whole matrix."""
-    whole = Rectangular(split, truth.shape[0] - split)
-    block = Rectangular(int(known[:split].sum()), int(known[split:].sum()))
-    pairs = ((block, X[known], truth[known]), (whole, X, truth))
+    pairs = ((space.kept(known), X[known], truth[known]), (space, X, truth))
     inside, outside = (float(s.distance(a, b) / s.size(b)) for s, a, b in pairs)
     return inside, outside
 

@@ -152,8 +152,8 @@ def prepare(cell: Cell, seed: int) -> Prepared:
     assert truth is not None, "every cell has a known truth"
     full = float(problem.objective(np.zeros_like(truth)))
     if cell.by_block:
-        known, split = determined_lines(problem), problem.operator.split
-        block = min(known[:split].sum(), known[split:].sum()) >= problem.rank
+        known = determined_lines(problem)
+        block = min(known[side].sum() for side in problem.space.sides) >= problem.rank
         dof = problem.degrees_of_freedom
         return Prepared(instance, full, 0.0, None, dof, bool(block), known)
     level = NOISY * _oracle(problem, truth) if cell.noisy else 0.0
@@ -279,12 +279,11 @@ def _verdict(trial: Trial, ready: Prepared, X: np.ndarray | None) -> Row:
         fitted = bool(h <= goal)
         truth = ready.instance.truth
         assert truth is not None
-        split = ready.instance.problem.operator.split
-        if ready.known is not None and split is not None:
-            inside, whole = errors(X, truth, ready.known, split)
+        space = ready.instance.problem.space
+        if ready.known is not None:
+            inside, whole = errors(X, truth, ready.known, space)
             right = bool(inside < BLOCK)
         elif not trial.cell.noisy:
-            space = ready.instance.problem.operator.space
             right = bool(space.distance(X, truth) <= RIGHT * space.size(truth))
     good = right if ready.known is not None else fitted and right is not False
     success = good if ready.identifiable else None

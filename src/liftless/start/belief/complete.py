@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
+from liftless.space import Space
 from liftless.start.belief.local import Core
 from liftless.start.belief.observed import Observed, check_rank, holds, observed, restricted
 from liftless.start.belief.peel import Peeled, extend, peel
@@ -145,25 +146,24 @@ def complete_entries(
     plan = schedule or Schedule()
     check_rank(problem)
     seen, rms = observed(problem)
-    split = problem.operator.split
+    space = problem.space
     core, order = peel(seen.rows, seen.cols, problem.n, problem.rank)
-    if not holds(core, split, problem.rank):
+    if not holds(core, space, problem.rank):
         # Nothing is left to begin with: all lines are kept, and none is known by counting.
         core, order = np.ones(problem.n, bool), []
         counted = np.zeros(problem.n, bool)
     else:
         counted = core
-    inside, n1 = restricted(seen, core, split)
+    inside = restricted(seen, core)
     # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
     run = _Run(2.0 * problem.rank, budget, progress, ended)
-    found = _found(inside, n1, int(core.sum()), problem.rank, seed, plan, run, noise)
+    found = _found(inside, space.kept(core), problem.rank, seed, plan, run, noise)
     return _put_back(problem, seen, rms, core, counted, order, found, run)
 
 
 def _found(
     seen: Observed,
-    n1: int | None,
-    n: int,
+    space: Space,
     rank: int,
     seed: int,
     plan: Schedule,
@@ -171,10 +171,10 @@ def _found(
     noise: bool | None,
 ) -> _Found:
     """Beliefs and local descent on the core, stage by stage."""
-    beliefs = Propagation(graph(seen, n1, n), rank, seed)
+    beliefs = Propagation(graph(seen, space), rank, seed)
     if noise:
         return _learned(beliefs, plan, run)
-    core = Core(seen, n1, n, rank)
+    core = Core(seen, space, rank)
     length, last, shrink = plan.sweeps, math.inf, 1.0
     best: tuple[float, Factor] = (math.inf, beliefs.factor())
     while True:
@@ -315,15 +315,13 @@ def _put_back(
     run: _Run,
 ) -> Completion:
     """The whole factor in the data's units."""
-    n, r = problem.n, problem.rank
-    split = problem.operator.split
-    X = np.zeros((n, r))
+    sides = problem.space.sides
+    X = np.zeros((problem.n, problem.rank))
     X[core] = found.X
-    ends = (X[:split], X[split:]) if split is not None else (X, X)
-    counts = (core[:split].sum(), core[split:].sum()) if split is not None else (core.sum(),) * 2
-    prior = (_root(ends[0], int(counts[0])), _root(ends[1], int(counts[1])))
+    roots = [_root(X[side], int(core[side].sum())) for side in sides]
+    prior = roots[0], roots[-1]
     noise = found.sigma if found.cov is not None else 0.0
-    X, known, cov = extend(X, counted, order, seen.y, prior, split or n, noise)
+    X, known, cov = extend(X, counted, order, seen.y, prior, sides[0].stop, noise)
     scale = math.sqrt(rms)
     if found.cov is not None:
         cov[core] = found.cov

@@ -9,6 +9,7 @@ from liftless.cost import normal_matrix
 from liftless.descent import LevenbergMarquardt, Stop, WhitenedLM, descend
 from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
+from liftless.space import Space
 from liftless.start.belief.layout import rounded
 from liftless.start.belief.observed import Observed
 
@@ -25,29 +26,25 @@ class Core:
     Parameters
     ----------
     seen : Observed
-    n1 : int or None
-        Rows of a rectangular matrix.
-    n, rank : int
+    space : Space
+        Of the matrix.
+    rank : int
     """
 
-    def __init__(self, seen: Observed, n1: int | None, n: int, rank: int) -> None:
+    def __init__(self, seen: Observed, space: Space, rank: int) -> None:
         more = rounded(seen.y.size) - seen.y.size
-        self.n1, self.n = n1, n
+        self.space = space
         # Padding lies on the last lines, so that entries that come row by row stay so.
-        rows, y = np.pad(seen.rows, (0, more), mode="edge"), np.pad(seen.y, (0, more))
-        weights = np.pad(1 / np.sqrt(seen.spread), (0, more))
-        if n1 is None:
-            cols = np.pad(seen.cols, (0, more), mode="edge")
-            operator = EntriesOperator(rows, cols, rounded(n))
-        else:
-            self.wide = rounded(n1)
-            cols = np.pad(seen.cols - n1, (0, more), mode="edge")
-            operator = RectangularEntries(rows, cols, self.wide, rounded(n - n1))
+        rows, cols = (np.pad(part, (0, more), mode="edge") for part in (seen.rows, seen.cols))
+        y, weights = (np.pad(part, (0, more)) for part in (seen.y, 1 / np.sqrt(seen.spread)))
+        sizes = [rounded(side.stop - side.start) for side in space.sides]
+        kind = EntriesOperator if len(sizes) == 1 else RectangularEntries
+        operator = kind(rows, cols - space.sides[-1].start, *sizes)
         self.problem = Problem(operator, y, rank, weights=weights)
         dense = normal_matrix(self.problem.m, self.problem.n * rank) and self.problem.n * rank < 300
         self.method = LevenbergMarquardt() if dense else WhitenedLM()
         self.full = float(np.sum(weights**2 * y**2))
-        freedom = rank * (n - rank) if n1 is not None else n * rank - rank * (rank - 1) // 2
+        freedom = space.degrees_of_freedom(rank)
         #: Share of the noise that a least-squares fit leaves, in standard deviations.
         self.left = float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
 
@@ -62,16 +59,16 @@ class Core:
         misfit = float(np.sqrt(max(2 * float(done.objective), 0.0) / self.full))
         return self._cut(done.X), misfit, float(done.applications)
 
+    def _places(self) -> list[slice]:
+        """Where the lines of each side stand among the padded ones."""
+        pairs = zip(self.problem.space.sides, self.space.sides, strict=True)
+        return [slice(w.start, w.start + s.stop - s.start) for w, s in pairs]
+
     def _padded(self, X: Factor) -> Factor:
         out = np.zeros((self.problem.n, X.shape[1]))
-        if self.n1 is None:
-            out[: self.n] = X
-        else:
-            out[: self.n1] = X[: self.n1]
-            out[self.wide : self.wide + self.n - self.n1] = X[self.n1 :]
+        for place, side in zip(self._places(), self.space.sides, strict=True):
+            out[place] = X[side]
         return out
 
     def _cut(self, X: Factor) -> Factor:
-        if self.n1 is None:
-            return X[: self.n]
-        return np.concatenate([X[: self.n1], X[self.wide : self.wide + self.n - self.n1]])
+        return np.concatenate([X[place] for place in self._places()])

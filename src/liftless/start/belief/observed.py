@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from liftless._errors import InvalidInput
 from liftless.problem import Problem
+from liftless.space import Space
 
 
 class Observed(NamedTuple):
@@ -101,19 +102,16 @@ def check_rank(problem: Problem) -> None:
         raise InvalidInput("rank", was, f"at most {most}", "Add entries, or lower the rank.")
 
 
-def holds(core: Bool[np.ndarray, " n"], split: int | None, rank: int) -> bool:
+def holds(core: Bool[np.ndarray, " n"], space: Space, rank: int) -> bool:
     """Whether the core has enough lines to hold a matrix of the rank."""
-    if split is None:
-        return int(core.sum()) > rank
-    return min(int(core[:split].sum()), int(core[split:].sum())) >= rank
+    # A symmetric matrix of no more lines than its rank has nothing to be found.
+    least = rank + (len(space.sides) == 1)
+    return min(int(core[side].sum()) for side in space.sides) >= least
 
 
-def restricted(
-    seen: Observed, core: Bool[np.ndarray, " n"], split: int | None
-) -> tuple[Observed, int | None]:
-    """Entries among the core's lines, which are numbered anew, and its rows."""
+def restricted(seen: Observed, core: Bool[np.ndarray, " n"]) -> Observed:
+    """Entries among the core's lines, which are numbered anew."""
     inside = core[seen.rows] & core[seen.cols]
     place = (np.cumsum(core) - 1).astype(np.int32)
     rows, cols, y, spread = (part[inside] for part in seen)
-    n1 = None if split is None else int(core[:split].sum())
-    return Observed(place[rows], place[cols], y, spread), n1
+    return Observed(place[rows], place[cols], y, spread)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from liftless._precision import on_device
 from liftless._types import AnyArray
 from liftless.operators.lines import gathered_products
+from liftless.space import Space
 from liftless.start.belief.layout import CHUNK, Plan, Side, one_side, rounded, two_sides
 from liftless.start.belief.observed import Observed
 from liftless.start.belief.sweep import Beliefs, Told, half_sweep, whole_sweep
@@ -66,15 +67,16 @@ class Graph:
     m: int
 
 
-def graph(seen: Observed, n1: int | None, n: int, chunk: int = CHUNK) -> Graph:
-    """Lay the entries out: two sides for a rectangular matrix of n1 rows, one without ``n1``."""
-    if n1 is None:
+def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
+    """Lay the entries out, by the sides of the space."""
+    if len(space.sides) == 1:
         off = seen.rows != seen.cols
         rows, cols, y, spread = seen.rows[off], seen.cols[off], seen.y[off], seen.spread[off]
-        sides, plans = one_side(rows, cols, n, y, spread, chunk)
+        sides, plans = one_side(rows, cols, space.n, y, spread, chunk)
     else:
-        rows, cols, y, spread = seen.rows, seen.cols - n1, seen.y, seen.spread
-        sides, plans = two_sides(rows, cols, n1, n - n1, y, spread, chunk)
+        cols = seen.cols - space.sides[-1].start
+        rows, y, spread = seen.rows, seen.y, seen.spread
+        sides, plans = two_sides(rows, cols, *space.shape, y, spread, chunk)
     m = y.size
     padding = (0, rounded(m) - m)
     ends = tuple(

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from liftless._checks import describe
-from liftless._errors import InvalidInput
 from liftless.space import Space
 
 Factor = Float[np.ndarray, "n r"]
@@ -92,19 +90,9 @@ class Completion:
         k = int(np.argmin(ratio))
         return k + 1 if ratio[k] <= GAP and rms[k + 1] <= GAP * rms[0] else int(rms.size)
 
-    def _lines(self, i: Any, j: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        i, j = np.broadcast_arrays(np.asarray(i), np.asarray(j))
-        for name, index, most in zip("ij", (i, j), self.space.shape, strict=True):
-            if index.dtype.kind not in "iu":
-                raise InvalidInput(name, describe(index), "whole numbers")
-            if index.size and (index.min() < 0 or index.max() >= most):
-                was = f"from {index.min()} to {index.max()}"
-                raise InvalidInput(name, was, f"from 0 to {most - 1}")
-        return i, j, i, np.asarray(j + (getattr(self.space, "n1", None) or 0))
-
     def entries(self, i: Any, j: Any) -> Float[np.ndarray, "..."]:
         """Entries (i, j) of the completed matrix, for index arrays of one shape."""
-        i, j, _, _ = self._lines(i, j)
+        i, j = self.space.positions(i, j)
         return self.space.entries(self.X, i, j)
 
     def determined(self, i: Any, j: Any) -> Bool[np.ndarray, "..."]:
@@ -113,7 +101,8 @@ class Completion:
         By peeling alone, hence for a matrix in general position; the factor's own null directions
         (:func:`liftless.identify.flexible`) see what zeros and whole numbers in it leave open.
         """
-        _, _, a, b = self._lines(i, j)
+        a, b = self.space.positions(i, j)
+        b = b + self.space.sides[-1].start
         return self.known[a] & self.known[b]
 
     def deviation(self, i: Any, j: Any) -> Float[np.ndarray, "..."]:
@@ -123,7 +112,8 @@ class Completion:
         new observation, whose variance is :attr:`sigma` squared more.  Zero after an exact fit
         where the entry is determined, and infinite where it is not.
         """
-        _, _, a, b = self._lines(i, j)
+        a, b = self.space.positions(i, j)
+        b = b + self.space.sides[-1].start
         if self.cov is None:
             return np.where(self.known[a] & self.known[b], 0.0, np.inf)
         u, v, C, D = self.X[a], self.X[b], self.cov[a], self.cov[b]

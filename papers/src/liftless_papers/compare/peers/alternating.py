@@ -88,6 +88,6 @@ def half_sweep(
 
 def _joined(data: Data, U: Float[np.ndarray, "n1 r"], V: Float[np.ndarray, "n2 r"]) -> Factor:
     """One factor of the two; of a symmetric matrix the truncated symmetric part."""
-    if data.split is not None:
+    if not data.mirrored:
         return np.concatenate([U, V])
     return data.projected(U / 2, V, 0.0)

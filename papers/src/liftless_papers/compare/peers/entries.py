@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, linalg
 
 from liftless._errors import InvalidInput
 from liftless.problem import Problem
+from liftless.space import Space
 from liftless.start.belief import observed
 from liftless_papers.compare.peers.base import SPECTRAL_COST, Effort, Peer
 from liftless_papers.compare.peers.host import value
@@ -63,9 +64,8 @@ class Data:
     y : array of shape (m,)
     weights : array of shape (m,)
         Inverse standard deviation of each entry relative to the mean.
-    n, rank : int
-    split : int or None
-        First line of V of a rectangular matrix.
+    space : Space
+    rank : int
     unit : float
         Rms of the entries.
     """
@@ -74,9 +74,8 @@ class Data:
     cols: Int[np.ndarray, " m"]
     y: Values
     weights: Values
-    n: int
+    space: Space
     rank: int
-    split: int | None
     unit: float
 
     @staticmethod
@@ -89,24 +88,25 @@ class Data:
             cols=seen.cols,
             y=seen.y,
             weights=1 / np.sqrt(seen.spread),
-            n=problem.n,
+            space=problem.space,
             rank=problem.rank,
-            split=problem.operator.split,
             unit=rms,
         )
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the matrix."""
-        return (self.n, self.n) if self.split is None else (self.split, self.n - self.split)
+        return self.space.shape
 
     @property
     def parts(self) -> tuple[slice, slice]:
         """Lines of U and of V; of a symmetric matrix the same."""
-        whole = slice(0, self.n)
-        if self.split is None:
-            return whole, whole
-        return slice(0, self.split), slice(self.split, self.n)
+        return self.space.sides[0], self.space.sides[-1]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether rows and columns are the same lines."""
+        return len(self.space.sides) == 1
 
     @property
     def share(self) -> float:
@@ -116,8 +116,8 @@ class Data:
     def places(self) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
         """Row and column of every observed place, and its entry; mirrored where symmetric."""
         entry = np.arange(self.y.size)
-        if self.split is not None:
-            return self.rows, self.cols - self.split, entry
+        if not self.mirrored:
+            return self.rows, self.cols - self.parts[1].start, entry
         off = np.flatnonzero(self.rows != self.cols)
         i = np.concatenate([self.rows, self.cols[off]])
         j = np.concatenate([self.cols, self.rows[off]])
@@ -156,7 +156,7 @@ class Data:
             first = np.random.default_rng(0).standard_normal(least)
             U, s, Vt = _sparse.svds(M, k=r, tol=1e-12, v0=first)
             U, s, V = U[:, ::-1], s[::-1], Vt[::-1].T
-        if self.split is not None:
+        if not self.mirrored:
             return np.concatenate([U, V]), s
         # A singular pair of opposite signs is an eigenvalue below zero.
         return V, np.where(np.sum(U * V, axis=0) > 0, s, 0.0)
@@ -170,7 +170,7 @@ class Data:
         eye = np.eye(X.shape[1])
         middle = np.block([[old * eye, eye], [eye, 0 * eye]])
         Q, R = np.linalg.qr(np.hstack([X[a], Y[a]]))
-        if self.split is None:
+        if self.mirrored:
             values, W = np.linalg.eigh(R @ middle @ R.T)
             return (Q @ W[:, ::-1][:, :r]) * np.sqrt(np.maximum(values[::-1][:r], 0))
         P, S = np.linalg.qr(np.hstack([X[b], Y[b]]))
@@ -213,7 +213,7 @@ class Jacobian:
         """Jacobian at X; the two parts of a diagonal entry share places and add up."""
         d = self.data
         filled = np.stack([X[d.cols], X[d.rows]], axis=1) * d.weights[:, None, None]
-        shape = (d.y.size, d.n * d.rank)
+        shape = (d.y.size, d.space.n * d.rank)
         return csr_array((filled.ravel(), self.indices, self.ends), shape=shape)
 
 
@@ -234,4 +234,4 @@ def least_squares(
     )
     effort.lsqr += int(found[2])
     effort.account.charge(1 + LSQR_COST * int(found[2]))
-    return found[0].reshape(data.n, data.rank), float(found[3])
+    return found[0].reshape(data.space.n, data.rank), float(found[3])

@@ -105,7 +105,7 @@ class ScaledFixed(EntriesPeer):
         length = self.step / data.share
         # A direction that is zero has no inverse, and no gradient either.
         new = U - length * (R @ V) @ np.linalg.pinv(V.T @ V, rcond=1e-14)
-        if data.split is None:
+        if data.mirrored:
             return new
         other = V - length * (R.T @ U) @ np.linalg.pinv(U.T @ U, rcond=1e-14)
         return np.concatenate([new, other])

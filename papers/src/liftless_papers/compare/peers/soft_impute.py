@@ -94,7 +94,7 @@ class SoftImpute(EntriesPeer):
 
 def residual(data: Data, Z: Decomposed) -> Values:
     """Observed entries less those of ``Z``, weighted so that no weight is above one."""
-    a, b = data.rows, data.cols - (data.split or 0)
+    a, b = data.rows, data.cols - data.parts[1].start
     left = data.y - np.einsum("ek,k,ek->e", Z.U[a], Z.s, Z.V[b])
     square = data.weights**2
     return left * square / square.max()
@@ -144,7 +144,7 @@ def _factor(data: Data, Z: Decomposed) -> Float[np.ndarray, "n r"]:
         more = r - U.shape[1]
         U, V = (np.pad(part, ((0, 0), (0, more))) for part in (U, V))
         s = np.pad(s, (0, more))
-    if data.split is not None:
+    if not data.mirrored:
         return np.concatenate([U * np.sqrt(s), V * np.sqrt(s)])
     return V * np.sqrt(np.where(np.sum(U * V, axis=0) > 0, s, 0.0))
 
