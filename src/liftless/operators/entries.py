@@ -14,7 +14,73 @@ from liftless.operators.base import Entries, SensingOperator
 from liftless.operators.lines import MOST_PLACES, Lines, entry_grams, entry_products, sorted_lines
 
 
-class EntriesOperator(SensingOperator):
+class ObservedEntries(SensingOperator):
+    """What entries of symmetric and of rectangular matrices share: each touches two lines of X.
+
+    A subclass is final and has the fields rows, cols, weights and lines.
+    """
+
+    rows: eqx.AbstractVar[Int[AnyArray, " m"]]
+    cols: eqx.AbstractVar[Int[AnyArray, " m"]]
+    weights: eqx.AbstractVar[Float[AnyArray, " m"]]
+    lines: eqx.AbstractVar[Lines | None]
+
+    @property
+    def m(self) -> int:
+        """Number of observed entries."""
+        return self.rows.shape[0]
+
+    @property
+    def ends(self) -> tuple[Int[AnyArray, " m"], Int[AnyArray, " m"]]:
+        """The two lines of X of each entry."""
+        first = self.space.sides[-1].start
+        return self.rows, self.cols + first if first else self.cols
+
+    def backproject(
+        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r"]:
+        """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
+        if self.lines is None:
+            return super().backproject(y, V)
+        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
+
+    def entries(self) -> Entries:
+        """See :meth:`SensingOperator.entries`."""
+        i, j = self.ends
+        return Entries(np.asarray(i), np.asarray(j), np.asarray(self.weights))
+
+    def row_grams(
+        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r r"]:
+        """See :meth:`SensingOperator.row_grams`."""
+        return entry_grams(self, *self.ends, omega * self.weights**2, X)
+
+    def cost(self, columns: int) -> float:
+        """Four gathered numbers a column and entry."""
+        return 4.0 * self.m * columns
+
+    def links(
+        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
+    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+        """See :meth:`SensingOperator.links`: the entries of nonzero weight."""
+        i, j, weights = self.entries()
+        seen = used & (weights != 0) & live[i] & live[j]
+        return i[seen], j[seen]
+
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`: w_i², half of it beside the diagonal of X Xᵀ."""
+        i, j = (jnp.asarray(end) for end in self.ends)
+        return jnp.asarray(self.weights) ** 2 * jnp.where(i == j, 1.0, 0.5)
+
+    def subset(self, indices: Int[AnyArray, " k"]) -> "ObservedEntries":
+        """See :meth:`SensingOperator.subset`; the entries are not sorted any more."""
+        indices = jnp.asarray(indices)
+        parts = (jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
+        where = lambda o: (o.rows, o.cols, o.weights, o.lines)  # noqa: E731
+        return eqx.tree_at(where, self, (*parts, None), is_leaf=lambda leaf: leaf is None)
+
+
+class EntriesOperator(ObservedEntries):
     """A(M)_k = weights_k · M[rows_k, cols_k]: O(|Ω| r) work, never an n × n array.
 
     Parameters
@@ -42,44 +108,14 @@ class EntriesOperator(SensingOperator):
         self.n = positive_int("n", n)
         self.rows = positions("rows", rows, n)
         self.cols = positions("cols", cols, n)
-        if self.cols.shape != self.rows.shape:
-            raise InvalidInput("cols", describe(self.cols), f"as long as rows ({self.rows.size})")
-        if weights is None:
-            weights = np.ones(self.rows.shape)
-        self.weights = real_array("weights", weights, 1)
-        if self.weights.shape != self.rows.shape:
-            must = f"as long as rows ({self.rows.size})"
-            raise InvalidInput("weights", describe(self.weights), must)
+        self.weights = as_many(self.rows, self.cols, weights)
         self.lines = sorted_lines(self.rows, self.cols, self.n)
-
-    @property
-    def m(self) -> int:
-        """Number of observed entries."""
-        return self.rows.shape[0]
 
     def measure(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
         return self.weights * entry_products(self.rows, self.cols, U, V)
-
-    def backproject(
-        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r"]:
-        """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
-        if self.lines is None:
-            return super().backproject(y, V)
-        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
-
-    def entries(self) -> Entries:
-        """See :meth:`SensingOperator.entries`."""
-        return Entries(np.asarray(self.rows), np.asarray(self.cols), np.asarray(self.weights))
-
-    def row_grams(
-        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r r"]:
-        """See :meth:`SensingOperator.row_grams`."""
-        return entry_grams(self, self.rows, self.cols, omega * self.weights**2, X)
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`: two rows of X at the places i and j."""
@@ -95,28 +131,6 @@ class EntriesOperator(SensingOperator):
         del rank
         return 1
 
-    def cost(self, columns: int) -> float:
-        """Four gathered numbers a column and entry."""
-        return 4.0 * self.m * columns
-
-    def links(
-        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
-    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-        """See :meth:`SensingOperator.links`: the entries of nonzero weight."""
-        seen = used & (np.asarray(self.weights) != 0)
-        return entry_links(np.asarray(self.rows), np.asarray(self.cols), seen, live)
-
-    def squares(self) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.squares`: w_i², half of it beside the diagonal."""
-        same = jnp.asarray(self.rows) == jnp.asarray(self.cols)
-        return jnp.asarray(self.weights) ** 2 * jnp.where(same, 1.0, 0.5)
-
-    def subset(self, indices: Int[AnyArray, " k"]) -> "EntriesOperator":
-        """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        parts = tuple(jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
-        return with_parts(self, parts)
-
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return the diagonal entries' indicator, when all of them are observed."""
         rows, cols = np.asarray(self.rows), np.asarray(self.cols)
@@ -126,21 +140,15 @@ class EntriesOperator(SensingOperator):
         return w if np.all(seen > 0) else None
 
 
-def entry_links(
-    rows: Int[np.ndarray, " m"],
-    cols: Int[np.ndarray, " m"],
-    seen: Bool[np.ndarray, " m"],
-    live: Bool[np.ndarray, " n"],
-) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-    """See :meth:`SensingOperator.links`, for rows and columns of the array X."""
-    seen = seen & live[rows] & live[cols]
-    return rows[seen], cols[seen]
-
-
-def with_parts(operator: Any, parts: tuple) -> Any:
-    """Return the operator with other rows, cols and weights, which are not sorted."""
-    where = lambda o: (o.rows, o.cols, o.weights, o.lines)  # noqa: E731
-    return eqx.tree_at(where, operator, (*parts, None), is_leaf=lambda leaf: leaf is None)
+def as_many(rows: np.ndarray, cols: np.ndarray, weights: Any) -> Float[np.ndarray, " m"]:
+    """Weights, ones if left out; :class:`InvalidInput` unless all are as many as the rows."""
+    must = f"as long as rows ({rows.size})"
+    if cols.shape != rows.shape:
+        raise InvalidInput("cols", describe(cols), must)
+    weights = real_array("weights", np.ones(rows.shape) if weights is None else weights, 1)
+    if weights.shape != rows.shape:
+        raise InvalidInput("weights", describe(weights), must)
+    return weights
 
 
 def _whole(array: np.ndarray) -> bool:

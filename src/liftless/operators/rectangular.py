@@ -11,14 +11,14 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import Entries, SensingOperator
-from liftless.operators.entries import entry_links, positions, with_parts
-from liftless.operators.lines import Lines, block_products, entry_grams, sorted_lines
+from liftless.operators.base import SensingOperator
+from liftless.operators.entries import ObservedEntries, as_many, positions
+from liftless.operators.lines import Lines, block_products, sorted_lines
 from liftless.space import Rectangular
 
 
@@ -124,7 +124,7 @@ class RectangularOperator(StackedOperator):
         return float(np.asarray(omega) @ squares) / (self.n1 * self.n2)
 
 
-class RectangularEntries(StackedOperator):
+class RectangularEntries(ObservedEntries, StackedOperator):
     """A(M)_k = weights_k · (U Vᵀ)[rows_k, cols_k] for X = [U; V]: O(|Ω| r), no matrix is formed.
 
     Parameters
@@ -152,66 +152,14 @@ class RectangularEntries(StackedOperator):
     def __init__(self, rows: Any, cols: Any, n1: int, n2: int, weights: Any = None) -> None:
         self.n1, self.n2 = positive_int("n1", n1), positive_int("n2", n2)
         self.rows, self.cols = positions("rows", rows, n1), positions("cols", cols, n2)
-        must = f"as long as rows ({self.rows.size})"
-        if self.cols.shape != self.rows.shape:
-            raise InvalidInput("cols", describe(self.cols), must)
-        if weights is None:
-            weights = np.ones(self.rows.shape)
-        self.weights = real_array("weights", weights, 1)
-        if self.weights.shape != self.rows.shape:
-            raise InvalidInput("weights", describe(self.weights), must)
+        self.weights = as_many(self.rows, self.cols, weights)
         self.lines = sorted_lines(self.rows, self.n1 + self.cols, self.n1 + self.n2)
-
-    @property
-    def m(self) -> int:
-        """Number of observed entries."""
-        return self.rows.shape[0]
 
     def measure(
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
         return self.weights * block_products(self.rows, self.cols, U, V, self.n1)
-
-    def backproject(
-        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r"]:
-        """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
-        if self.lines is None:
-            return super().backproject(y, V)
-        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
-
-    def entries(self) -> Entries:
-        """See :meth:`SensingOperator.entries`: row i of U and row j of V."""
-        below = self.n1 + np.asarray(self.cols)
-        return Entries(np.asarray(self.rows), below, np.asarray(self.weights))
-
-    def row_grams(
-        self, omega: Float[AnyArray, " m"], X: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r r"]:
-        """See :meth:`SensingOperator.row_grams`."""
-        return entry_grams(self, self.rows, self.n1 + self.cols, omega * self.weights**2, X)
-
-    def cost(self, columns: int) -> float:
-        """Four gathered numbers a column and entry."""
-        return 4.0 * self.m * columns
-
-    def links(
-        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
-    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-        """See :meth:`SensingOperator.links`: row i of U and row j of V for each entry."""
-        seen = used & (np.asarray(self.weights) != 0)
-        return entry_links(np.asarray(self.rows), self.n1 + np.asarray(self.cols), seen, live)
-
-    def squares(self) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.squares`: w_i² / 2."""
-        return jnp.asarray(self.weights) ** 2 / 2
-
-    def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularEntries":
-        """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        parts = tuple(jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
-        return with_parts(self, parts)
 
     def mean_square(self, omega: Float[AnyArray, " m"]) -> float:
         """Σ_k ω_k weights_k² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""
