@@ -135,7 +135,7 @@ def differences(function, at, step=1e-5):
     return np.stack([np.asarray(d) for d in each], -1).reshape((*np.shape(each[0]), *at.shape))
 
 
-def close(found, wanted, tolerance=1e-6):
+def assert_close(found, wanted, tolerance=1e-6):
     found, wanted = np.asarray(found), np.asarray(wanted)
     assert found.shape == wanted.shape
     assert np.linalg.norm(found - wanted) <= tolerance * np.linalg.norm(wanted)
@@ -151,8 +151,8 @@ def test_derivative_of_the_matrix_in_b_and_in_the_weights(data):
         return X @ X.T
 
     wanted = differences(matrix, at)
-    close(jax.jit(jax.jacrev(matrix))(at), wanted)
-    close(jax.jit(jax.jacfwd(matrix))(at), wanted)
+    assert_close(jax.jit(jax.jacrev(matrix))(at), wanted)
+    assert_close(jax.jit(jax.jacfwd(matrix))(at), wanted)
 
 
 def test_gradient_of_a_scalar_of_the_matrix_under_jit_and_vmap(data):
@@ -165,11 +165,11 @@ def test_gradient_of_a_scalar_of_the_matrix_under_jit_and_vmap(data):
     many = np.stack([b, 1.01 * b])
     each = jax.jit(jax.vmap(jax.grad(scalar)))(many)
     for k in range(2):
-        close(each[k], differences(scalar, many[k]))
+        assert_close(each[k], differences(scalar, many[k]))
     # In a direction twice: the Hessian of the scalar is symmetric and that of its gradient.
     d = np.random.default_rng(0).standard_normal(14)
     twice = jax.grad(lambda b: jnp.vdot(jax.grad(scalar)(b), d))(b)
-    close(twice, differences(lambda b: jax.grad(scalar)(b) @ d, b), 1e-5)
+    assert_close(twice, differences(lambda b: jax.grad(scalar)(b) @ d, b), 1e-5)
 
 
 def test_derivative_of_a_rectangular_solution_with_a_balance():
@@ -186,8 +186,8 @@ def test_derivative_of_a_rectangular_solution_with_a_balance():
         X = solve(problem, X0, "LevenbergMarquardt", TIGHT)
         return X[:n1] @ X[n1:].T
 
-    close(jax.jacrev(matrix)(b, 0.7), differences(lambda b: matrix(b, 0.7), b))
-    close(
+    assert_close(jax.jacrev(matrix)(b, 0.7), differences(lambda b: matrix(b, 0.7), b))
+    assert_close(
         jax.grad(lambda w: matrix(b, w)[0, 1])(0.7), differences(lambda w: matrix(b, w)[0, 1], 0.7)
     )
 
@@ -205,7 +205,7 @@ def test_derivative_in_the_arrays_of_the_operator_and_of_the_objective():
         return solve(Problem(RankOneOperator(a), b, 1), z, None, TIGHT)[0, 0] ** 2
 
     for function in (height, corner):
-        close(jax.grad(function)(a), differences(function, a))
+        assert_close(jax.grad(function)(a), differences(function, a))
 
 
 def test_matrix_free_derivative_is_the_dense_one(data, monkeypatch):
@@ -217,7 +217,7 @@ def test_matrix_free_derivative_is_the_dense_one(data, monkeypatch):
 
     dense = jax.jacrev(matrix)(b)
     monkeypatch.setattr("liftless.descent.implicit.DENSE", 0)
-    close(jax.jacrev(matrix)(b), dense, 1e-7)
+    assert_close(jax.jacrev(matrix)(b), dense, 1e-7)
 
 
 def test_no_derivative_where_descent_ended_short(data):

@@ -11,10 +11,9 @@ is one, nobody can prove.
 import numpy as np
 from jaxtyping import Float, Int
 
-from liftless._precision import entry
-from liftless._types import AnyArray
 from liftless.identify.fit import Fit
-from liftless.operators import SensingOperator, matrix
+from liftless.identify.question import matrices
+from liftless.operators import matrix
 from liftless.space import Space
 
 #: Most numbers of those looked at, and most measurements.
@@ -29,11 +28,6 @@ EVEN = 0.4
 ZERO = 1e-12
 
 
-@entry
-def _matrices(operator: SensingOperator, eye: AnyArray) -> AnyArray:
-    return operator.jacobian(eye) / 2
-
-
 def _some(fit: Fit) -> Float[np.ndarray, "k n n"] | None:
     """Some of the used A_i, of norm one; None where even these are too many numbers."""
     if fit.q is not None:
@@ -46,7 +40,7 @@ def _some(fit: Fit) -> Float[np.ndarray, "k n n"] | None:
         operator = fit.problem.operator.subset(used[_few(used.size, n)]) if small else None
         if operator is None:
             return None
-        A = np.asarray(_matrices(operator, np.eye(n)))
+        A = matrices(operator)
     norms = np.sqrt(np.sum(A * A, axis=(1, 2)))
     return A / norms[:, None, None] if len(A) > 1 and norms.min() > 0 else None
 
@@ -77,10 +71,10 @@ def looks_generic(fit: Fit) -> bool:
 def _places(space: Space) -> np.ndarray:
     """Entries that a matrix of the space has, each once."""
     place = np.triu(np.ones((space.n, space.n), bool))
-    if space.name == "rectangular":
+    if len(space.sides) > 1:
         # U and V meet in one block, and nowhere else.
-        n1 = space.shape[0]
-        place[:n1, :n1] = place[n1:, n1:] = False
+        for side in space.sides:
+            place[side, side] = False
     return place
 
 
@@ -91,10 +85,8 @@ def _mixed(fit: Fit) -> bool:
     """
     problem = fit.problem
     w = np.random.default_rng(0).standard_normal((2, problem.m)) * fit.used
-    one, other = (np.asarray(matrix(problem.operator, y)) for y in w)
-    n1 = problem.operator.space.shape[0]
-    if problem.operator.space.name == "rectangular":
-        one, other = one[:n1, n1:], other[:n1, n1:]
+    sides = problem.space.sides
+    one, other = (np.asarray(matrix(problem.operator, y))[sides[0], sides[-1]] for y in w)
     U, _, Vt = np.linalg.svd(one, full_matrices=False)
     turned = np.abs(U.T @ other @ Vt.T)
     return bool(turned.min() > ZERO * turned.max())

@@ -94,9 +94,14 @@ def scales(space: Space, X: Factor) -> Float[np.ndarray, " n"]:
 
 
 @entry
-def _matrices(operator: SensingOperator, eye: AnyArray) -> AnyArray:
-    # Derivative at the identity: 2 A_i.
-    return operator.jacobian(eye) / 2
+def operator_jacobian(operator: SensingOperator, X: AnyArray) -> AnyArray:
+    """2 A_i X."""
+    return operator.jacobian(X)
+
+
+def matrices(operator: SensingOperator) -> Float[np.ndarray, "m n n"]:
+    """All A_i, from the derivative at the identity."""
+    return np.asarray(operator_jacobian(operator, np.eye(operator.n))) / 2
 
 
 def question(problem: Problem, X: Factor) -> Question | None:
@@ -105,7 +110,7 @@ def question(problem: Problem, X: Factor) -> Question | None:
     if float(problem.m) * n * n > HELD:
         return None
     used = np.flatnonzero(np.asarray(problem.weights) != 0)
-    A = np.asarray(_matrices(problem.operator, np.eye(n)))[used]
+    A = matrices(problem.operator)[used]
     lengths = scales(space, X)
     A = (A + A.transpose(0, 2, 1)) / 2 * lengths[:, None] * lengths[None, :]
     norms = np.sqrt(np.sum(A * A, axis=(1, 2)))

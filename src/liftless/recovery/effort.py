@@ -171,21 +171,17 @@ class Effort:
             try:
                 self.callback(row)
             except StopIteration:
-                raise Stopped from None
+                if not self.ending:
+                    raise Stopped from None
 
     def going(self, row: dict | None = None) -> bool:
         """Whether time is left; every two seconds a sign of life for the callback."""
         now = time.perf_counter()
         if self.callback is not None and now - self.told >= SIGN:
-            self.told = now
             h = math.nan if row is None else row["objective"]
             h = h if self.units is None else self.units.back(h, h=1)
-            sign = {"event": "working", "objective": h, "applications": self.account.applications}
-            try:
-                self.callback(sign)
-            except StopIteration:
-                if not self.ending:
-                    raise Stopped from None
+            spent = self.account.applications
+            self._tell({"event": "working", "objective": h, "applications": spent})
         return not self.account.late
 
     def alive(self) -> None:

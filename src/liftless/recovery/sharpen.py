@@ -8,9 +8,7 @@ columns in units of the rows of X, keep them.
 import numpy as np
 from jaxtyping import Float
 
-from liftless._precision import entry
-from liftless._types import AnyArray
-from liftless.identify.question import scales
+from liftless.identify.question import operator_jacobian, scales
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
@@ -26,11 +24,6 @@ FALL = 0.5
 ZERO = 1e-13
 #: Multiply-adds of JᵀJ up to which it is done: some milliseconds.
 WORK = 1e7
-
-
-@entry
-def _jacobian(problem: Problem, X: AnyArray) -> AnyArray:
-    return problem.operator.jacobian(X)
 
 
 def sharpened(problem: Problem, X: Factor, *, rough: bool = False) -> tuple[Factor, int]:
@@ -66,7 +59,7 @@ def sharpened(problem: Problem, X: Factor, *, rough: bool = False) -> tuple[Fact
 def _step(problem: Problem, X: Factor, w: np.ndarray, r: np.ndarray) -> Factor:
     """Shortest least-squares step, in units of the rows of X."""
     length = scales(problem.operator.space, X)
-    rows = np.asarray(_jacobian(problem, X))
+    rows = np.asarray(operator_jacobian(problem.operator, X))
     J = (w[:, None, None] * rows * length[:, None]).reshape(problem.m, -1)
     d = np.linalg.lstsq(J, -r, rcond=ZERO)[0]
     return d.reshape(X.shape) * length[:, None]
