@@ -20,7 +20,9 @@ from liftless.recovery import Recovery
 STAGES = {
     "start": GREY,
     "over": GREY,
+    "probe": GREY,
     "descent": BLUE,
+    "fit": BLUE,
     "converge": BLUE,
     "polish": GREEN,
     "finish": PURPLE,
@@ -95,7 +97,7 @@ def _course(axes: Axes, recovery: Recovery) -> None:
         rows = [
             {"stage": e["event"], "number": k, "step": k, "objective": e["objective"]}
             for k, e in enumerate(recovery.history)
-            if not e["event"].startswith("certified")
+            if not e["event"].startswith("certified") and np.isfinite(e["objective"])
         ]
     named: set[str] = set()
     top = max((row["objective"] for row in rows), default=1.0)
@@ -114,7 +116,7 @@ def _course(axes: Axes, recovery: Recovery) -> None:
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(axes, "Course of the objective", "step of the local method", "h(X)")
-    axes.legend(fontsize=7, frameon=False, loc="lower left")
+    axes.legend(fontsize=7, frameon=False, loc="best")
 
 
 def _matrix(
