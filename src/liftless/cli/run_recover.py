@@ -190,12 +190,10 @@ def _recover(
 
 def progress_line(event: dict) -> str:
     """Say in one line what was done, h after it, and what was spent so far."""
-    spent = f"{event['applications']} applications"
+    reached = f"h {event['objective']:.6g}"
     if "error" in event:
-        return f"{event['event']}: estimated error {event['error']:.2g}, {spent}"
-    # Inside a start there is no h yet.
-    reached = f"h {event['objective']:.6g}, " if math.isfinite(event["objective"]) else ""
-    return f"{event['event']}: {reached}{spent}"
+        reached = f"estimated error {event['error']:.2g}"
+    return f"{event['event']}: {reached}, {event['applications']} applications"
 
 
 def _write(
