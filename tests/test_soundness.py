@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import liftless as ll
 from liftless.identify import eliminated
+from liftless.identify.fit import Fit
 from liftless.identify.restricted import Restricted
 from liftless.identify.zeros import forced
 from liftless.space import Hermitian
@@ -234,7 +235,7 @@ def test_elimination_sharpens_a_fit():
     problem = ll.Problem(ll.RankOneOperator(a), y, 1)
     # Off by 1e-6 where the readings are zero: h is 1e-24.
     blunt = z + 1e-6 * a[:1].T
-    sharp = eliminated(problem, blunt)
+    sharp = eliminated(Fit(problem, blunt)).X
     assert np.linalg.norm(sharp @ sharp.T - z @ z.T) < 1e-10 * float(np.sum(z * z))
     assert ll.identifiability(problem, sharp, fitted=True).error_estimate < 1e-9
 
@@ -245,7 +246,7 @@ def test_a_zero_reading_of_an_indefinite_matrix_forces_nothing():
     A = g.standard_normal((7, 3, 3))
     A[0] = np.diag([1.0, -1.0, 0.0])
     problem = posed(ll.DenseOperator.from_matrices(A + A.mT), z)
-    assert forced(problem, z) is None
+    assert forced(Fit(problem, z)) is None
 
 
 def test_the_complex_gauge_is_the_space_s_own():

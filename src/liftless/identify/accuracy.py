@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from liftless.identify.fit import Fit, residual
+from liftless.identify.fit import Fit
 from liftless.identify.jacobian import ZERO
 from liftless.identify.question import Question
 
@@ -45,11 +45,11 @@ def error_estimate(fit: Fit, dof: int, gap: float, top: float) -> float:
         s = scaled_singular(fit.q)
         if s.size < dof or s[dof - 1] <= ZERO**1.5 * s[0]:
             return math.inf
-        rho = residual(fit)[fit.q.kept] / fit.q.norms
+        rho = fit.residual[fit.q.kept] / fit.q.norms
         X, least = fit.q.X, float(s[dof - 1])
     else:
         if not gap * top > 0:
             return math.nan
-        rho, X, least = np.asarray(fit.problem.weights) * residual(fit), fit.X, gap * top
+        rho, X, least = np.asarray(fit.problem.weights) * fit.residual, fit.X, gap * top
     size = fit.problem.operator.space.size(X)
     return 2 * float(np.linalg.norm(X, 2)) * float(np.linalg.norm(rho)) / (least * size)

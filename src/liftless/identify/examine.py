@@ -16,13 +16,13 @@ from jaxtyping import Float
 
 from liftless._checks import factor
 from liftless._errors import InvalidInput
-from liftless._precision import double, on_device
+from liftless._precision import double
 from liftless.cost import dense_jacobian
 from liftless.identify.accuracy import ACCURATE, error_estimate
-from liftless.identify.fit import Fit, fit_of
+from liftless.identify.fit import Fit
 from liftless.identify.generic import looks_generic
 from liftless.identify.groups import free_signs
-from liftless.identify.jacobian import DOUBTFUL, MOST, dense_null, free_null, scaled_null
+from liftless.identify.jacobian import DOUBTFUL, MOST, Null, dense_null, free_null, scaled_null
 from liftless.identify.mirrors import Mirrored, examined, mirrored_part, mirrored_row
 from liftless.identify.rows import reduced, settled
 from liftless.identify.search import second_fit
@@ -31,11 +31,10 @@ from liftless.identify.symmetries import symmetric_fit
 from liftless.identify.unseen import unseen_rows
 from liftless.identify.verdict import DOUBTS, OPEN, Evidence, Verdict, open_lines
 from liftless.identify.zeros import Forced, forced
-from liftless.operators import measure
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
-Null = Float[np.ndarray, "d n r"]
+Directions = Float[np.ndarray, "d n r"]
 
 GENERIC = (
     "The measurements look drawn at random, and are more than the degrees of freedom: a matrix "
@@ -85,25 +84,30 @@ def identifiability(
     """
     if method not in METHODS:
         raise InvalidInput("method", repr(method), "None, 'dense', 'matrix-free' or 'none'")
-    X = factor("X", X, problem.n)
-    clean = settled(problem, X, fitted)
-    verdict = _examined(problem, clean, method, fitted)
-    if clean is X or not verdict.open:
+    return examine(Fit(problem, factor("X", X, problem.n)), method, fitted)
+
+
+@double
+def examine(fit: Fit, method: str | None = None, fitted: bool = True) -> Verdict:
+    """See :func:`identifiability`; for a fit of which something may be known already."""
+    clean = settled(fit, fitted)
+    verdict = _examined(clean, method, fitted)
+    if clean is fit or not verdict.open:
         return verdict
     # Were the rows that were taken for nothing the cause?
-    other = _examined(problem, X, method, fitted)
+    other = _examined(fit, method, fitted)
     return other if other.open else _with(other, Evidence("rows", "rough", _UNCERTAIN))
 
 
-def _examined(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Verdict:
+def _examined(fit: Fit, method: str | None, fitted: bool) -> Verdict:
     """Every detector, on the null space of the zero readings where there are any."""
-    space = problem.operator.space
-    X = reduced(space, X)
-    zeros = forced(problem, X, fitted=fitted)
+    problem, fit = fit.problem, reduced(fit)
+    X = fit.X
+    zeros = forced(fit, fitted=fitted)
     if zeros is None:
-        verdict = _judged(problem, X, method, fitted)
+        verdict = _judged(fit, method, fitted)
     else:
-        verdict = _on_null_space(zeros, X, space, method, fitted)
+        verdict = _on_null_space(zeros, X, problem.space, method, fitted)
     if X.shape[1] < problem.rank:
         text = f" X has rank {X.shape[1]} < {problem.rank} and is judged among those."
         verdict = dataclasses.replace(verdict, message=verdict.message + text)
@@ -118,9 +122,9 @@ def _with(verdict: Verdict, one: Evidence) -> Verdict:
     return dataclasses.replace(verdict, evidence=evidence, identifiable=False, message=words)
 
 
-def _inside(zeros: Forced, fitted: bool) -> Factor:
+def _inside(zeros: Forced, fitted: bool) -> Fit:
     """Factor on the null space, its rows and columns that are nothing left out."""
-    return reduced(zeros.problem.operator.space, settled(zeros.problem, zeros.Y, fitted))
+    return reduced(settled(Fit(zeros.problem, zeros.Y), fitted))
 
 
 def _on_null_space(
@@ -128,7 +132,7 @@ def _on_null_space(
 ) -> Verdict:
     """Judge what the zero readings leave, and say it of X."""
     inner = zeros.problem.operator.space
-    verdict = _judged(zeros.problem, _inside(zeros, fitted), method, fitted)
+    verdict = _judged(_inside(zeros, fitted), method, fitted)
     text = (
         f"{zeros.count} readings of zero leave {inner.lines} of {space.lines} dimensions, in which "
         "the rest was judged."
@@ -159,78 +163,66 @@ def _on_null_space(
     )
 
 
-def _judged(problem: Problem, X: Factor, method: str | None, fitted: bool) -> Verdict:
+def _judged(fit: Fit, method: str | None, fitted: bool) -> Verdict:
     """Every detector in turn, and everything in words."""
-    space = problem.operator.space
+    X, space = fit.X, fit.problem.space
     dof = space.degrees_of_freedom(X.shape[1])
-    fit = fit_of(problem, X)
-    found, gap, null, method = _local(fit, dof, method)
-    evidence = list(_near(fit, found, dof, gap, method, null))
-    error, doubts = _of_fit(fit, found, dof, gap) if fitted else (math.nan, [])
+    local, method = _local(fit, dof, method)
+    null = None if method in ("count", "none") else local.directions
+    evidence = list(_near(fit, local, dof, method))
+    error, doubts = _of_fit(fit, local, dof) if fitted else (math.nan, [])
     evidence += doubts
     evidence += _discrete(fit, dof, tuple(evidence))
     return Verdict(
         evidence=tuple(evidence),
-        rank=found,
+        rank=local.rank,
         dof=dof,
         identifiable=_whole(evidence),
-        gap=gap,
+        gap=local.gap,
         method=method,
         message=_words(evidence, method, null, X, space),
         free_rows=None if null is None else open_lines(null, X, space),
-        null=np.zeros((0, *X.shape)) if null is None else null,
+        null=local.directions,
         factor=X,
         space=space,
         error_estimate=error,
     )
 
 
-def _of_fit(fit: Fit, found: int, dof: int, gap: float) -> tuple[float, list[Evidence]]:
+def _of_fit(fit: Fit, local: Null, dof: int) -> tuple[float, list[Evidence]]:
     """Error estimate of a fit, and what speaks against it."""
     problem = fit.problem
-    attained = problem.loss.attained(np.asarray(problem.b))[fit.used]
+    attained = problem.loss.attained(fit.b)[fit.used]
     if not attained.all():
         return math.nan, [_no_minimiser(int(np.sum(~attained)))]
-    if found < dof or not problem.loss.quadratic:
+    if local.rank < dof or not problem.loss.quadratic:
         return math.nan, []
-    error = error_estimate(fit, dof, gap, _top(fit) if fit.q is None else math.nan)
+    error = error_estimate(fit, dof, local.gap, local.top)
     known = math.isnan(error) or error <= ACCURATE
     return error, [] if known else [_rough(error)]
 
 
-def _local(fit: Fit, dof: int, method: str | None) -> tuple[int, float, Null | None, str]:
-    """Rank and gap of the Jacobian, null directions, and how they were found."""
+def _local(fit: Fit, dof: int, method: str | None) -> tuple[Null, str]:
+    """Null space of the Jacobian, as far as it was looked at, and how it was found."""
     problem, X = fit.problem, fit.X
     used = int(np.count_nonzero(fit.used))
+    nothing = np.zeros((0, *X.shape))
     if used < dof and method is None:
-        return used, math.nan, None, "count"
+        return Null(used, math.nan, math.nan, nothing), "count"
     if method == "none":
-        return 0, math.nan, None, "none"
+        return Null(0, math.nan, math.nan, nothing), "none"
     if method is None:
         method = "dense" if dense_jacobian(problem.m, X.size) else "matrix-free"
     find = dense_null if method == "dense" else free_null
-    found, gap, null = find(on_device(problem), X)
-    if fit.q is not None and (found < dof or gap < DOUBTFUL):
+    found = find(problem, X)
+    if fit.q is not None and (found.rank < dof or found.gap < DOUBTFUL):
         again = scaled_null(fit.q)
-        if again[0] > found:
-            found, gap, null = again
-    return found, gap, null, method
+        if again.rank > found.rank:
+            found = again
+    return found, method
 
 
-def _top(fit: Fit) -> float:
-    """Estimate of the largest singular value of the Jacobian: ‖J v‖ for a few random v."""
-    rng = np.random.default_rng(0)
-    D = rng.standard_normal((8, *fit.X.shape))
-    weights = np.asarray(fit.problem.weights)
-    pushed = [
-        np.linalg.norm(2 * weights * np.asarray(measure(fit.problem.operator, fit.X, d))) for d in D
-    ]
-    return float(max(pushed) / np.sqrt(fit.X.size))
-
-
-def _near(
-    fit: Fit, found: int, dof: int, gap: float, method: str, null: Null | None
-) -> Iterator[Evidence]:
+def _near(fit: Fit, local: Null, dof: int, method: str) -> Iterator[Evidence]:
     """What holds near X."""
     if method == "none":
         rows = unseen_rows(fit.problem, fit.X)
@@ -241,11 +233,11 @@ def _near(
             yield Evidence("unseen", "curve", f"No measurement sees {names} ({rows.size}).")
         return
     if method == "count":
-        text = f"{found} measurements for {dof} degrees of freedom."
+        text = f"{local.rank} measurements for {dof} degrees of freedom."
     else:
-        text = f"Jacobian of rank {found} for {dof} degrees of freedom (gap {gap:.1e})."
+        text = f"Jacobian of rank {local.rank} for {dof} degrees of freedom (gap {local.gap:.1e})."
     # The null space beyond the gauge decides; the count of the rank says it in numbers.
-    curve = found < dof or (null is not None and null.shape[0] > 0)
+    curve = local.rank < dof or local.directions.shape[0] > 0
     yield Evidence("jacobian", "curve" if curve else "determined", text)
 
 
@@ -312,7 +304,7 @@ def _mirrors(fit: Fit) -> Evidence:
 
 def _spread(fit: Fit, dof: int, span: int | None) -> Evidence:
     """Dimensions of the measurements against those of the matrices."""
-    found = probed_spread(fit.problem, dof + 2) if span is None else span
+    found = probed_spread(fit, dof + 2) if span is None else span
     if found is None:
         text = "How many dimensions the measurements span was not examined: too much work."
         return Evidence("spread", "not examined", text)
@@ -353,7 +345,9 @@ def _whole(evidence: list[Evidence]) -> bool:
     return not any(one.finding in (*OPEN, *DOUBTS) for one in evidence)
 
 
-def _words(evidence: list[Evidence], method: str, null: Null | None, X: Factor, space: Any) -> str:
+def _words(
+    evidence: list[Evidence], method: str, null: Directions | None, X: Factor, space: Any
+) -> str:
     """The verdict in a few sentences: how far it reaches, and why."""
     findings = [one.finding for one in evidence]
     if any(finding in OPEN for finding in findings):

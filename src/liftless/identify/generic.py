@@ -8,12 +8,15 @@ Appl. Comput. Harmon. Anal. 50, 2021).  What can be seen of a draw is asked of t
 is one, nobody can prove.
 """
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from liftless._precision import entry
+from liftless._types import AnyArray
 from liftless.identify.fit import Fit
 from liftless.identify.question import matrices
-from liftless.operators import matrix
+from liftless.operators import SensingOperator
 from liftless.space import Space
 
 #: Most numbers of those looked at, and most measurements.
@@ -78,6 +81,11 @@ def _places(space: Space) -> np.ndarray:
     return place
 
 
+@entry
+def _sums(operator: SensingOperator, w: AnyArray) -> AnyArray:
+    return jax.lax.map(operator.matrix, w)
+
+
 def _mixed(fit: Fit) -> bool:
     """Whether no subspace but the whole is invariant under all: two sums have no common block.
 
@@ -86,7 +94,12 @@ def _mixed(fit: Fit) -> bool:
     problem = fit.problem
     w = np.random.default_rng(0).standard_normal((2, problem.m)) * fit.used
     sides = problem.space.sides
-    one, other = (np.asarray(matrix(problem.operator, y))[sides[0], sides[-1]] for y in w)
-    U, _, Vt = np.linalg.svd(one, full_matrices=False)
+    both = np.asarray(_sums(problem.operator, w))
+    one, other = both[:, sides[0], sides[-1]]
+    if len(sides) > 1:
+        U, _, Vt = np.linalg.svd(one, full_matrices=False)
+    else:
+        U = np.linalg.eigh(one)[1]
+        Vt = U.T
     turned = np.abs(U.T @ other @ Vt.T)
     return bool(turned.min() > ZERO * turned.max())

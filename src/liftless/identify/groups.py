@@ -31,7 +31,7 @@ def components(problem: Problem, among: Bool[np.ndarray, " n"]) -> Int[np.ndarra
     if links is None:
         return None
     i, j = links
-    if _one_hub(i, j, among):
+    if _one_hub(i, j, among) or _one_chain(i, j, among):
         return np.where(among, 0, -1).astype(np.int64)
     edges = coo_array((np.ones(i.size), (i, j)), shape=(problem.n, problem.n))
     _, labels = connected_components(edges, directed=False)
@@ -45,6 +45,17 @@ def _one_hub(i: np.ndarray, j: np.ndarray, among: Bool[np.ndarray, " n"]) -> boo
     tied[hub] = True
     tied[j[i == hub]] = tied[i[j == hub]] = True
     return bool(tied.all())
+
+
+def _one_chain(i: np.ndarray, j: np.ndarray, among: Bool[np.ndarray, " n"]) -> bool:
+    """Whether each row is tied to the next, as they are by dense vectors."""
+    rows = np.flatnonzero(among)
+    following = np.full(among.size, -1)
+    following[rows[:-1]] = rows[1:]
+    low, high = np.minimum(i, j), np.maximum(i, j)
+    tied = np.zeros(among.size, bool)
+    tied[low[following[low] == high]] = True
+    return bool(tied[rows[:-1]].all())
 
 
 def free_signs(problem: Problem, X: Factor) -> int | None:

@@ -7,6 +7,7 @@ removed and the next is sought.
 """
 
 import math
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -48,25 +49,46 @@ def _factor(problem: Problem, X: AnyArray) -> tuple[AnyArray, AnyArray]:
     return R, jnp.linalg.svd(R, compute_uv=False)
 
 
-def dense_null(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
-    """Rank, gap and null directions from the singular values of the whole Jacobian."""
+@dataclass(frozen=True)
+class Null:
+    """What a Jacobian keeps and what it loses.
+
+    Attributes
+    ----------
+    rank : int
+    gap : float
+        Least singular value that is not zero, over the largest.
+    top : float
+        The largest.
+    directions : array of shape (d, n, r)
+        Orthonormal ones that are lost, the gauge left out.
+    """
+
+    rank: int
+    gap: float
+    top: float
+    directions: Float[np.ndarray, "d n r"]
+
+
+def dense_null(problem: Problem, X: Factor) -> Null:
+    """Null space from the singular values of the whole Jacobian."""
     N = X.size
     R, s = _factor(problem, X)
     rank = int(np.sum(s > ZERO * s[0])) if s[0] > 0 else 0
     gap = float(s[rank - 1] / s[0]) if rank else 0.0
     gauge = problem.operator.space.orbit(X)
     if N - rank <= len(gauge):
-        return rank, gap, np.zeros((0, *X.shape))
+        return Null(rank, gap, float(s[0]), np.zeros((0, *X.shape)))
     # The factor, made square, shows the whole null space.
     Vt = np.linalg.svd(np.pad(R, ((0, N - R.shape[0]), (0, 0))))[2]
     rest = Vt[rank:] - Vt[rank:] @ gauge.T @ gauge
     # What the orbit of X leaves of the null space.
     _, share, basis = np.linalg.svd(rest, full_matrices=False)
-    return rank, gap, basis[share > 0.5].reshape(-1, *X.shape)
+    return Null(rank, gap, float(s[0]), basis[share > 0.5].reshape(-1, *X.shape))
 
 
-def scaled_null(q: Question) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
-    """Rank, gap and null directions of the scaled Jacobian: large weights and rows hide nothing."""
+def scaled_null(q: Question) -> Null:
+    """Null space of the scaled Jacobian: large weights and rows hide nothing."""
     J = 2 * (q.A @ q.X).reshape(len(q.A), -1)
     N = q.X.size
     _, s, Vt = np.linalg.svd(np.pad(J, ((0, max(0, N - len(J))), (0, 0))))
@@ -77,10 +99,11 @@ def scaled_null(q: Question) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
     # The directions of X itself, less its orbit.
     null = (Vt[rank:].reshape(-1, *X.shape) * q.lengths[:, None]).reshape(-1, N)
     if N - rank <= len(gauge):
-        return rank, gap, np.zeros((0, *X.shape))
+        return Null(rank, gap, float(s[0]), np.zeros((0, *X.shape)))
     null = null / np.linalg.norm(null, axis=1)[:, None]
     basis = np.linalg.svd(null - null @ gauge.T @ gauge, full_matrices=False)[2]
-    return rank, gap, basis[: N - rank - len(gauge)].reshape(-1, *X.shape)
+    rest = basis[: N - rank - len(gauge)].reshape(-1, *X.shape)
+    return Null(rank, gap, float(s[0]), rest)
 
 
 # -- matrix-free ----------------------------------------------------------------------------------
@@ -137,9 +160,9 @@ def _without_row_space(
     return end[0], jnp.linalg.norm(push(end[0])), end[5], end[6]
 
 
-def free_null(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarray, "d n r"]]:
-    """Rank, gap and null directions from projections of random directions, seed 0."""
-    on = on_device(X)
+def free_null(problem: Problem, X: Factor) -> Null:
+    """Null space from projections of random directions, seed 0."""
+    problem, on = on_device((problem, X))
 
     def product(w: np.ndarray) -> np.ndarray:
         columns = [_normal(problem, on, v.reshape(X.shape)).ravel() for v in w.T]
@@ -166,4 +189,4 @@ def free_null(problem: Problem, X: Factor) -> tuple[int, float, Float[np.ndarray
         known = np.concatenate([known, vector[None] / np.linalg.norm(vector)])
     found = known[len(gauge) :]
     gap = min(least / top, 1.0) if top > 0 else 0.0
-    return X.size - len(known), gap, found.reshape(-1, *X.shape)
+    return Null(X.size - len(known), gap, top, found.reshape(-1, *X.shape))

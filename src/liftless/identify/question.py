@@ -5,6 +5,7 @@ the same as D⁻¹ M D⁻¹ and D A_i D / ‖D A_i D‖: rows of length one and 
 Row weights that are not zero drop out, and so does how the A_i are stored.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,14 +54,25 @@ class Question:
     norms: Float[np.ndarray, " m"]
     kept: Int[np.ndarray, " m"]
 
-    @property
+    @functools.cached_property
     def b(self) -> Float[np.ndarray, " m"]:
         """The measurements of X."""
         return measured(self.A, self.X)
 
+    @functools.cached_property
+    def blend(self) -> tuple[Float[np.ndarray, "n n"], float, float]:
+        """A sum of all A_i with random weights, its measurement of X, and Σ |weights|."""
+        w = np.random.default_rng(0).standard_normal(len(self.A))
+        whole = np.tensordot(w, self.A, 1)
+        return whole, float(w @ self.b), float(np.abs(w).sum())
+
     def fits(self, Y: Factor) -> bool:
         """Whether a scaled factor has the measurements of X, to round-off."""
         level = SAME_FIT * max(1.0, float(np.sum(self.X**2)))
+        # What fits each fits their sum, which refuses most at an m-th of the work.
+        whole, known, weight = self.blend
+        if abs(float(np.vdot(whole @ Y, Y)) - known) > weight * level:
+            return False
         return bool(np.all(np.abs(measured(self.A, Y) - self.b) <= level))
 
     def apart(self, Y: Factor) -> float:
@@ -97,6 +109,18 @@ def scales(space: Space, X: Factor) -> Float[np.ndarray, " n"]:
 def operator_jacobian(operator: SensingOperator, X: AnyArray) -> AnyArray:
     """2 A_i X."""
     return operator.jacobian(X)
+
+
+@entry
+def operator_measures(operator: SensingOperator, X: AnyArray) -> AnyArray:
+    """A(X Xᵀ)."""
+    return operator.measure(X, X)
+
+
+@entry
+def measures_and_squares(operator: SensingOperator, X: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """A(X Xᵀ), and ‖A_i‖²; in one go, since each entry into compiled code costs as much."""
+    return operator.measure(X, X), operator.squares()
 
 
 def matrices(operator: SensingOperator) -> Float[np.ndarray, "m n n"]:

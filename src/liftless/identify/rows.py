@@ -7,10 +7,9 @@ Where X fits b its accuracy decides: a row whose own uncertainty is of its size 
 import numpy as np
 from jaxtyping import Float
 
-from liftless.identify.fit import Fit, fit_of, residual
-from liftless.identify.question import row_lengths, scales
-from liftless.problem import Problem
-from liftless.space import PADDING, Space
+from liftless.identify.fit import Fit
+from liftless.identify.question import row_lengths
+from liftless.space import PADDING
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -21,19 +20,17 @@ LOOKED_AT, ROUND_OFF = 1e-5, 1e-9
 UNCERTAIN = 0.1
 
 
-def settled(problem: Problem, X: Factor, fitted: bool) -> Factor:
-    """X with the rows that are nothing set to zero."""
-    space = problem.operator.space
-    length = row_lengths(space, X)
+def settled(fit: Fit, fitted: bool) -> Fit:
+    """The rows that are nothing set to zero; the same object where there are none."""
+    length = row_lengths(fit.problem.space, fit.X)
     small = (length > 0) & (length <= LOOKED_AT * length.max())
     if not small.any():
-        return X
+        return fit
     if fitted:
-        fit = fit_of(problem, X)
         nothing = small if fit.q is None else small & ~(_uncertainty(fit) <= UNCERTAIN)
     else:
         nothing = length <= ROUND_OFF * length.max()
-    return np.where(nothing[:, None], 0.0, X)
+    return Fit(fit.problem, np.where(nothing[:, None], 0.0, fit.X))
 
 
 def _uncertainty(fit: Fit) -> Float[np.ndarray, " n"]:
@@ -46,12 +43,12 @@ def _uncertainty(fit: Fit) -> Float[np.ndarray, " n"]:
     dof = q.space.degrees_of_freedom(r)
     if s.size < dof or s[dof - 1] <= 0:
         return np.full(n, np.inf)
-    rho = residual(fit)[q.kept] / q.norms
+    rho = fit.residual[q.kept] / q.norms
     inverse = np.sum((Vt[:dof] / s[:dof, None]).reshape(dof, n, r) ** 2, axis=(0, 2))
     return np.sqrt(inverse) * float(np.linalg.norm(rho))
 
 
-def reduced(space: Space, X: Factor) -> Float[np.ndarray, "n k"]:
+def reduced(fit: Fit) -> Fit:
     """Return a factor of the same matrix with as many columns as its rank, rows of one length.
 
     Raises
@@ -59,12 +56,14 @@ def reduced(space: Space, X: Factor) -> Float[np.ndarray, "n k"]:
     InvalidInput
         If the matrix is zero.
     """
+    space, X = fit.problem.space, fit.X
     if not np.any(X):
-        return space.reduced(X)
-    length = scales(space, X)
-    even = X / length[:, None]
+        return Fit(fit.problem, space.reduced(X))
+    even = X / fit.lengths[:, None]
     s = space.spectrum(even)
     rank = int(np.sum(s > PADDING**2 * s[0]))
-    if s[0] <= 0 or rank == X.shape[1]:
-        return space.reduced(X) if s[0] <= 0 else X
-    return length[:, None] * space.truncate(even, rank)
+    if s[0] <= 0:
+        return Fit(fit.problem, space.reduced(X))
+    if rank == X.shape[1]:
+        return fit
+    return Fit(fit.problem, fit.lengths[:, None] * space.truncate(even, rank))

@@ -11,12 +11,14 @@ from jaxtyping import Float
 from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.cost import CHECK
+from liftless.identify.fit import Fit
 from liftless.identify.question import Question
 from liftless.operators import SensingOperator
-from liftless.problem import Problem
 
 #: A singular value below this fraction of the largest is zero.
 ZERO = 1e-10
+#: Least eigenvalue of JᵀJ relative to its trace above which no singular value can be zero.
+PLAIN = 1e-11
 
 
 def spread(q: Question) -> int:
@@ -36,15 +38,37 @@ def _probed(operator: SensingOperator, U: AnyArray, V: AnyArray) -> AnyArray:
     return jax.lax.map(lambda pair: operator.measure(pair[0], pair[1]), (U, V))
 
 
-def probed_spread(problem: Problem, most: int) -> int | None:
+def probed_spread(fit: Fit, most: int) -> int | None:
     """Rank of {A_i} up to ``most``, from that many random matrices; None where it takes long."""
+    problem = fit.problem
+    rng = np.random.default_rng(0)
+    U, V = rng.standard_normal((2, most, problem.n, 1))
+    if fit.q is not None:
+        # The A_i are at hand, and symmetric.
+        probes = (U * V.transpose(0, 2, 1)).reshape(most, -1)
+        return _rank(fit.q.A.reshape(len(fit.q.A), -1) @ probes.T, most)
     work = float(most) * (problem.operator.cost(1) + problem.m * min(most, problem.m))
     if work > CHECK:
         return None
-    used = np.asarray(problem.weights) != 0
-    rng = np.random.default_rng(0)
-    U, V = rng.standard_normal((2, most, problem.n, 1))
-    seen: Float[np.ndarray, "m k"] = np.asarray(_probed(problem.operator, U, V)).T[used]
+    seen: Float[np.ndarray, "m k"] = np.asarray(_probed(problem.operator, U, V)).T[fit.used]
+    return _rank(seen, most)
+
+
+def _rank(seen: Float[np.ndarray, "m k"], most: int) -> int:
+    """Rank of k columns, the rows of one length."""
     norms = np.linalg.norm(seen, axis=1)
-    s = np.linalg.svd(seen[norms > 0] / norms[norms > 0, None], compute_uv=False)
+    unit = seen[norms > 0] / norms[norms > 0, None]
+    if _plainly_full(unit):
+        return most
+    s = np.linalg.svd(unit, compute_uv=False)
     return int(np.sum(s > ZERO * s[0])) if s.size else 0
+
+
+def _plainly_full(rows: Float[np.ndarray, "m k"]) -> bool:
+    """Whether all k columns are independent beyond round-off, by Cholesky: a tenth of the time."""
+    gram = rows.T @ rows
+    try:
+        np.linalg.cholesky(gram - PLAIN * np.trace(gram) * np.eye(len(gram)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

@@ -15,7 +15,7 @@ from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.cost import dense_eigen
 from liftless.descent import LevenbergMarquardt, Stop, descend
-from liftless.identify.question import question
+from liftless.identify.fit import LOOKED_AT, Fit
 from liftless.identify.restricted import Restricted
 from liftless.operators import SensingOperator, matrix
 from liftless.problem import Problem
@@ -30,8 +30,6 @@ SMALL, GIVEN = 1e-9, 1e-14
 NONNEGATIVE, FLAT, OUTSIDE = 1e-12, 1e-11, 1e-3
 #: Descent on the null space: ‖∇h‖ ‖X‖ / h, and steps.
 GRADIENT, STEPS = 1e-10, 40
-#: Most numbers of the A_i that are looked at.
-LOOKED_AT = 4e6
 
 
 @dataclass(frozen=True)
@@ -80,51 +78,35 @@ def _signs(problem: Problem, rows: np.ndarray) -> np.ndarray:
     return np.where(size > 0, np.where(up, 1.0, np.where(down, -1.0, 0.0)), 0.0)
 
 
-def zero_readings(problem: Problem, X: Factor, fitted: bool) -> Bool[np.ndarray, " m"] | None:
+def zero_readings(fit: Fit, fitted: bool) -> Bool[np.ndarray, " m"] | None:
     """Which used readings are zero, or None if there is none."""
-    operator = problem.operator
-    if not operator.space.semidefinite:
+    if not fit.problem.space.semidefinite:
         return None
-    used = np.asarray(problem.weights) != 0
-    y = np.abs(np.asarray(operator_measures(operator, X)))
-    if float(problem.m) * problem.n**2 <= LOOKED_AT:
-        norms = np.sqrt(np.asarray(_squares(operator)))
-    else:
-        norms = np.full(problem.m, float(np.median(y[used])) if used.any() else 0.0)
-    size = norms * float(np.sum(X * X))
-    zero = used & (y <= SMALL * size) & (norms > 0)
+    y, norms = np.abs(fit.y), fit.norms
+    if norms is None:
+        middle = float(np.median(y[fit.used])) if fit.used.any() else 0.0
+        norms = np.full(y.size, middle)
+    size = norms * float(np.sum(fit.X**2))
+    zero = fit.used & (y <= SMALL * size) & (norms > 0)
     if fitted and zero.any():
-        zero &= _given(problem, X, np.abs(np.asarray(problem.b)), size)
+        zero &= _given(fit, size)
     return zero if zero.any() else None
 
 
-def _given(problem: Problem, X: Factor, b: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _given(fit: Fit, size: np.ndarray) -> np.ndarray:
     """Which data are zero but for round-off: on the scale of the rows that they are about."""
-    q = question(problem, X)
-    if q is not None:
+    if fit.q is not None:
         size = size.copy()
-        size[q.kept] = np.minimum(size[q.kept], q.norms)
-    return b <= GIVEN * size
+        size[fit.q.kept] = np.minimum(size[fit.q.kept], fit.q.norms)
+    return np.abs(fit.b) <= GIVEN * size
 
 
-@entry
-def operator_measures(operator: SensingOperator, X: AnyArray) -> AnyArray:
-    """A(X Xᵀ)."""
-    return operator.measure(X, X)
-
-
-@entry
-def _squares(operator: SensingOperator) -> AnyArray:
-    return operator.squares()
-
-
-def forced(problem: Problem, X: Factor, *, fitted: bool = False) -> Forced | None:
+def forced(fit: Fit, *, fitted: bool = False) -> Forced | None:
     """Eliminate the zero readings of semidefinite A_i; None where there are none to eliminate.
 
     Parameters
     ----------
-    problem : Problem
-    X : array of shape (n, r)
+    fit : Fit
     fitted : bool
         Whether X fits b, so that b says which readings are zero; else the readings of X do.
 
@@ -132,7 +114,8 @@ def forced(problem: Problem, X: Factor, *, fitted: bool = False) -> Forced | Non
     -------
     Forced or None
     """
-    zero = zero_readings(problem, X, fitted)
+    problem, X = fit.problem, fit.X
+    zero = zero_readings(fit, fitted)
     if zero is None or not dense_eigen(problem.n):
         return None
     rows = np.flatnonzero(zero)
@@ -157,26 +140,20 @@ def forced(problem: Problem, X: Factor, *, fitted: bool = False) -> Forced | Non
     return Forced(reduced(problem, basis, weights), basis, Y, rows.size, outside)
 
 
-def eliminated(problem: Problem, X: Factor) -> Factor:
+def eliminated(fit: Fit) -> Fit:
     """Return a fit that obeys the zero readings to round-off, found on their null space.
 
-    Parameters
-    ----------
-    problem : Problem
-    X : array of shape (n, r)
-        A fit of b.  It is returned as it is where there are no such readings, or the loss is not
-        quadratic, or nothing better is found.
-
-    Returns
-    -------
-    array of shape (n, r)
+    The same object is returned where there are no such readings, or the loss is not quadratic, or
+    nothing better is found.
     """
-    zeros = forced(problem, X, fitted=True) if problem.loss.quadratic else None
+    problem, X = fit.problem, fit.X
+    zeros = forced(fit, fitted=True) if problem.loss.quadratic else None
     if zeros is None or problem.regularisers or zeros.problem.rank < X.shape[1]:
-        return X
+        return fit
     done = descend(zeros.problem, zeros.Y, LevenbergMarquardt(), Stop(None, GRADIENT, STEPS))
     image = zeros.basis @ done.X
-    return image if float(problem.objective(image)) <= float(problem.objective(X)) else X
+    lower = float(problem.objective(image)) <= float(problem.objective(X))
+    return Fit(problem, image) if lower else fit
 
 
 def reduced(problem: Problem, basis: Float[np.ndarray, "n k"], weights: np.ndarray) -> Problem:

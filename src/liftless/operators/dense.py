@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InputWarning, InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, rows_of, with_fields
 from liftless.operators.products import few_columns, sum_of_rows
 from liftless.operators.rank_one import RankOneOperator
 from liftless.operators.structure import looks_isotropic, packed_links, rank_one_of
@@ -191,8 +191,7 @@ class DenseOperator(SensingOperator):
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "DenseOperator":
         """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        return eqx.tree_at(lambda o: o.packed, self, jnp.asarray(self.packed)[indices])
+        return with_fields(self, packed=rows_of(self.packed, indices))
 
     def squares(self) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.squares`; off-diagonal entries are stored twice as large."""

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, rows_of, with_fields
 
 
 class DiagonalOperator(SensingOperator):
@@ -75,8 +74,7 @@ class DiagonalOperator(SensingOperator):
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "DiagonalOperator":
         """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        return eqx.tree_at(lambda o: o.diag, self, jnp.asarray(self.diag)[indices])
+        return with_fields(self, diag=rows_of(self.diag, indices))
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Least-squares fit of the all-ones diagonal, if every entry comes out positive."""

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -10,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, rows_of, with_fields
 
 
 class RankOneOperator(SensingOperator):
@@ -95,8 +94,7 @@ class RankOneOperator(SensingOperator):
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "RankOneOperator":
         """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        return eqx.tree_at(lambda o: o.a, self, jnp.asarray(self.a)[indices])
+        return with_fields(self, a=rows_of(self.a, indices))
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return w = 1: Σ a_i a_iᵀ ≻ 0 when the vectors span the space."""

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from liftless._checks import describe, factor, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, rows_of, with_fields
 from liftless.operators.entries import ObservedEntries, as_many, positions
 from liftless.operators.lines import Lines, block_products, sorted_lines
 from liftless.space import Rectangular
@@ -115,8 +115,7 @@ class RectangularOperator(StackedOperator):
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "RectangularOperator":
         """See :meth:`SensingOperator.subset`."""
-        indices = jnp.asarray(indices)
-        return eqx.tree_at(lambda o: o.packed, self, jnp.asarray(self.packed)[indices])
+        return with_fields(self, packed=rows_of(self.packed, indices))
 
     def mean_square(self, omega: Float[AnyArray, " m"]) -> float:
         """Σ_i ω_i ‖A_i‖_F² / (n1 n2): the mean eigenvalue of M ↦ A*(ω A(M)) on n1 × n2."""

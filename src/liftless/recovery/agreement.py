@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from liftless.identify.fit import Fit
 from liftless.problem import Problem
 from liftless.recovery.policy import Policy
 from liftless.space import Space
@@ -89,17 +90,18 @@ class Noise:
     rank: int
 
 
-def noise_of(problem: Problem, X: Factor) -> Noise:
+def noise_of(fit: Fit) -> Noise:
     """Estimate the noise from the misfit of X."""
-    rank = problem.operator.space.reduced(X).shape[1] if np.any(X) else 0
-    rows = int(np.count_nonzero(np.asarray(problem.weights)))
+    problem, X = fit.problem, fit.X
+    rank = problem.space.reduced(X).shape[1] if np.any(X) else 0
+    rows = int(np.count_nonzero(fit.used))
     free = rows - (problem.operator.degrees_of_freedom(rank) if rank else 0)
     if free <= 0 or not problem.loss.quadratic:
         return Noise(math.nan, math.nan, math.nan, rank)
     # SciPy is imported where it is used: the command line starts faster without it.
     from scipy.special import gammaincinv
 
-    length = float(np.linalg.norm(np.asarray(problem.residual(X))))
+    length = float(np.linalg.norm(np.asarray(problem.weights) * (fit.y - fit.b)))
     tail = (1 - COVER) / 2
     ends = (2 * float(gammaincinv(free / 2, p)) for p in (1 - tail, tail))
     low, high = (length / math.sqrt(end) if end > 0 else math.inf for end in ends)

@@ -12,10 +12,10 @@ from liftless.certificate.units import Units
 from liftless.cost import CHECK, dense_eigen, spectral_work
 from liftless.descent.loop import FITTED, STALLED, STATIONARY
 from liftless.escape import Candidate
-from liftless.identify import Identifiability, eliminated, identifiability
+from liftless.identify import Identifiability, eliminated
 from liftless.identify.accuracy import error_estimate
-from liftless.identify.fit import fit_of
-from liftless.problem import Problem
+from liftless.identify.examine import examine
+from liftless.identify.fit import Fit
 from liftless.recovery.agreement import Noise, excess_rows, noise_of
 from liftless.recovery.effort import Effort
 from liftless.recovery.known import Known, known
@@ -55,18 +55,20 @@ def finish(
         X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
         point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
+    fit = Fit(problem, X)
     if point.kind == "exact" and not stopped:
-        X, point = _sharper(effort, X, point, trace_bound, noise)
-    point = _in_context(effort, point, X, stopped)
-    unique = None if account.late else _unique(problem, X, point)
+        fit, point = _sharper(effort, fit, point, trace_bound, noise)
+    point = _in_context(effort, point, fit.X, stopped)
+    unique = None if account.late else _unique(fit, point)
     if unique is not None and "rough" in unique.findings and point.kind == "exact" and not stopped:
-        sharp, point = _sharper(effort, X, point, trace_bound, noise, rough=True)
-        if sharp is not X:
-            X, unique = sharp, _unique(problem, sharp, point)
+        sharp, point = _sharper(effort, fit, point, trace_bound, noise, rough=True)
+        if sharp is not fit:
+            fit, unique = sharp, _unique(sharp, point)
+    X = fit.X
     sure = None if account.late else _known(effort, X, point, unique)
-    found = noise_of(problem, X)
+    found = noise_of(fit)
     agreeing = effort.ends.at(X, point.objective)
-    error = math.nan if account.late else _error(problem, X, unique, found.rank)
+    error = math.nan if account.late else _error(fit, unique, found.rank)
     escapes = tuple(effort.escapes)
     if effort.units is not None:
         X, point, found, unique, escapes = _outside(effort.units, X, point, found, unique, escapes)
@@ -111,22 +113,22 @@ def _known(
 
 def _sharper(
     effort: Effort,
-    X: Factor,
+    fit: Fit,
     point: Certificate,
     trace_bound: float | None,
     noise: float | None,
     *,
     rough: bool = False,
-) -> tuple[Factor, Certificate]:
+) -> tuple[Fit, Certificate]:
     """Take an exact fit to its last digits, where they are wanted, and judge it again."""
     problem = effort.problem
-    sharp, steps = sharpened(problem, X, rough=rough)
+    sharp, steps = sharpened(fit, rough=rough)
     effort.account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
     # Readings of zero determine X to the root of round-off only, unless they are eliminated.
-    sharp = eliminated(problem, sharp)
-    if sharp is X:
-        return X, point
-    return sharp, _judged(effort, sharp, trace_bound, noise)
+    sharp = eliminated(sharp)
+    if sharp is fit:
+        return fit, point
+    return sharp, _judged(effort, sharp.X, trace_bound, noise)
 
 
 def _outside(
@@ -199,24 +201,25 @@ def _status(point: Certificate, stopped: bool) -> int:
     return NOT_CONVERGED if point.kind == "unfinished" else UNCERTIFIED
 
 
-def _error(problem: Problem, X: Factor, unique: Identifiability | None, rank: int) -> float:
+def _error(fit: Fit, unique: Identifiability | None, rank: int) -> float:
     """Estimate of the relative error of the matrix, where that is quickly had."""
+    problem, X = fit.problem, fit.X
     if unique is not None:
         return unique.error_estimate
     if not rank or not problem.loss.quadratic or float(problem.m) * X.size**2 > CHECK:
         return math.nan
     Y = problem.operator.space.reduced(X)
     dof = problem.operator.degrees_of_freedom(rank)
-    return error_estimate(fit_of(problem, Y), dof, math.nan, math.nan)
+    return error_estimate(Fit(problem, Y), dof, math.nan, math.nan)
 
 
-def _unique(problem: Problem, X: Factor, point: Certificate) -> Identifiability | None:
+def _unique(fit: Fit, point: Certificate) -> Identifiability | None:
     """Whether an exact fit is the only one, where that is found out quickly or has a plain no."""
-    if point.kind not in ("exact", "fitted") or not np.any(X):
+    if point.kind not in ("exact", "fitted") or not np.any(fit.X):
         return None
-    if float(problem.m) * X.size**2 <= CHECK:
-        return identifiability(problem, X, fitted=True)
-    quick = identifiability(problem, X, method="none", fitted=True)
+    if float(fit.problem.m) * fit.X.size**2 <= CHECK:
+        return examine(fit)
+    quick = examine(fit, "none")
     return None if quick.identifiable else quick
 
 

@@ -8,8 +8,8 @@ columns in units of the rows of X, keep them.
 import numpy as np
 from jaxtyping import Float
 
-from liftless.identify.question import operator_jacobian, scales
-from liftless.problem import Problem
+from liftless.identify.fit import Fit
+from liftless.identify.question import operator_jacobian
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -26,39 +26,38 @@ ZERO = 1e-13
 WORK = 1e7
 
 
-def sharpened(problem: Problem, X: Factor, *, rough: bool = False) -> tuple[Factor, int]:
-    """X, or a factor near it of lower h, and the steps taken.
+def sharpened(fit: Fit, *, rough: bool = False) -> tuple[Fit, int]:
+    """The fit, or one near it of lower h, and the steps taken.
 
     Not where the fit is sharp enough for a matrix whose rows are alike, unless it was found too
     ``rough`` to tell the matrix.  Only where the Jacobian is small, for the squared loss without
     regularisers.
     """
+    problem, X = fit.problem, fit.X
     plain = problem.loss.quadratic and not problem.regularisers
     if not plain or not np.any(X) or problem.m * X.size**2 > WORK:
-        return X, 0
-    w, b = np.asarray(problem.weights), np.asarray(problem.b)
-    y = np.asarray(problem.measurements(X))
-    length = scales(problem.operator.space, X)
+        return fit, 0
+    w, b, y, length = np.asarray(problem.weights), fit.b, fit.y, fit.lengths
     even = length.max() <= EVEN * length.min()
     if not rough and even and np.linalg.norm(w * (y - b)) <= ENOUGH * np.linalg.norm(w * b):
-        return X, 0
+        return fit, 0
     for step in range(STEPS):
         r = w * (y - b)
         h = float(r @ r)
         if np.all(np.abs(r) <= EPSILON * w * (np.abs(y) + np.abs(b))):
-            return X, step
-        there = X + _step(problem, X, w, r)
-        y = np.asarray(problem.measurements(there))
+            return fit, step
+        there = Fit(problem, fit.X + _step(fit, w, r))
+        y = there.y
         off = w * (y - b)
         if not float(off @ off) < FALL * h:
-            return X, step + 1
-        X = there
-    return X, STEPS
+            return fit, step + 1
+        fit = there
+    return fit, STEPS
 
 
-def _step(problem: Problem, X: Factor, w: np.ndarray, r: np.ndarray) -> Factor:
+def _step(fit: Fit, w: np.ndarray, r: np.ndarray) -> Factor:
     """Shortest least-squares step, in units of the rows of X."""
-    length = scales(problem.operator.space, X)
+    problem, X, length = fit.problem, fit.X, fit.lengths
     rows = np.asarray(operator_jacobian(problem.operator, X))
     J = (w[:, None, None] * rows * length[:, None]).reshape(problem.m, -1)
     d = np.linalg.lstsq(J, -r, rcond=ZERO)[0]
