@@ -7,7 +7,8 @@ LUCKY          the truth, called determined everywhere, but the oracle knows ano
 FALSE ALARM    said that other matrices fit, where the oracle finds none
 doubt          the truth, called unique near itself only, or not accurate enough
 not examined   an exact fit without a verdict
-not certified  no exact fit was found
+agreed         no exact fit was found: the lowest level of several unlike starts, said to be no proof
+not certified  the same without agreement
 right          what was said is so
 
 The oracle (``soundness_oracle.py``) is none of the package's code.
@@ -34,6 +35,7 @@ WRONG = 1e-5
 OUTCOMES = (
     "right",
     "doubt",
+    "agreed",
     "not certified",
     "not examined",
     "LUCKY",
@@ -48,6 +50,8 @@ def outcome(case, storage, seed, budget):
     result = ll.recover(case.problem(storage), budget=budget, seed=seed)
     if not result.success:
         return "not certified", result.certificate.kind
+    if result.certificate.kind == "agreed":
+        return "agreed", ""
     split = result.split
     M = oracle.matrix(case.Z, split)
     error = np.linalg.norm(result.matrix - M) / np.linalg.norm(M)
