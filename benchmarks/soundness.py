@@ -7,7 +7,7 @@ LUCKY          the truth, called determined everywhere, but the oracle knows ano
 FALSE ALARM    said that other matrices fit, where the oracle finds none
 doubt          the truth, called unique near itself only, or not accurate enough
 not examined   an exact fit without a verdict
-agreed         no exact fit was found: the lowest level of several unlike starts, said to be no proof
+agreed         no exact fit was found, but a lowest level of several unlike starts: no proof
 not certified  the same without agreement
 right          what was said is so
 
