@@ -16,11 +16,13 @@ from liftless.descent import (
     Constant,
     CubicNewton,
     Geometric,
+    LevenbergMarquardt,
     Logarithmic,
     Nesterov,
     NoisyProjected,
     SimulatedAnnealing,
     TrustRegion,
+    WhitenedLM,
     adam,
     adamw,
 )
@@ -318,3 +320,18 @@ def _ridge():
     from liftless import Ridge
 
     return Ridge(0.1)
+
+
+@pytest.mark.parametrize("method", [LevenbergMarquardt(), WhitenedLM()])
+def test_second_order_ends_where_round_off_hides_the_fall(easy, starts, method):
+    """Misfits of 1e-8 of the data leave a gradient of round-off that no relative level is above."""
+    near = easy.truth + 1e-3 * starts[0]
+    problem = easy.problem
+    rough = Problem(problem.operator, np.asarray(problem.b) * (1 + 1e-8 * np.cos(np.arange(16))), R)
+    done = descend(rough, near, method, Stop(0.0, 0.0, 100))
+    assert done.status == 4, done.message
+    assert done.iterations < 15
+    # The least-squares solution, to first order: what no step can lower.
+    J = np.asarray(problem.operator.jacobian(done.X)).reshape(16, -1)
+    r = np.asarray(rough.residual(done.X))
+    assert np.linalg.norm(J.T @ r) <= 1e-12 * np.linalg.norm(J) * np.linalg.norm(problem.b)

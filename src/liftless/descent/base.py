@@ -4,11 +4,12 @@ import abc
 from typing import ClassVar, Generic, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
 from liftless._errors import InvalidInput
-from liftless._types import AnyArray
+from liftless._types import AnyArray, Scalar
 from liftless.objective import Data, Objective
 from liftless.problem import Problem
 
@@ -80,6 +81,28 @@ class Point(eqx.Module):
         step, searched = line.search()
         cost = self.applications + line.cost + line.data_cost + searched
         return Point.at(objective, self.X + step * D, line.data(step), cost), step
+
+
+def kept_at_roundoff(problem: Problem, point: Point, there: Point, cost: Scalar | int) -> Point:
+    """The next point of a second-order method, or the same where round-off hides the fall of h.
+
+    The gradient of a misfit that is small beside the data is round-off long before it is small
+    beside h, so that it does not tell the end.
+
+    Parameters
+    ----------
+    problem : Problem
+    point, there : Point
+        Before a step and after it.
+    cost : float
+        Applications of the step, apart from those of the line.
+    """
+    known = jnp.abs(point.y) + jnp.abs(problem.b)
+    hidden = jnp.sum(jnp.abs(problem.pull(point.y)) * known) + point.excess
+    # NaN is no fall, and must be seen.
+    fell = ~(point.excess - there.excess <= jnp.finfo(point.X.dtype).eps * hidden)
+    best = jax.tree.map(lambda a, b: jnp.where(fell, a, b), there, point)
+    return Point(best.X, best.y, best.excess, best.gradient, there.applications + cost)
 
 
 S = TypeVar("S")

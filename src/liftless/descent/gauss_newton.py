@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from liftless._checks import positive_int, real_number
 from liftless._types import AnyArray, Scalar
-from liftless.descent.base import Method, Point, as_problem
+from liftless.descent.base import Method, Point, as_problem, kept_at_roundoff
 from liftless.objective import Objective
 from liftless.problem import Problem
 
@@ -80,7 +80,7 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
         there, length = point.along(problem, system.unknowns(found.d))
         factor = jnp.where(length > 0.5, 0.1, jnp.where(length > 0.1, 1.0, 10.0))
         cost = 2 * found.steps + 1 + point.X.shape[1] / 2
-        there = Point(there.X, there.y, there.excess, there.gradient, there.applications + cost)
+        there = kept_at_roundoff(problem, point, there, cost)
         return there, jnp.clip(state * factor, LEAST, MOST)
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from liftless._checks import real_number
 from liftless._types import AnyArray, Scalar
-from liftless.descent.base import Method, Point, as_problem
+from liftless.descent.base import Method, Point, as_problem, kept_at_roundoff
 from liftless.objective import Objective
 from liftless.problem import Problem
 
@@ -54,7 +54,7 @@ class LevenbergMarquardt(Method[Float[AnyArray, ""]]):
         there, length = point.along(problem, solution.value.reshape(point.X.shape))
         factor = jnp.where(length > 0.5, 0.1, jnp.where(length > 0.1, 1.0, 8.0))
         cost = problem.operator.jacobian_cost(point.X.shape[1])
-        there = Point(there.X, there.y, there.excess, there.gradient, there.applications + cost)
+        there = kept_at_roundoff(problem, point, there, cost)
         return there, jnp.clip(state * factor, LEAST, MOST)
 
 
