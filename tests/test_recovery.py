@@ -152,8 +152,10 @@ def test_units_change_no_digit(power):
 
 
 @pytest.mark.parametrize("how", [lambda b: np.float32(b).astype(float), lambda b: np.round(b, 4)])
-def test_data_of_few_digits_are_fitted_to_them(how):
-    clean = make_instance("phase", n=6, ratio=4.0, seed=1)
+@pytest.mark.parametrize("kind", ["phase", "gaussian"])
+def test_data_of_few_digits_are_fitted_to_them(kind, how):
+    ratio = {"phase": 4.0, "gaussian": 2.0}[kind]
+    clean = make_instance(kind, n=6, ratio=ratio, seed=1)
     b = how(np.asarray(clean.problem.b))
     exact = recover(clean.problem)
     result = recover(Problem(clean.problem.operator, b, 1))

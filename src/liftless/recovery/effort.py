@@ -360,10 +360,14 @@ class Effort:
         near = self.policy.agree_near * self.space.size(self.best)
         return self.space.distance(X, self.best) <= near
 
-    def converge(self, X: Factor) -> Descent:
-        """Go on from near a stationary point, for a limited work."""
+    def converge(self, X: Factor, steps: float = math.inf) -> Descent:
+        """Go on from near a stationary point, for a limited work, or so many costly steps."""
         go = self.finish if self.small else self.local
-        with self.account.within(self.policy.converge):
+        most = float(self.policy.converge)
+        if self.small and math.isfinite(steps):
+            price, work = step_price(self.problem, LevenbergMarquardt(), X.shape[1])
+            most = min(most, steps * (price + self.account.model.of(work)))
+        with self.account.within(most):
             return go(X, "converge", self.policy.stuck)
 
     def waits(self, done: Descent) -> bool:

@@ -41,6 +41,10 @@ class Policy:
         Measurements a degree of freedom from which agreement says something, and from which it ends
         a search.  Of eight exact Gaussian problems with 1.05, three had a wrong level that three of
         the first four rounds ended at.
+    settled_excess : int
+        The same as a number of measurements beyond the degrees of freedom: tiny problems have few
+        wrong levels, and several starts end at one of them by chance (2 of 75 exact Gaussian ones
+        with 5 to 8).
     probes : int
         Most cheap starts by which agreement is looked for after the first round.
     candidate : int
@@ -65,6 +69,7 @@ class Policy:
     agree_near: float = 0.03
     agree_rows: float = 1.2
     settled_rows: float = 2.0
+    settled_excess: int = 12
     probes: int = 4
     candidate: int = 5
     noisy_rounds: int = 2

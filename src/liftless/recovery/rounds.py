@@ -16,6 +16,9 @@ from liftless.start import HOPELESS, HOPELESS_POOR, Course, Gaussian, Spectral, 
 
 #: Seeds of the probes, apart from those of the rounds.
 PROBE_SEED = 7919
+#: Steps of a descent that is near the level that the digits of the data allow: they square the
+#: distance each, and round-off hides from the gradient when the end is reached.
+LAST_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -107,14 +110,16 @@ def _to_the_digits(effort: Effort, done: Descent) -> bool:
     """Whether a solve that did not end at round-off has come as near as the data's digits allow."""
     if not 0 < done.objective <= 10 * effort.digits:
         return False
-    if effort.waits(done):
-        done = effort.converge(done.X)
+    if done.objective > effort.digits and effort.waits(done):
+        done = effort.converge(done.X, steps=LAST_STEPS)
     return done.objective <= effort.digits
 
 
 def _agreement_tells(effort: Effort, plan: Search) -> bool:
     """Whether agreement may end the search: the measurements are many, and no noise level does."""
-    many = excess_rows(effort.problem) >= effort.policy.settled_rows
+    policy, dof = effort.policy, effort.problem.degrees_of_freedom
+    share = excess_rows(effort.problem)
+    many = share >= policy.settled_rows and (share - 1) * dof >= policy.settled_excess
     return many and plan.noise is None and plan.rule is not None and effort.rounds < plan.limit
 
 
@@ -132,7 +137,7 @@ def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
         start = Gaussian(1.0) if k or effort.ends.has(str(spectral)) else spectral
         done = _round(effort, start, plan.seed + PROBE_SEED + k, False, probe=True)
         effort.probes += 1
-        if done.status == FITTED or _agreed(effort):
+        if done.status == FITTED or _to_the_digits(effort, done) or _agreed(effort):
             return True
     return False
 

@@ -12,7 +12,14 @@ from liftless._precision import double
 from liftless.problem import Problem
 from liftless.space import Space
 from liftless.start.belief.local import Core
-from liftless.start.belief.observed import Observed, check_rank, holds, observed, restricted
+from liftless.start.belief.observed import (
+    Observed,
+    check_rank,
+    digits_of,
+    holds,
+    observed,
+    restricted,
+)
 from liftless.start.belief.peel import Peeled, extend, peel
 from liftless.start.belief.propagate import Propagation, graph
 from liftless.start.belief.result import Completion
@@ -146,6 +153,8 @@ def complete_entries(
     plan = schedule or Schedule()
     check_rank(problem)
     seen, rms = observed(problem)
+    # No fit comes nearer than the digits that the entries are written with.
+    plan = replace(plan, exact=max(plan.exact, digits_of(problem)))
     space = problem.space
     core, order = peel(seen.rows, seen.cols, problem.n, problem.rank)
     if not holds(core, space, problem.rank):

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftless._errors import InvalidInput
+from liftless.certificate.resolution import resolution
 from liftless.problem import Problem
 from liftless.space import Space
 
@@ -70,6 +71,19 @@ def observed(problem: Problem) -> tuple[Observed, float]:
     spread = float(np.mean(precision)) / precision
     rows, cols = low.astype(np.int32), high.astype(np.int32)
     return Observed(rows, cols, y / rms, spread), rms
+
+
+def digits_of(problem: Problem) -> float:
+    """Relative misfit that the last digits of the entries explain; 0 where they are full."""
+    entries = problem.operator.entries()
+    assert entries is not None
+    scale = np.asarray(entries.weights, float)
+    used = np.asarray(problem.weights, float) * scale != 0
+    b = np.asarray(problem.b, float)[used]
+    half = resolution(b)
+    if half is None:
+        return 0.0
+    return float(np.linalg.norm(half / scale[used]) / np.linalg.norm(b / scale[used]))
 
 
 def tells(problem: Problem) -> bool:
