@@ -63,8 +63,8 @@ def noisy_spikes(n, spikes, s, rng):
 
 
 def test_shrinkage_is_the_best_and_its_divergence_that_of_the_map():
-    """Against the best multiples of the eigenvectors, and a Monte Carlo divergence, n = 300."""
-    n, s, spikes = 300, 0.4, np.array([1.3, 0.8])
+    """Against the best multiples of the eigenvectors, and a Monte Carlo divergence, n = 200."""
+    n, s, spikes = 200, 0.4, np.array([1.3, 0.8])
     truth, noise = noisy_spikes(n, spikes, s, np.random.default_rng(0))
     values, vectors = np.linalg.eigh(truth + noise)
     top, U = values[::-1][:2], vectors[:, ::-1][:, :2]

@@ -222,35 +222,37 @@ def test_fit_within_the_noise_is_descended_to_its_end():
 
 
 def test_blas_threads_are_few_meanwhile_and_given_back():
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     def threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
-    before, seen = threads(), []
     problem = make_instance("phase", n=6, ratio=4.0, seed=1).problem
-    recover(problem, callback=lambda row: seen.append(threads()))
-    assert seen
-    assert all(count == 1 for row in seen for count in row)
-    assert threads() == before
+    with threadpool_limits(2, "blas"):
+        before, seen = threads(), []
+        recover(problem, callback=lambda row: seen.append(threads()))
+        assert seen
+        assert all(count == 1 for row in seen for count in row)
+        assert threads() == before
 
 
 def test_limits_of_threads_that_overlap_are_given_back():
     """In whatever order the contexts end, as they do in a caller's threads."""
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     from liftless._threads import few_threads
 
     def threads():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
-    before, first, second = threads(), few_threads(5), few_threads(5)
-    for context in (first, second):
-        context.__enter__()
-    for context in (first, second):
-        assert all(count == 1 for count in threads())
-        context.__exit__(None, None, None)
-    assert threads() == before
+    with threadpool_limits(2, "blas"):
+        before, first, second = threads(), few_threads(5), few_threads(5)
+        for context in (first, second):
+            context.__enter__()
+        for context in (first, second):
+            assert all(count == 1 for count in threads())
+            context.__exit__(None, None, None)
+        assert threads() == before
 
 
 @pytest.mark.parametrize(
