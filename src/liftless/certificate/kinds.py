@@ -16,7 +16,7 @@ KINDS = {
     "exact": "the data are fitted to round-off",
     "global": "optimal over all positive semidefinite matrices",
     "fitted": "the data are fitted within the noise given, or the digits that they have",
-    "agreed": "the lowest level found, reached by several unlike starts; this is no proof",
+    "agreed": "the lowest level found, reached by unlike starts; this is no proof",
     "stationary": "a second-order point: neither proved optimal nor known not to be",
     "spurious": "a second-order point, and a lower one of the same rank is known",
     "saddle": "a stationary point with a direction of negative curvature",

@@ -83,11 +83,15 @@ class Point(eqx.Module):
         return Point.at(objective, self.X + step * D, line.data(step), cost), step
 
 
-def kept_at_roundoff(problem: Problem, point: Point, there: Point, cost: Scalar | int) -> Point:
-    """The next point of a second-order method, or the same where round-off hides the fall of h.
+#: Share of a gradient's size that is a fall of it.
+FLATTER = 0.9
 
-    The gradient of a misfit that is small beside the data is round-off long before it is small
-    beside h, so that it does not tell the end.
+
+def kept_at_roundoff(problem: Problem, point: Point, there: Point, cost: Scalar | int) -> Point:
+    """The next point of a second-order method, or the same where it gains nothing to be seen.
+
+    That is where round-off hides the fall of h, and the gradient does not fall either: of a misfit
+    that is small beside the data the gradient is round-off long before it is small beside h.
 
     Parameters
     ----------
@@ -101,6 +105,8 @@ def kept_at_roundoff(problem: Problem, point: Point, there: Point, cost: Scalar 
     hidden = jnp.sum(jnp.abs(problem.pull(point.y)) * known) + point.excess
     # NaN is no fall, and must be seen.
     fell = ~(point.excess - there.excess <= jnp.finfo(point.X.dtype).eps * hidden)
+    slopes = jnp.linalg.norm(there.gradient), jnp.linalg.norm(point.gradient)
+    fell |= slopes[0] < FLATTER * slopes[1]
     best = jax.tree.map(lambda a, b: jnp.where(fell, a, b), there, point)
     return Point(best.X, best.y, best.excess, best.gradient, there.applications + cost)
 

@@ -10,6 +10,7 @@ from liftless.identify.fit import Fit
 from liftless.problem import Problem
 from liftless.recovery.policy import Policy
 from liftless.space import Space
+from liftless.start import can_pass
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -106,6 +107,19 @@ def noise_of(fit: Fit) -> Noise:
     ends = (2 * float(gammaincinv(free / 2, p)) for p in (1 - tail, tail))
     low, high = (length / math.sqrt(end) if end > 0 else math.inf for end in ends)
     return Noise(length / math.sqrt(free), low, high, rank)
+
+
+def rounds_needed(problem: Problem, policy: Policy, share: float) -> int:
+    """Rounds that must end at a level of h before it counts as agreed upon.
+
+    Fewer where a misfit as small as ``share`` of h(0) is no chance: of a wrong matrix the residual
+    is as good as any in the m − dof dimensions that are left to it, if the measurements look at all
+    of the matrix alike, and so small with probability share^((m − dof)/2) at most.
+    """
+    free = (excess_rows(problem) - 1) * problem.degrees_of_freedom
+    plain = 0 < share < 1 and can_pass(problem)
+    rare = plain and free / 2 * math.log(share) <= math.log(policy.chance)
+    return policy.agree_rare if rare else policy.agree
 
 
 def excess_rows(problem: Problem) -> float:

@@ -16,7 +16,7 @@ from liftless.identify import Identifiability, eliminated
 from liftless.identify.accuracy import error_estimate
 from liftless.identify.examine import examine
 from liftless.identify.fit import Fit
-from liftless.recovery.agreement import Noise, excess_rows, noise_of
+from liftless.recovery.agreement import Noise, excess_rows, noise_of, rounds_needed
 from liftless.recovery.effort import Effort
 from liftless.recovery.known import Known, known
 from liftless.recovery.result import (
@@ -179,7 +179,8 @@ def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) ->
     """Kind and reason with what the whole run knows."""
     settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
     many = excess_rows(effort.problem) >= effort.policy.agree_rows
-    if settled and many and effort.ends.at(X, point.objective) >= effort.policy.agree:
+    needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
+    if settled and many and effort.ends.at(X, point.objective) >= needed:
         return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
     if point.why != kinds.GRADIENT:
         return point

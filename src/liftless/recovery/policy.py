@@ -35,6 +35,8 @@ class Policy:
         that it may take at most.
     agree : int
         Rounds that must end at the lowest level before it counts as agreed upon.
+    agree_rare, chance : int, float
+        The same where a misfit as small would be met by chance with that probability at most.
     agree_near : float
         Relative distance within which two rounds' matrices are the same.
     agree_rows, settled_rows : float
@@ -66,6 +68,8 @@ class Policy:
     polish: float = 0.05
     polish_left: float = 600.0
     agree: int = 3
+    agree_rare: int = 2
+    chance: float = 1e-12
     agree_near: float = 0.03
     agree_rows: float = 1.2
     settled_rows: float = 2.0

@@ -10,7 +10,7 @@ from liftless.cost import spectral_work
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
-from liftless.recovery.agreement import excess_rows
+from liftless.recovery.agreement import excess_rows, rounds_needed
 from liftless.recovery.effort import Effort, Factor
 from liftless.start import HOPELESS, HOPELESS_POOR, Course, Gaussian, Spectral, Start, checked
 
@@ -146,7 +146,8 @@ def _agreed(effort: Effort) -> bool:
     """Whether several unlike starts have ended at the lowest matrix."""
     if effort.best is None:
         return False
-    return effort.ends.at(effort.best, effort.least, matrix=True) >= effort.policy.agree
+    needed = rounds_needed(effort.problem, effort.policy, effort.least / effort.full)
+    return effort.ends.at(effort.best, effort.least, matrix=True) >= needed
 
 
 def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Certificate:
