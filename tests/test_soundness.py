@@ -287,3 +287,19 @@ def test_the_verdict_depends_on_no_order_scale_or_repetition(seed):
     for problem, X in images:
         verdict = ll.identifiability(problem, X)
         assert (verdict.identifiable, verdict.open) == (base.identifiable, base.open)
+
+
+def test_the_other_fit_is_found_from_either_side():
+    """Measurements that a mirror in a plane leaves alone: M and its image, unlike in every row."""
+    g = np.random.default_rng([3, 1])
+    v = g.standard_normal(6)
+    Q = np.eye(6) - 2 * np.outer(v, v) / (v @ v)
+    A = g.standard_normal((16, 6, 6))
+    A = A + A.mT
+    operator = ll.DenseOperator.from_matrices(A + Q @ A @ Q)
+    z = g.standard_normal((6, 1)) * np.logspace(0, 2, 6)[:, None]
+    for one, other in ((z, Q @ z), (Q @ z, z)):
+        verdict = ll.identifiability(posed(operator, one), one, fitted=True)
+        assert not verdict.identifiable
+        found = verdict.other
+        assert np.linalg.norm(found @ found.T - other @ other.T) < 1e-6 * np.sum(z**4) ** 0.5
