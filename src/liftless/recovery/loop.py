@@ -24,13 +24,14 @@ from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleS
 from liftless.lifted import LiftedEscape
 from liftless.linalg import OutOfTime, ticking
 from liftless.problem import Problem
-from liftless.recovery.effort import Effort, Stopped
+from liftless.recovery.effort import Effort
 from liftless.recovery.finish import finish
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
     Recovery,
 )
 from liftless.recovery.rounds import Search, search
+from liftless.recovery.telling import Stopped
 from liftless.start import (
     STAGE_COST,
     START_COST,
@@ -179,11 +180,12 @@ def recover(
     stopped = False
     with few_threads(problem.n), ticking(effort.product):
         try:
-            search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
+            with account.within(effort.reserve.for_search):
+                search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
         except Stopped:
             stopped = True
         except OutOfTime:
-            pass
+            stopped = effort.telling.enough
         return finish(effort, seed, stopped, trace_bound, noise, began)
 
 
