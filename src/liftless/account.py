@@ -71,6 +71,11 @@ class Account:
         """Whether the time is over."""
         return self.elapsed >= self.seconds
 
+    def hurried(self, applications: float | int) -> bool:
+        """Whether so many, as fast as those so far, would go beyond the time."""
+        ahead = applications * self.elapsed / max(self.spent, 1.0)
+        return self.elapsed + ahead > self.seconds
+
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning."""

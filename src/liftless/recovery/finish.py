@@ -33,6 +33,8 @@ Factor = Float[np.ndarray, "n r"]
 
 #: ‖∇h‖ ‖X‖ / h from which Levenberg–Marquardt may end a polish.
 NEAR = 1e-2
+#: Applications that a null direction of a large completion usually takes.
+NULL = 1000
 
 
 def finish(
@@ -110,7 +112,7 @@ def _known(
     fitted = point.kind == "exact" and np.any(X)
     if looked or not fitted or effort.completion is None:
         return None
-    return known(effort.problem, X, effort.completion)
+    return known(effort.problem, X, effort.completion, quick=effort.account.hurried(NULL))
 
 
 def _sharper(

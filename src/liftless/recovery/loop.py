@@ -275,8 +275,8 @@ def _warn(problem: Problem, budget: int) -> None:
     least = STAGE_COST + START_COST
     if budget < least and min(space.most_columns, max(rank, enough) + 1) > rank:
         _say(
-            f"a budget of {budget} applications ends inside the first stage of the first start "
-            f"({least}): the answer is no more than that start. Allow some hundreds."
+            f"a budget of {budget} applications ends inside the first stage of the usual first "
+            f"start ({least}): a plain start takes its place. Allow some hundreds."
         )
 
 
