@@ -110,7 +110,7 @@ def test_every_start_is_deterministic_and_keeps_to_its_allowance(start):
     ids=lambda start: type(start).__name__,
 )
 def test_a_start_that_is_looked_after_is_the_same_and_may_be_ended(start):
-    """With a time limit a start is run in pieces; one that is told to end hands over what it has."""
+    """A start that is run in pieces, and one that is told to end hands over what it has."""
     problem, asked = PHASE.problem, []
 
     def begun(go):
