@@ -118,7 +118,10 @@ def recover(
         Passed on to :func:`certify`.
     budget : int
         Work after which the search ends, in applications of A or A* to a factor of the problem's
-        rank; wider factors and eliminations are charged by the model of :mod:`liftless.cost`.
+        rank, at least 10; wider factors and eliminations are charged by the model of
+        :mod:`liftless.cost`.  With the last polish and the certificate it is a tenth more at most;
+        a small one goes without what it does not pay for: a dearer start, the eigenvalue of the
+        certificate.  A step of a ``method`` of one's own is taken whole.
     rounds : int, optional
         Most fresh starts; by default as many as the budget pays for, or one without an escape.
     callback : callable, optional
@@ -128,8 +131,9 @@ def recover(
     policy : Policy, optional
         The constants of the search.
     max_seconds : float, optional
-        The run ends with its best point about then, whatever it is at; what must be compiled first
-        comes on top.
+        The run ends with its best point within a second of then, whatever it is at: starts, local
+        solves and eigenproblems look at the clock a few times a second.  What must be compiled
+        first comes on top.
 
     Returns
     -------
