@@ -125,6 +125,7 @@ def least(count: int, first: int) -> int:
                 print(f"{kind}, {method}: {int(bad.sum())} of {count}, by {np.nanmax(over):.1e}")
             worse, done = worse + int(bad.sum()), done + count
             largest = max(largest, float(np.nanmax(over)))
+        print(f"{kind}: {done} descents so far, {worse} above", flush=True)
     print(f"{done} descents ({refused} pairs of method and problem do not go together):")
     print(f"{worse} end above their least h, by {largest:.1e} of it at most")
     return int(worse > 0)
