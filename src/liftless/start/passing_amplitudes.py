@@ -157,9 +157,10 @@ def pass_amplitudes(
     q = _row_dimension(rows, n, rank, G.dtype)
     lengths, weight, prior = _spectral_weights(rows, b, n, q, rank)
     root = rows.roots(b)
+    first = Watch.begin(b)
     begin = at
-    if at is None:
-        begin = _begin(rows, space, weight, prior, Watch.begin(b), numbers, G, U, q, rank)
+    if begin is None:
+        begin = _begin(rows, space, weight, prior, first, numbers, G, U, q, rank)
     end = pass_on(lambda at: _step(rows, lengths, root, prior, numbers, at), begin, numbers)
     return end.X, end
 
