@@ -131,7 +131,7 @@ def recover(
     policy : Policy, optional
         The constants of the search.
     max_seconds : float, optional
-        The run ends with its best point within a second of then, whatever it is at: starts, local
+        The run ends with its best point about a second after then, whatever it is at: starts, local
         solves and eigenproblems look at the clock a few times a second.  What must be compiled
         first comes on top.
 
