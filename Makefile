@@ -38,6 +38,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/local_memory.py
 	$(BIN)/python benchmarks/fig10.py
 	$(BIN)/python benchmarks/pmc_success.py
+	$(BIN)/python benchmarks/bad_lines.py
 	$(BIN)/python benchmarks/soundness.py --seeds 4
 
 # Families of tiny problems, 80 seeds each, against an oracle: hours.

@@ -93,6 +93,35 @@ def test_the_budget_is_the_work_and_is_told():
     assert result.work < 1.5 * result.nfev + 20
 
 
+def small_problems():
+    """One of each storage, in shapes that other tests have as well."""
+    rng = np.random.default_rng(3)
+    i, j = np.nonzero(rng.random((5, 4)) < 0.9)
+    M = np.outer(rng.standard_normal(5), rng.standard_normal(4))
+    k = np.repeat(np.arange(12), 2)
+    rows, cols = rng.integers(5, size=(2, 24))
+    sparse = ll.SparseOperator(k, rows, cols, rng.standard_normal(24), 5)
+    z = rng.standard_normal((5, 1))
+    return {
+        "phase": PHASE.problem,
+        "gaussian": ll.make_instance("gaussian", n=6, rank=2, ratio=1.0, seed=6).problem,
+        "entries": ll.make_instance("pmc", n=5, eps=0.1).problem,
+        "rectangular": ll.Problem(ll.RectangularEntries(i, j, 5, 4), M[i, j], 1),
+        "sparse": ll.Problem(sparse, np.asarray(sparse.measure(z, z)), 1),
+    }
+
+
+@pytest.mark.filterwarnings("ignore::liftless.InputWarning")
+@pytest.mark.parametrize("name", small_problems())
+def test_a_budget_binds_to_a_tenth(name):
+    problem = small_problems()[name]
+    for budget in (10, 13, 21, 34, 55, 144):
+        result = ll.recover(problem, budget=budget)
+        assert result.work <= 1.1 * budget, (budget, result.work)
+        assert np.any(result.x)
+        assert result.certificate.kind != "unfinished" or result.certificate.reason
+
+
 def test_a_time_limit_ends_the_search_with_the_best_so_far():
     problem = ll.make_instance("gaussian", n=6, rank=2, ratio=1.0, seed=6).problem
     result = ll.recover(problem, max_seconds=1e-6)

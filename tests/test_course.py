@@ -99,6 +99,40 @@ def test_every_start_is_deterministic_and_keeps_to_its_allowance(start):
     assert "object at" not in str(start)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        ll.OverParameterised(),
+        ll.ReweightedTrace(),
+        ll.MessagePassing(ready=0.1),
+        ll.DouglasRachford(),
+    ],
+    ids=lambda start: type(start).__name__,
+)
+def test_a_start_that_is_looked_after_is_the_same_and_may_be_ended(start):
+    """A start that is run in pieces, and one that is told to end hands over what it has."""
+    problem, asked = PHASE.problem, []
+
+    def begun(go):
+        account = Account(CostModel(problem.operator, 1), seconds=1e9)
+
+        def going(row):
+            asked.append(row)
+            return go
+
+        allowance = Allowance(problem, account, first=False, going=going)
+        return start.begin(problem, 5, allowance)
+
+    whole = start.begin(problem, 5, Allowance(problem, first=False))
+    pieces = begun(True)
+    assert len(asked) > 1
+    assert pieces.spent == whole.spent
+    np.testing.assert_allclose(pieces.X @ pieces.X.T, whole.X @ whole.X.T, rtol=1e-6, atol=1e-6)
+    ended = begun(False)
+    assert np.all(np.isfinite(ended.X))
+    assert ended.spent < whole.spent
+
+
 def test_method_changes_the_local_solve_only():
     """With a method of one's own the starts stay those of the course."""
     usual = ll.recover(PHASE.problem, seed=3)

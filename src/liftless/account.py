@@ -12,6 +12,10 @@ from collections.abc import Iterator
 
 from liftless.cost import CostModel
 
+#: What a run may spend in all, relative to its budget: a search ends at the budget, and what is
+#: left is for the last polish and the certificate.
+OVER = 1.1
+
 
 class Account:
     """Budget and expense of one run.
@@ -30,6 +34,8 @@ class Account:
         Work so far.
     applications : int
         Applications of A or A* so far, whatever their width.
+    ceiling : float
+        Work that is never gone beyond but by what cannot be divided.
     """
 
     def __init__(
@@ -40,6 +46,7 @@ class Account:
         self.began = time.perf_counter()
         self.spent = 0.0
         self.applications = 0
+        self.ceiling = OVER * float(budget)
         self._limits = [float(budget)]
 
     @property
@@ -55,9 +62,19 @@ class Account:
         return max(0.0, self.budget - self.spent)
 
     @property
+    def remains(self) -> float:
+        """Work below the ceiling; 0 once the time is over."""
+        return 0.0 if self.late else max(0.0, self.ceiling - self.spent)
+
+    @property
     def late(self) -> bool:
         """Whether the time is over."""
         return self.elapsed >= self.seconds
+
+    def hurried(self, applications: float | int) -> bool:
+        """Whether so many, as fast as those so far, would go beyond the time."""
+        ahead = applications * self.elapsed / max(self.spent, 1.0)
+        return self.elapsed + ahead > self.seconds
 
     @property
     def elapsed(self) -> float:
@@ -85,6 +102,11 @@ class Account:
         ratio = 1.0 if columns is None else self.model.ratio(columns)
         price = applications * ratio + (self.model.of(work) if work else 0.0)
         return max(least, int(min((self.left - first * ratio) / price, 1e9)))
+
+    def room(self, ratio: float | int, step: float | int) -> float | None:
+        """Applications at which a step of so many may not be begun any more; None for no limit."""
+        left = self.left / ratio - step + 1
+        return max(left, 0.0) if math.isfinite(left) else None
 
     @contextlib.contextmanager
     def within(self, most: float | int) -> Iterator[None]:

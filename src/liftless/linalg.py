@@ -11,24 +11,34 @@ from jaxtyping import Float, Num
 
 from liftless.cost import dense_eigen
 
-#: Called before every product of a matrix-free eigenproblem.
-_TICK: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
+#: Called before every product of a matrix-free eigenproblem, and with the work of a dense one.
+_TICK: contextvars.ContextVar[Callable[..., None] | None] = contextvars.ContextVar(
     "tick", default=None
 )
 
 
 class OutOfTime(Exception):
-    """What :func:`ticking`'s function raises to end an eigenproblem; its caller's to catch."""
+    """What :func:`ticking`'s function raises to end an eigenproblem, for want of time or budget."""
 
 
 @contextlib.contextmanager
-def ticking(tick: Callable[[], None]) -> Iterator[None]:
-    """Call a function before every product of the eigenproblems inside; it may raise."""
+def ticking(tick: Callable[..., None]) -> Iterator[None]:
+    """Call a function before every product of the eigenproblems inside; it may raise.
+
+    Before a dense one that is booked where it is solved it is called with its multiply-adds.
+    """
     token = _TICK.set(tick)
     try:
         yield
     finally:
         _TICK.reset(token)
+
+
+def book(work: float | int) -> None:
+    """Tell whoever keeps the books of a dense eigenproblem; it may raise :class:`OutOfTime`."""
+    tick = _TICK.get()
+    if tick is not None:
+        tick(work)
 
 
 def fix_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:

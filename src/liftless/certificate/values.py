@@ -12,7 +12,7 @@ from liftless import cost
 from liftless._checks import real_number
 from liftless._precision import entry
 from liftless._types import AnyArray
-from liftless.linalg import OutOfTime, extreme_eigenpairs
+from liftless.linalg import OutOfTime, book, extreme_eigenpairs
 from liftless.problem import Problem
 
 #: Relative accuracy of an eigenvalue that decides nothing.
@@ -70,6 +70,10 @@ def point_values(
             return local, *slack_eigenpairs(problem, X, 1, accuracy=ROUGH if fitted else 0.0)
         except OutOfTime:
             return local, np.array([math.nan]), np.zeros((problem.n, 1))
+    try:
+        book(cost.spectral_work(problem.n))
+    except OutOfTime:
+        return first_order(problem, X), np.array([math.nan]), np.zeros((problem.n, 1))
     numbers, slack = values_and_slack(problem, X)
     return from_numbers(numbers, X), *extreme_eigenpairs(lambda _: np.asarray(slack), problem.n, 1)
 

@@ -88,6 +88,8 @@ def certify(
     Eigenvalues are exact up to n = 500 (n r = 500 for the Hessian), by Lanczos above.
     A fit within the digits that b itself has (float32 values, printed decimals) is ``fitted`` too;
     inside a transformation that is not looked at.
+    A point alone is never ``agreed``: what a recovery calls so is ``stationary`` here, and its own
+    certificate, ``result.certificate``, has what the search knows.
     ``global`` needs first order, λ_n >= −1e-9 ‖S‖₂ and |λ_n| tr(X Xᵀ) <= 1e-9 h: it is meant for
     the matrix problem, hence holds for every rank.
 

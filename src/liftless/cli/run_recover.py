@@ -190,10 +190,12 @@ def _recover(
 
 def progress_line(event: dict) -> str:
     """Say in one line what was done, h after it, and what was spent so far."""
-    reached = f"h {event['objective']:.6g}"
+    spent = f"{event['applications']} applications"
     if "error" in event:
-        reached = f"estimated error {event['error']:.2g}"
-    return f"{event['event']}: {reached}, {event['applications']} applications"
+        return f"{event['event']}: estimated error {event['error']:.2g}, {spent}"
+    # Inside a start there may be no h yet.
+    reached = f"h {event['objective']:.6g}, " if math.isfinite(event["objective"]) else ""
+    return f"{event['event']}: {reached}{spent}"
 
 
 def _write(

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from liftless._checks import positive_int, real_number
+from liftless._fields import number
 from liftless._types import AnyArray, Scalar
 from liftless.descent.base import Method, Point, as_problem, kept_at_roundoff
 from liftless.objective import Objective
@@ -22,6 +24,13 @@ RIDGE = 1e-12
 LEAST, MOST = 1e-16, 1e2
 #: Most iterations of :func:`least_change`.
 MOST_STEPS = 4000
+#: Applications of a step along a line.
+LINE = 3
+
+
+def step_cost(columns: int) -> float | int:
+    """Applications of a step of one iteration: the line, the blocks and the first direction."""
+    return LINE + 1 + columns / 2 + 2
 
 
 class WhitenedLM(Method[Float[AnyArray, ""]]):
@@ -41,6 +50,8 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
     accuracy : float
         Relative accuracy of the first steps; later ones take a tenth of the misfit where that is
         less.
+    most : float, optional
+        Applications of a whole run at which conjugate gradients end; by default without a limit.
 
     References
     ----------
@@ -51,11 +62,19 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
     damping: Scalar
     accuracy: Scalar
     inner: int = eqx.field(static=True)
+    most: Scalar | None = number(absent=np.inf)
 
-    def __init__(self, damping: Scalar = 1e-6, inner: int = 300, accuracy: Scalar = 1e-3) -> None:
+    def __init__(
+        self,
+        damping: Scalar = 1e-6,
+        inner: int = 300,
+        accuracy: Scalar = 1e-3,
+        most: Scalar | None = None,
+    ) -> None:
         self.damping = real_number("damping", damping, above=0.0)
         self.inner = positive_int("inner", inner)
         self.accuracy = real_number("accuracy", accuracy, above=0.0)
+        self.most = None if most is None else real_number("most", most, above=0.0)
 
     def init(self, objective: Objective, point: Point) -> Float[AnyArray, ""]:
         """Return the first damping."""
@@ -76,10 +95,13 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
             goal=-_divided(problem.pull(point.y), jnp.sqrt(omega)),
             half=whitening(problem, point.X, omega),
         )
-        found = _solve(problem, point, system, state, accuracy, self.inner)
+        most = jnp.asarray(jnp.inf if self.most is None else self.most)
+        room = jnp.maximum((most - point.applications - step_cost(point.X.shape[1])) / 2 + 1, 1.0)
+        inner = jnp.minimum(self.inner, room)
+        found = _solve(problem, point, system, state, accuracy, inner)
         there, length = point.along(problem, system.unknowns(found.d))
         factor = jnp.where(length > 0.5, 0.1, jnp.where(length > 0.1, 1.0, 10.0))
-        cost = 2 * found.steps + 1 + point.X.shape[1] / 2
+        cost = 2 * found.steps + step_cost(point.X.shape[1]) - LINE - 2
         there = kept_at_roundoff(problem, point, there, cost)
         return there, jnp.clip(state * factor, LEAST, MOST)
 
@@ -181,7 +203,7 @@ def _solve(
     system: _System,
     mu: AnyArray,
     accuracy: AnyArray,
-    most: int,
+    most: AnyArray | int,
 ) -> _Walk:
     """Conjugate gradients on the normal equations that keeps the residual itself (CGLS)."""
     X, operator = point.X, problem.operator

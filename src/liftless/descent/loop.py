@@ -105,7 +105,10 @@ def _each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
 
 
 def running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
-    return (carry.status == RUNNING) & (carry.iteration < jnp.minimum(end, stop.max_iterations))
+    within = carry.iteration < jnp.minimum(end, stop.max_iterations)
+    if stop.max_applications is not None:
+        within &= carry.point.applications < stop.max_applications
+    return (carry.status == RUNNING) & within
 
 
 def solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:

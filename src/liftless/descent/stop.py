@@ -47,6 +47,8 @@ class Stop(eqx.Module):
     size : float
         A lower bound on the size of X for the gradient rule; 0 for none, or for 1 where the
         objective is no problem of a factor.
+    max_applications : float, optional
+        No step is begun once so many applications are spent; by default without a limit.
     """
 
     # NaN stands for "round-off of the loss", which only the problem knows.
@@ -54,6 +56,7 @@ class Stop(eqx.Module):
     gradient: Scalar = number()
     max_iterations: Whole = number()
     size: Scalar = number()
+    max_applications: Scalar | None = number(absent=np.inf)
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Stop(eqx.Module):
         gradient: Scalar = 1e-9,
         max_iterations: Whole = 2000,
         size: Scalar = 0.0,
+        max_applications: Scalar | None = None,
     ) -> None:
         self.objective = objective
         if objective is not None:
@@ -68,6 +72,9 @@ class Stop(eqx.Module):
         self.gradient = real_number("gradient", gradient, least=0.0)
         self.max_iterations = traced_whole("max_iterations", max_iterations, least=0)
         self.size = real_number("size", size, least=0.0)
+        self.max_applications = max_applications
+        if max_applications is not None:
+            self.max_applications = real_number("max_applications", max_applications, least=0.0)
 
     def status(self, objective: Objective, point: Point, moved: AnyArray) -> AnyArray:
         """Status code at ``point``; ``moved`` says whether the last step changed it."""

@@ -1,5 +1,6 @@
 """A descent from one start that is looked after on its way: long runs, and the clock."""
 
+import time
 from collections.abc import Callable
 
 import jax
@@ -15,6 +16,28 @@ from liftless.descent.loop import Carry
 from liftless.descent.result import Descent
 from liftless.descent.stop import Stop
 from liftless.objective import Objective
+
+#: Seconds between two looks at the clock, about.
+LOOK = 0.25
+
+
+class Pace:
+    """Steps to take until the clock is looked at again.
+
+    It changes when a long run is looked at, and never what the run does.
+    """
+
+    def __init__(self) -> None:
+        self.steps, self._began = 1, time.perf_counter()
+
+    def taken(self) -> None:
+        """Note that those steps have been taken; compilation may have come on top."""
+        took = time.perf_counter() - self._began
+        if took < LOOK / 2:
+            self.steps *= 2
+        elif took > 2 * LOOK:
+            self.steps = max(1, self.steps // 2)
+        self._began = time.perf_counter()
 
 
 @jax.jit
@@ -34,14 +57,14 @@ def descend_watched(
     X: np.ndarray,
     method: Method,
     stop: Stop,
-    chunk: int,
     watch: Callable[[dict], bool],
     *,
     values: bool = False,
 ) -> Descent:
-    """:func:`descend` from one start, looked after every ``chunk`` steps.
+    """:func:`descend` from one start, looked after a few times a second.
 
-    ``watch`` is told the iteration and h, and returns whether to go on.
+    ``watch`` is told the iteration and h, and returns whether to go on; with ``values`` after every
+    step.
     """
     method, stop = traced_fields(method), traced_fields(stop)
     problem = on_device(problem)
@@ -49,18 +72,19 @@ def descend_watched(
     if values:
 
         def each(row: dict) -> None:
-            if row["iteration"] % chunk == 0 and not watch(row):
+            if not watch(row):
                 raise StopIteration
 
         carry, rows = loop.recorded(problem, method, stop, start, each, False)
         numbers, ends = loop.ends_of(problem, carry)
         return loop.result_of(numbers, ends, rows, True)
     carry = loop.begin_all(problem, method, stop, start)
-    end = 0
+    end, pace = 0, Pace()
     while bool(jnp.any(loop.running(stop, carry, jnp.asarray(jnp.inf)))):
-        end += chunk
+        end += pace.steps
         carry = _some(problem, method, stop, carry, jnp.asarray(float(end)))
         row = {"iteration": int(carry.iteration[0]), "objective": float(carry.least[0])}
+        pace.taken()
         if not watch(row):
             break
     numbers, ends = loop.ends_of(problem, carry)

@@ -10,12 +10,16 @@ from jaxtyping import Float
 
 from liftless._checks import describe, factor, real_array
 from liftless._errors import InvalidInput
+from liftless._memory import check_memory
 from liftless.linalg import matrix_distance
 from liftless.problem import Problem
 
 #: The papers, as references name them.
 SOD = "Shen, Yang, He, Gao and Ma, Escaping Local Minima Provably in Non-convex Matrix Sensing"
 LOCAL_SEARCH = "Bhojanapalli, Neyshabur and Srebro, Global Optimality of Local Search (2016)"
+
+#: Copies of the drawn numbers that there are at a time, about.
+COPIES = 2
 
 #: Kinds of a known point, as a certificate names them.
 POINT_KINDS = ("exact", "global", "spurious", "saddle")
@@ -109,6 +113,20 @@ class Instance:
         if self.readout is not None:
             return float(np.linalg.norm(self.readout(X) - self.readout(self.truth)))
         return matrix_distance(X, self.truth)
+
+
+def pairs(n: int) -> int:
+    """Entries i <= j of a matrix of order n."""
+    return n * (n + 1) // 2
+
+
+def check_size(n: int, m: int | None, numbers: float | int) -> None:
+    """Raise :class:`InvalidInput` where drawing so many numbers would not fit into the memory.
+
+    ``m`` is the number of measurements where it was given: then it is the one to blame.
+    """
+    name, was = ("n", n) if m is None else ("m", m)
+    check_memory(name, was, 8.0 * COPIES * numbers, "Take a smaller one.")
 
 
 @dataclass(frozen=True)

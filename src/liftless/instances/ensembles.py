@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless.instances.base import LOCAL_SEARCH, SOD, Instance
+from liftless.instances.base import LOCAL_SEARCH, SOD, Instance, check_size, pairs
 from liftless.operators import (
     DenseOperator,
     DiagonalOperator,
@@ -68,7 +68,8 @@ def gaussian(
     n, rank, seed, noise = _common(n, rank, seed, noise)
     if ensemble not in GAUSSIAN_NAMES:
         raise InvalidInput("ensemble", describe(ensemble), f"one of {', '.join(GAUSSIAN_NAMES)}")
-    m = _count(m, ratio, n * rank - rank * (rank - 1) // 2)
+    given, m = m, _count(m, ratio, n * rank - rank * (rank - 1) // 2)
+    check_size(n, given, (m + 3) * pairs(n))
     rng = np.random.default_rng(seed)
     truth = rng.standard_normal((n, rank))
     operator = _gaussian_operator(rng, m, n, ensemble)
@@ -98,7 +99,8 @@ def phase(
         As in :func:`gaussian`; at rank 1 the ratio is m/n.
     """
     n, rank, seed, noise = _common(n, rank, seed, noise)
-    m = _count(m, ratio, n * rank - rank * (rank - 1) // 2)
+    given, m = m, _count(m, ratio, n * rank - rank * (rank - 1) // 2)
+    check_size(n, given, (m + rank) * n)
     rng = np.random.default_rng(seed)
     truth = rng.standard_normal((n, rank))
     operator = RankOneOperator(rng.standard_normal((m, n)))
@@ -131,6 +133,7 @@ def completion(
     probability = real_number("probability", probability, above=0.0)
     if probability > 1:
         raise InvalidInput("probability", probability, "a number > 0 and <= 1")
+    check_size(n, None, 4 * pairs(n))
     rng = np.random.default_rng(seed)
     truth = rng.standard_normal((n, rank))
     i, j = np.triu_indices(n)
@@ -171,7 +174,8 @@ def sparse(
     sparsity = positive_int("sparsity", sparsity, most=n)
     seed, noise = positive_int("seed", seed, least=0), real_number("noise", noise, least=0.0)
     width = 2 * sparsity * math.log(n / sparsity) + 1.25 * sparsity
-    m = min(n, math.ceil(width) + 1) if m is None else positive_int("m", m)
+    given, m = m, min(n, math.ceil(width) + 1) if m is None else positive_int("m", m)
+    check_size(n, given, 2 * m * n + 4 * n)
     rng = np.random.default_rng(seed)
     theta = np.zeros(n)
     support = rng.choice(n, sparsity, replace=False)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
+from liftless.instances.base import check_size
 from liftless.losses import Logistic, Loss, Squared
 from liftless.operators import (
     DenseOperator,
@@ -132,8 +133,8 @@ def sensing(
     scale : float, optional
         1/(2N) if left out.
     """
-    rng, truth, n1, n2 = _matrix(seed, rectangular, n, columns, spectrum)
     N = positive_int("N", N)
+    rng, truth, n1, n2 = _matrix(seed, rectangular, n, columns, spectrum, N)
     if rectangular:
         operator: SensingOperator = RectangularOperator(rng.standard_normal((N, n1 * n2)), n1, n2)
     else:
@@ -313,14 +314,23 @@ def _generator(seed: int) -> np.random.Generator:
 
 
 def _matrix(
-    seed: int, rectangular: bool, n: int, columns: int | None, spectrum: Sequence[float]
+    seed: int,
+    rectangular: bool,
+    n: int,
+    columns: int | None,
+    spectrum: Sequence[float],
+    each: int = 4,
 ) -> tuple[np.random.Generator, Float[np.ndarray, "n r"], int, int]:
-    """Generator, balanced truth and sides; the singular vectors are drawn first."""
+    """Generator, balanced truth and sides; the singular vectors are drawn first.
+
+    ``each`` is how many numbers there will be for an entry of the matrix.
+    """
     rng = _generator(seed)
     n1 = positive_int("n", n)
     if columns is not None and not rectangular:
         raise InvalidInput("columns", columns, "left out for a symmetric matrix")
     n2 = n1 if columns is None else positive_int("columns", columns)
+    check_size(n1, None, each * n1 * n2)
     values = real_array("spectrum", spectrum, 1)
     if not 1 <= values.size <= min(n1, n2) or values.min() <= 0:
         must = f"1 to {min(n1, n2)} positive numbers"

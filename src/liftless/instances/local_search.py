@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from liftless._checks import positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless.instances.base import LOCAL_SEARCH, Instance
+from liftless.instances.base import LOCAL_SEARCH, Instance, check_size, pairs
 from liftless.linalg import fix_signs
 from liftless.operators import DenseOperator, matrix, measure
 from liftless.problem import Problem
@@ -194,6 +194,7 @@ def local_search(
     m = DEFAULT_OVERSAMPLING * n * rank if m is None else positive_int("m", m)
     seed, noise = positive_int("seed", seed, least=0), real_number("noise", noise, least=0.0)
     condition = real_number("condition", condition, least=1.0)
+    check_size(n, None, (min(m, pairs(n)) + 3) * pairs(n))
     rng = np.random.default_rng(seed)
     truth = subspace_truth(rng, n, np.linspace(condition, 1.0, rank))
     operator = DenseOperator(sensing_rows(rng, m, n), n, np.float32)

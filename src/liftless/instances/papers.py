@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless.instances.base import LOCAL_SEARCH, SOD, Instance, KnownPoint
+from liftless.instances.base import LOCAL_SEARCH, SOD, Instance, KnownPoint, check_size, pairs
 from liftless.operators import DenseOperator, EntriesOperator
 from liftless.problem import Problem
 
@@ -80,6 +80,7 @@ def pmc(n: int = 3, eps: float = 0.3) -> Instance:
     n, eps = positive_int("n", n, least=2), real_number("eps", eps, above=0.0)
     if eps >= 1:
         raise InvalidInput("eps", eps, "a number > 0 and < 1")
+    check_size(n, None, 6 * pairs(n))
     z = (np.arange(n) % 2 == 0).astype(np.float64)
     i, j = np.triu_indices(n)
     # Zero-based, Ω has the diagonal and whatever touches an odd row or column.

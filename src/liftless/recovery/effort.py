@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -29,21 +28,16 @@ from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
-from liftless.recovery.prices import can_finish, step_price
-from liftless.start import HOPELESS, HOPELESS_POOR, Allowance, Begun, Start
+from liftless.recovery.prices import POINT, STEP, Reserve, can_finish, step_price, within
+from liftless.recovery.telling import Telling
+from liftless.start import HOPELESS, HOPELESS_POOR, START_COST, Allowance, Begun, Start
+from liftless.start.base import LONG
 from liftless.start.belief import Completion
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Multiply-adds of a local solve from which it is looked after, and those between two looks: about
-#: a second.
-LONG, CHUNK_WORK = 2e10, 1e9
-#: Seconds between two signs of life, and between two rows of the progress inside a start.
-SIGN, OFTEN = 2.0, 1.0
-
-
-class Stopped(Exception):
-    """The callback asked for an end."""
+#: The finish of small problems.
+LEVENBERG = LevenbergMarquardt()
 
 
 class Effort:
@@ -65,28 +59,27 @@ class Effort:
         self.account = account
         self.method = method
         self.policy = policy or Policy()
-        self.callback = callback
+        self.reserve = Reserve(problem, account)
+        self.telling = Telling(account, problem.rank, callback, units)
         self.trace = trace
         self.level = level
         self.units = units
         self.iterations = 0
-        self.events: list[dict] = []
         self.escapes: list[Candidate] = []
         self.rounds = self.probes = 0
         self.ended_as = RUNNING
-        self.ending = False
-        self.told = time.perf_counter()
         self.waiting: list[Descent] = []
         self.best: Factor | None = None
         self.latest: Float[np.ndarray, "n p"] | None = None
         self.least = self.slope = math.inf
-        self.allowance = Allowance(problem, account, progress=self.progress)
+        self.allowance = Allowance(
+            problem, account, progress=self.telling.swept, going=self.telling.going
+        )
         self.completion: Completion | None = None
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
         self.width = max(over, rank + 2) if small else rank
         self.allowance.padded = self.width
-        self.allowance.progress = lambda _: self.alive()
         self.ends = Ends(self.space, self.policy)
 
     @property
@@ -138,70 +131,25 @@ class Effort:
         """Whether a completion found that what its fit leaves is noise."""
         return self.completion is not None and self.completion.end == "noise"
 
-    # -- what happened ------------------------------------------------------------------------
+    # -- the books ----------------------------------------------------------------------------
 
-    def note(
-        self,
-        event: str,
-        objective: float,
-        values: np.ndarray | None = None,
-        error: float | None = None,
-        columns: int | None = None,
-    ) -> None:
+    def note(self, event: str, objective: float | int) -> None:
         """Add a row to the history, and tell the callback."""
-        row = {
-            "event": event,
-            "objective": float(objective),
-            "applications": self.account.applications,
-        }
-        if columns is not None and columns > self.problem.rank:
-            row["columns"] = columns
-        if error is not None:
-            row["error"] = error
-        if values is not None:
-            row["values"] = values
-        if self.units is not None:
-            row = self.units.row(row)
-        self.events.append(row)
-        self._tell(row)
+        self.telling.note(event, objective)
 
-    def _tell(self, row: dict) -> None:
-        self.told = time.perf_counter()
-        if self.callback is not None:
-            try:
-                self.callback(row)
-            except StopIteration:
-                if not self.ending:
-                    raise Stopped from None
+    def product(self, work: float | int = 0) -> None:
+        """Book a product of an eigenproblem, or the work of a dense one, before it is begun.
 
-    def going(self, row: dict | None = None) -> bool:
-        """Whether time is left; every two seconds a sign of life for the callback."""
-        now = time.perf_counter()
-        if self.callback is not None and now - self.told >= SIGN:
-            h = math.nan if row is None else row["objective"]
-            h = h if self.units is None else self.units.back(h, h=1)
-            spent = self.account.applications
-            self._tell({"event": "working", "objective": h, "applications": spent})
-        return not self.account.late
-
-    def alive(self) -> None:
-        """Look at the clock inside a start; :class:`OutOfTime` where time is over."""
-        if not self.going():
+        :class:`OutOfTime` where the time is over, or where it would take what the end needs.
+        """
+        # A dense one is done before the clock is looked at again.
+        going = bool(work) or self.telling.going()
+        point = self.best is not None or self.telling.ending
+        held = 0.0 if point else START_COST + POINT
+        held += 0.0 if self.telling.ending else self.reserve.judging
+        if not going or not self.reserve.pays(work, held):
             raise OutOfTime
-
-    def product(self) -> None:
-        """Book a product of a matrix-free eigenproblem; :class:`OutOfTime` where time is over."""
-        self.account.charge(2, 1)
-        self.alive()
-
-    def progress(self, row: dict) -> None:
-        """Tell the callback how far a start is, once a second; nothing depends on it."""
-        if time.perf_counter() - self.told < OFTEN:
-            return
-        event = f"{row['event']} after {row['sweeps']} sweeps"
-        spent = self.account.applications
-        told = {"event": event, "objective": math.nan, "applications": spent}
-        self._tell({**told, "error": row["misfit"]})
+        self.account.charge(0 if work else 2, 1, work)
 
     def offer(self, done: Descent) -> None:
         """Keep the best point of the problem's own rank; of equals the more stationary one."""
@@ -231,7 +179,7 @@ class Effort:
         self.allowance.size = max(self.allowance.size, float(np.linalg.norm(begun.X)))
         values = begun.values
         reached = math.nan if values is None or not values.size else float(values[-1])
-        self.note(f"start {start}", reached, values if self.trace else None, begun.error)
+        self.telling.note(f"start {start}", reached, values if self.trace else None, begun.error)
 
     # -- local solves -------------------------------------------------------------------------
 
@@ -250,31 +198,38 @@ class Effort:
         ``gradient`` and ``objective`` are the tolerances of :class:`Stop`; padding columns stay
         zero.
         """
-        columns = X.shape[1]
+        account, columns = self.account, X.shape[1]
         padding = max(0, self.width - columns) if shared else 0
+        ratio = account.model.ratio(columns)
         price, work = step_price(self.problem, method, columns)
-        steps = self.account.steps(price, columns, work, least=0)
+        method, least = within(method, max(account.left / ratio, POINT + STEP), columns)
+        most = account.steps(least if work == 0 else price, columns, work, first=POINT, least=0)
         level = None if math.isnan(objective) else objective
-        stop = Stop(level, gradient, steps, self.allowance.size / 2)
+        room = account.room(ratio, least)
+        stop = Stop(level, gradient, most, self.allowance.size / 2, room)
         padded = np.pad(X, ((0, 0), (0, padding)))
-        keep = "values" if self.trace else "none"
-        step = price * self.account.model.ratio(columns) * self.account.model.one + work
-        if math.isfinite(self.account.seconds) or step * steps > LONG:
-            chunk = max(1, int(CHUNK_WORK / step))
-            done = descend_watched(
-                self.problem, padded, method, stop, chunk, self.going, values=self.trace
-            )
+        step = price * ratio * account.model.one + work
+        if math.isfinite(account.seconds) or step * most > LONG:
+            look = self.telling.going
+            done = descend_watched(self.problem, padded, method, stop, look, values=self.trace)
         else:
+            keep = "values" if self.trace else "none"
             done = descend(self.problem, padded, method, stop, history=keep)
         done = dataclasses.replace(done, X=done.X[:, :columns])
-        self.account.charge(done.applications, columns, done.iterations * work)
+        account.charge(done.applications, columns, done.iterations * work)
         self.iterations += done.iterations
         self.latest = done.X
         if columns == self.problem.rank:
             self.offer(done)
         values = done.history.get("objective")
-        self.note(kind, done.objective, values, columns=columns)
+        self.telling.note(kind, done.objective, values, columns=columns)
         return done
+
+    def pays(self, method: Method, columns: int) -> bool:
+        """Whether what is left pays for a point, and one step of a method."""
+        price, work = step_price(self.problem, method, columns)
+        price = min(price, within(method, self.account.budget, columns)[1]) if work == 0 else price
+        return self.account.steps(price, columns, work, first=POINT, least=0) > 0
 
     def reached(self, X: Factor, kind: str) -> Descent | None:
         """A factor that fits to the target as it is, without a step; else None."""
@@ -291,8 +246,7 @@ class Effort:
 
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Levenberg–Marquardt at the problem's own rank."""
-        method = LevenbergMarquardt()
-        return self.descend(X, kind, method, gradient, self.target, shared=False)
+        return self.descend(X, kind, LEVENBERG, gradient, self.target, shared=False)
 
     def local(self, X: Factor, kind: str, gradient: float) -> Descent:
         """Descend to round-off, the noise level, or a stationary point."""
@@ -302,7 +256,8 @@ class Effort:
 
     def ended(self, done: Descent, gradient: float | None = None) -> Descent:
         """Go on with Levenberg–Marquardt where a solve ended short of both tolerances."""
-        if not done.success and self.small and self.account.left > 3 * done.X.size:
+        pays = self.account.left > 3 * done.X.size and self.pays(LEVENBERG, self.problem.rank)
+        if not done.success and self.small and pays:
             level = self.policy.stuck if gradient is None else gradient
             done = self.finish(done.X, "finish", level)
         return done
@@ -327,32 +282,33 @@ class Effort:
             method = self.method or self.usual
             return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
         least = self.least
-        if self.small and hopeless >= HOPELESS:
-            method = LevenbergMarquardt()
+        newton = self.pays(LEVENBERG, self.problem.rank)
+        if self.small and newton and hopeless >= HOPELESS:
+            method = LEVENBERG
             done = self.descend(X, kind, method, hopeless, self.target, shared=False)
         elif self.small:
             near = max(policy.near, 0.0 if math.isnan(self.target) else self.target)
             done = self.descend(X, kind, LBFGS(), hopeless, near)
-            if done.status == FITTED:
+            if done.status == FITTED and self.pays(LEVENBERG, self.problem.rank):
                 done = self.finish(done.X, "finish", hopeless)
         else:
             # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
             done = self.descend(X, kind, self.usual, min(hopeless, HOPELESS), self.target)
         if done.status == STATIONARY and done.objective < policy.promising * least:
             if not later or self.level > 0:
-                return self.converge(done.X)
+                return self.converge(done)
             self.waiting.append(done)
         return done
 
     def probe(self, X: Factor) -> Descent:
         """Local solve as far as to tell whether it ends at the best matrix so far."""
-        if not self.small:
+        if not (self.small and self.pays(LEVENBERG, self.problem.rank)):
             return self.local(X, "probe", self.policy.stuck)
         done = self.finish(X, "probe", HOPELESS_POOR)
         low = done.objective < self.policy.promising * self.least
         if done.status != STATIONARY or not low or self.at_best(done.X):
             return done
-        return self.converge(done.X)
+        return self.converge(done)
 
     def at_best(self, X: Factor) -> bool:
         """Whether the matrix is the best one so far."""
@@ -360,15 +316,19 @@ class Effort:
         near = self.policy.agree_near * self.space.size(self.best)
         return self.space.distance(X, self.best) <= near
 
-    def converge(self, X: Factor, steps: float = math.inf) -> Descent:
-        """Go on from near a stationary point, for a limited work, or so many costly steps."""
-        go = self.finish if self.small else self.local
+    def converge(self, done: Descent, steps: float = math.inf) -> Descent:
+        """Go on from a solve's end near a stationary point, for a limited work or so many steps."""
+        small, rank = self.small, self.problem.rank
+        method = LEVENBERG if small else self.method or self.usual
         most = float(self.policy.converge)
-        if self.small and math.isfinite(steps):
-            price, work = step_price(self.problem, LevenbergMarquardt(), X.shape[1])
+        if small and math.isfinite(steps):
+            price, work = step_price(self.problem, method, rank)
             most = min(most, steps * (price + self.account.model.of(work)))
         with self.account.within(most):
-            return go(X, "converge", self.policy.stuck)
+            if not self.pays(method, rank):
+                return done
+            go = self.finish if small else self.local
+            return go(done.X, "converge", self.policy.stuck)
 
     def waits(self, done: Descent) -> bool:
         """Whether a local solve was left to :meth:`converge_best`."""
@@ -383,10 +343,10 @@ class Effort:
             low = done.objective < self.policy.promising * self.least
             if len(kept) < self.policy.most_waiting and low and not near:
                 kept.append(done.X)
-                if self.converge(done.X).status == FITTED:
+                if self.converge(done).status == FITTED:
                     break
         assert self.best is not None
-        return self.converge(self.best)
+        return self.converge(Descent(self.best, self.least, self.slope, 0, RUNNING, 0))
 
     def _same(self, X: Factor, Y: Factor) -> bool:
         """Whether two points are of one basin, by their matrices."""
@@ -396,21 +356,30 @@ class Effort:
         self, X: Float[np.ndarray, "n p"], fraction: float, kind: str
     ) -> Float[np.ndarray, "n r"]:
         """Descend in a wide factor to a fraction of h(0), then truncate to the rank."""
-        wide = self.descend(X, kind, LBFGS(), self.policy.stuck, fraction)
-        return self.space.truncate(wide.X, self.problem.rank)
+        if self.pays(LBFGS(), X.shape[1]):
+            X = self.descend(X, kind, LBFGS(), self.policy.stuck, fraction).X
+        return self.space.truncate(X, self.problem.rank)
 
-    def polish(self, X: Factor, *, near: bool) -> None:
-        """Descend as far as it goes, whatever the noise level and (by a little) the budget."""
-        self.callback, self.level = None, 0.0
-        account, policy = self.account, self.policy
-        # The certificate after it is charged as well.
-        share = max(0.0, policy.polish * account.budget - 4)
-        with account.beyond(max(share, min(policy.polish_left, account.left))):
+    def polish(self, X: Factor, *, near: bool) -> bool:
+        """Descend as far as it goes, whatever the noise level and (by a little) the budget.
+
+        Whether there was anything to do it with, beside the certificate that comes after it.
+        """
+        self.level = 0.0
+        account, policy, rank = self.account, self.policy, self.problem.rank
+        share = max(policy.polish * account.budget, min(policy.polish_left, account.left))
+        with account.beyond(min(share, account.ceiling - account.spent - self.reserve.judging)):
+            usual = self.method or self.usual
+            newton = near and self.small and self.pays(LEVENBERG, rank)
+            if not (newton or self.pays(usual, rank)):
+                return False
             done = None
-            if near and self.small:
+            if newton:
                 # Where the minimum is degenerate it does not get there: something is kept.
                 with account.within(account.left / 4):
                     done = self.finish(X, "polish", policy.polished)
-            if done is None or not (done.success or done.status == STALLED):
+            ended = done is not None and (done.success or done.status == STALLED)
+            if done is None or not (ended or not self.pays(usual, rank)):
                 done = self.local(self.answer(), "polish", self.policy.polished)
         self.ended_as = done.status
+        return True

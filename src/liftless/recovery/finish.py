@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from liftless.certificate import Certificate, certify, kinds
 from liftless.certificate.units import Units
-from liftless.cost import CHECK, dense_eigen, spectral_work
+from liftless.cost import CHECK, dense_eigen
 from liftless.descent.loop import FITTED, STALLED, STATIONARY
 from liftless.escape import Candidate
 from liftless.identify import Identifiability, eliminated
@@ -19,6 +19,7 @@ from liftless.identify.fit import Fit
 from liftless.recovery.agreement import Noise, excess_rows, noise_of, rounds_needed
 from liftless.recovery.effort import Effort
 from liftless.recovery.known import Known, known
+from liftless.recovery.prices import POINT
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,
@@ -26,12 +27,14 @@ from liftless.recovery.result import (
     UNCERTIFIED,
     Recovery,
 )
-from liftless.recovery.sharpen import sharpened
+from liftless.recovery.sharpen import STEPS, sharpened
 
 Factor = Float[np.ndarray, "n r"]
 
 #: ‖∇h‖ ‖X‖ / h from which Levenberg–Marquardt may end a polish.
 NEAR = 1e-2
+#: Applications that a null direction of a large completion usually takes.
+NULL = 1000
 
 
 def finish(
@@ -43,15 +46,16 @@ def finish(
     began: float,
 ) -> Recovery:
     """Polish and certify the best point, and say what happened."""
-    effort.ending = True
+    effort.telling.ending = True
     X, problem = effort.answer(), effort.problem
     account = effort.account
     point = _judged(effort, X, trace_bound, noise)
     # A fit within the noise is the best estimate only at the end of its descent; one to the digits
     # of the data is there.
     digits = point.kind == "fitted" and effort.level == 0
-    if not (point.certified or digits or stopped) and effort.best is not None:
-        effort.polish(X, near=point.kind == "fitted" or point.relative_gradient <= NEAR)
+    near = point.kind == "fitted" or point.relative_gradient <= NEAR
+    settled = point.certified or digits or stopped or effort.best is None
+    if not settled and effort.polish(X, near=near):
         X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
         point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
@@ -84,7 +88,7 @@ def finish(
         certificate=point,
         identifiability=unique,
         escapes=escapes,
-        history=tuple(effort.events),
+        history=tuple(effort.telling.events),
         rounds=effort.rounds,
         seed=seed,
         seconds=time.perf_counter() - began,
@@ -108,7 +112,7 @@ def _known(
     fitted = point.kind == "exact" and np.any(X)
     if looked or not fitted or effort.completion is None:
         return None
-    return known(effort.problem, X, effort.completion)
+    return known(effort.problem, X, effort.completion, quick=effort.account.hurried(NULL))
 
 
 def _sharper(
@@ -122,8 +126,10 @@ def _sharper(
 ) -> tuple[Fit, Certificate]:
     """Take an exact fit to its last digits, where they are wanted, and judge it again."""
     problem = effort.problem
-    sharp, steps = sharpened(fit, rough=rough)
-    effort.account.charge(steps * (1 + problem.operator.jacobian_cost(problem.rank)))
+    price = 1 + problem.operator.jacobian_cost(problem.rank)
+    room = effort.account.remains - effort.reserve.judging
+    sharp, steps = sharpened(fit, rough=rough, most=max(0, int(min(room / price, STEPS))))
+    effort.account.charge(steps * price)
     # Readings of zero determine X to the root of round-off only, unless they are eliminated.
     sharp = eliminated(sharp)
     if sharp is fit:
@@ -170,8 +176,8 @@ def _judged(
     *,
     told: bool = False,
 ) -> Certificate:
-    """Certify a point on the run's account."""
-    effort.account.charge(2, work=spectral_work(effort.problem.n))
+    """Certify a point on the run's account; its eigenproblem is booked where it is solved."""
+    effort.account.charge(POINT)
     return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
 
 
@@ -182,12 +188,15 @@ def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) ->
     needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
     if settled and many and effort.ends.at(X, point.objective) >= needed:
         return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
+    late = effort.account.late
+    if point.why == kinds.TIME and not (late or stopped):
+        return dataclasses.replace(point, why=kinds.BUDGET)
     if point.why != kinds.GRADIENT:
         return point
     why = kinds.BUDGET
     if stopped:
         why = kinds.STOPPED
-    elif effort.account.late:
+    elif late:
         why = kinds.TIME
     elif effort.ended_as in (STALLED, STATIONARY, FITTED):
         why = kinds.ROUND_OFF

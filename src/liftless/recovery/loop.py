@@ -24,13 +24,14 @@ from liftless.escape import Escape, Ladder, MultiStepEscape, OracleJump, SingleS
 from liftless.lifted import LiftedEscape
 from liftless.linalg import OutOfTime, ticking
 from liftless.problem import Problem
-from liftless.recovery.effort import Effort, Stopped
+from liftless.recovery.effort import Effort
 from liftless.recovery.finish import finish
 from liftless.recovery.policy import Policy
 from liftless.recovery.result import (
     Recovery,
 )
 from liftless.recovery.rounds import Search, search
+from liftless.recovery.telling import Stopped
 from liftless.start import (
     STAGE_COST,
     START_COST,
@@ -117,7 +118,10 @@ def recover(
         Passed on to :func:`certify`.
     budget : int
         Work after which the search ends, in applications of A or A* to a factor of the problem's
-        rank; wider factors and eliminations are charged by the model of :mod:`liftless.cost`.
+        rank, at least 10; wider factors and eliminations are charged by the model of
+        :mod:`liftless.cost`.  With the last polish and the certificate it is a tenth more at most;
+        a small one goes without what it does not pay for: a dearer start, the eigenvalue of the
+        certificate.  A step of a ``method`` of one's own is taken whole.
     rounds : int, optional
         Most fresh starts; by default as many as the budget pays for, or one without an escape.
     callback : callable, optional
@@ -127,8 +131,9 @@ def recover(
     policy : Policy, optional
         The constants of the search.
     max_seconds : float, optional
-        The run ends with its best point about then, whatever it is at; what must be compiled first
-        comes on top.
+        The run ends with its best point about a second after then, whatever it is at: starts, local
+        solves and eigenproblems look at the clock a few times a second.  What must be compiled
+        first comes on top.
 
     Returns
     -------
@@ -179,11 +184,12 @@ def recover(
     stopped = False
     with few_threads(problem.n), ticking(effort.product):
         try:
-            search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
+            with account.within(effort.reserve.for_search):
+                search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))
         except Stopped:
             stopped = True
         except OutOfTime:
-            pass
+            stopped = effort.telling.enough
         return finish(effort, seed, stopped, trace_bound, noise, began)
 
 
@@ -273,8 +279,8 @@ def _warn(problem: Problem, budget: int) -> None:
     least = STAGE_COST + START_COST
     if budget < least and min(space.most_columns, max(rank, enough) + 1) > rank:
         _say(
-            f"a budget of {budget} applications ends inside the first stage of the first start "
-            f"({least}): the answer is no more than that start. Allow some hundreds."
+            f"a budget of {budget} applications ends inside the first stage of the usual first "
+            f"start ({least}): a plain start takes its place. Allow some hundreds."
         )
 
 

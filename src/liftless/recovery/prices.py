@@ -1,11 +1,19 @@
 """What a step of a local method costs, and where Levenberg–Marquardt is worth its price."""
 
-from liftless.cost import normal_matrix, normal_work
+from typing import Any
+
+from liftless.account import Account
+from liftless.cost import normal_matrix, normal_work, spectral_work
 from liftless.descent import LevenbergMarquardt, Method, WhitenedLM
+from liftless.descent.gauss_newton import step_cost
 from liftless.problem import Problem
 
 #: Iterations of conjugate gradients that a step usually takes at most.
 INNER = 100
+#: Applications of a point's evaluation, with which a local solve begins, and of a step at least.
+POINT, STEP = 2, 3
+#: A certificate whose eigenproblem takes more than this share of the budget goes without it.
+DEAR = 0.25
 
 
 def can_finish(problem: Problem) -> bool:
@@ -16,8 +24,62 @@ def can_finish(problem: Problem) -> bool:
 def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
     """Applications of a step of a method, and multiply-adds of its eliminations."""
     if isinstance(method, WhitenedLM):
-        return 3 + 2 * min(method.inner, INNER), 0.0
+        return STEP + 2 * min(method.inner, INNER), 0.0
     if not isinstance(method, LevenbergMarquardt):
-        return 3, 0.0
-    price = 3 + problem.operator.jacobian_cost(columns)
+        return STEP, 0.0
+    price = STEP + problem.operator.jacobian_cost(columns)
     return price, normal_work(problem.m, problem.n * columns)
+
+
+def within(method: Method, most: float | int, columns: int) -> tuple[Any, float | int]:
+    """The method so that a run spends at most ``most`` applications, and its least step's.
+
+    A step of conjugate gradients ends with the budget; other methods take whole steps.
+    """
+    if isinstance(method, WhitenedLM):
+        price = step_cost(columns)
+        return WhitenedLM(method.damping, method.inner, method.accuracy, most), price
+    return method, STEP
+
+
+class Reserve:
+    """What a run keeps for its end: the certificate of its best point.
+
+    Parameters
+    ----------
+    problem : Problem
+    account : Account
+    """
+
+    def __init__(self, problem: Problem, account: Account) -> None:
+        self.account = account
+        self._eigen = account.model.of(spectral_work(problem.n))
+
+    def dear(self, price: float | int) -> bool:
+        """Whether an eigenproblem takes so much of the budget that certificates go without it."""
+        return price > DEAR * self.account.ceiling
+
+    @property
+    def judging(self) -> float | int:
+        """Work of a certificate; without its eigenproblem, where that is too dear."""
+        return POINT + (0.0 if self.dear(self._eigen) else self._eigen)
+
+    @property
+    def for_search(self) -> float | int:
+        """What a search may spend: where the budget is small, not what the end needs at the least.
+
+        A search may go beyond it by a point that is evaluated where no step is left.
+        """
+        return min(self.account.budget, self.account.ceiling - self.judging - 2 * POINT)
+
+    @property
+    def judges(self) -> bool:
+        """Whether what is left pays for a whole certificate."""
+        return not self.dear(self._eigen) and POINT + self._eigen <= self.account.left
+
+    def pays(self, work: float | int, held: float | int) -> bool:
+        """Whether an eigenproblem's product, or its work where dense, leaves ``held``."""
+        account = self.account
+        price = account.model.of(work) if work else 2 * account.model.ratio(1)
+        dear = bool(work) and self.dear(price)
+        return not dear and account.spent + price + held <= account.ceiling

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from liftless.certificate import Certificate, certify
-from liftless.cost import spectral_work
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
+from liftless.linalg import OutOfTime
 from liftless.recovery.agreement import excess_rows, rounds_needed
 from liftless.recovery.effort import Effort, Factor
-from liftless.start import HOPELESS, HOPELESS_POOR, Course, Gaussian, Spectral, Start, checked
+from liftless.recovery.prices import POINT, STEP
+from liftless.start import (
+    HOPELESS,
+    HOPELESS_POOR,
+    Begun,
+    Course,
+    Gaussian,
+    Spectral,
+    Start,
+    checked,
+)
 
 #: Seeds of the probes, apart from those of the rounds.
 PROBE_SEED = 7919
@@ -54,7 +64,9 @@ def search(effort: Effort, plan: Search) -> None:
     while effort.account.left > 0 and effort.rounds < plan.limit:
         before, turn = effort.least, effort.rounds - effort.probes
         given = plan.first if turn == 0 else None
-        start = given or plan.course.start(turn)
+        start = _affordable(effort, given or plan.course.start(turn))
+        if start is None:
+            return
         patient = given is None and plan.course.patient
         done = _round(effort, start, plan.seed + turn, patient)
         if done.status == FITTED or _to_the_digits(effort, done):
@@ -62,7 +74,7 @@ def search(effort: Effort, plan: Search) -> None:
         # Where two estimates of the noise agree, a large problem is not searched for less.
         if effort.noisy and not effort.small:
             return
-        told = _agreement_tells(effort, plan)
+        told = _agreement_tells(effort, plan) and effort.best is not None
         if told and turn == 0 and given is None and _probed(effort, plan, done):
             return
         if told and turn > 0 and _agreed(effort):
@@ -85,16 +97,38 @@ def search(effort: Effort, plan: Search) -> None:
             return
 
 
+def _affordable(effort: Effort, start: Start) -> Start | None:
+    """The start; for the first point of all another one where it is too dear, later none."""
+    for one in (start, Spectral(), Gaussian(1.0)):
+        if one.least(effort.problem, effort.allowance) + POINT <= effort.account.left:
+            return one
+        if effort.best is not None:
+            return None
+    return Gaussian(1.0)
+
+
+def _begun(effort: Effort, start: Start, seed: int) -> tuple[Start, Begun]:
+    """What a start hands over; where it got nowhere for want of time or budget, a random factor."""
+    try:
+        begun = start.begin(effort.problem, seed, effort.allowance)
+    except OutOfTime:
+        if effort.best is not None or effort.telling.enough:
+            raise
+        start = Gaussian(1.0)
+        begun = start.begin(effort.problem, seed, effort.allowance)
+    return start, checked(begun, start, effort.problem)
+
+
 def _round(
     effort: Effort, start: Start, seed: int, patient: bool, *, probe: bool = False
 ) -> Descent:
     """Start and local solve of one round; one that could be the best may wait if patient."""
     allowance = effort.allowance
     allowance.first = effort.rounds == 0
-    begun = start.begin(effort.problem, seed, allowance)
-    begun = checked(begun, start, effort.problem)
+    start, begun = _begun(effort, start, seed)
     effort.begun(start, begun)
-    fit = None if begun.completion is None else effort.reached(begun.X, "fit")
+    tried = begun.completion is not None and effort.account.left >= 2 * POINT
+    fit = effort.reached(begun.X, "fit") if tried else None
     if fit is not None:
         done = fit
     elif probe:
@@ -111,7 +145,7 @@ def _to_the_digits(effort: Effort, done: Descent) -> bool:
     if not 0 < done.objective <= 10 * effort.digits:
         return False
     if done.objective > effort.digits and effort.waits(done):
-        done = effort.converge(done.X, steps=LAST_STEPS)
+        done = effort.converge(done, steps=LAST_STEPS)
     return done.objective <= effort.digits
 
 
@@ -127,14 +161,14 @@ def _probed(effort: Effort, plan: Search, done: Descent) -> bool:
     """Whether cheap starts unlike the first one end where it did, or at a fit."""
     if effort.waits(done):
         effort.waiting.clear()
-        done = effort.converge(done.X)
+        done = effort.converge(done)
         if done.status == FITTED:
             return True
     for k in range(effort.policy.probes):
-        if effort.account.left <= 0 or effort.rounds >= plan.limit:
-            return False
         spectral = Spectral()
         start = Gaussian(1.0) if k or effort.ends.has(str(spectral)) else spectral
+        if _affordable(effort, start) is None or effort.rounds >= plan.limit:
+            return False
         done = _round(effort, start, plan.seed + PROBE_SEED + k, False, probe=True)
         effort.probes += 1
         if done.status == FITTED or _to_the_digits(effort, done) or _agreed(effort):
@@ -155,21 +189,21 @@ def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Cer
     point = certify(
         effort.problem, X, trace_bound=plan.trace_bound, noise=plan.noise, second_order=False
     )
-    effort.account.charge(2, work=spectral_work(effort.problem.n))
+    effort.account.charge(POINT)
     effort.note(f"certified {point.kind}", objective)
     return point
 
 
 def _optimal(effort: Effort, plan: Search) -> bool:
     """Whether the best point so far is certified."""
-    if effort.best is None:
+    if effort.best is None or not effort.reserve.judges:
         return False
     return _certified(effort, plan, effort.best, effort.least).success
 
 
 def _climb(effort: Effort, done: Descent, plan: Search) -> bool:
     """Escape from stuck points while that lowers h; whether the end is reached."""
-    while effort.account.left > 0:
+    while effort.reserve.judges:
         point = _certified(effort, plan, done.X, done.objective)
         if point.success:
             return True
@@ -187,7 +221,7 @@ def _climb(effort: Effort, done: Descent, plan: Search) -> bool:
 def _try(effort: Effort, candidates: Iterable[Candidate], done: Descent) -> Descent | None:
     """Judge candidates after their local solve; the first that ends lower wins."""
     for candidate in candidates:
-        if effort.account.left <= 0:
+        if effort.account.left < effort.policy.candidate + POINT + STEP:
             return None
         effort.account.charge(effort.policy.candidate)
         X = candidate.point

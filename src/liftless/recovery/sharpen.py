@@ -26,8 +26,8 @@ ZERO = 1e-13
 WORK = 1e7
 
 
-def sharpened(fit: Fit, *, rough: bool = False) -> tuple[Fit, int]:
-    """The fit, or one near it of lower h, and the steps taken.
+def sharpened(fit: Fit, *, rough: bool = False, most: int = STEPS) -> tuple[Fit, int]:
+    """The fit, or one near it of lower h, and the steps taken, at most ``most``.
 
     Not where the fit is sharp enough for a matrix whose rows are alike, unless it was found too
     ``rough`` to tell the matrix.  Only where the Jacobian is small, for the squared loss without
@@ -41,7 +41,7 @@ def sharpened(fit: Fit, *, rough: bool = False) -> tuple[Fit, int]:
     even = length.max() <= EVEN * length.min()
     if not rough and even and np.linalg.norm(w * (y - b)) <= ENOUGH * np.linalg.norm(w * b):
         return fit, 0
-    for step in range(STEPS):
+    for step in range(most):
         r = w * (y - b)
         h = float(r @ r)
         if np.all(np.abs(r) <= EPSILON * w * (np.abs(y) + np.abs(b))):
@@ -52,7 +52,7 @@ def sharpened(fit: Fit, *, rough: bool = False) -> tuple[Fit, int]:
         if not float(off @ off) < FALL * h:
             return fit, step + 1
         fit = there
-    return fit, STEPS
+    return fit, most
 
 
 def _step(fit: Fit, w: np.ndarray, r: np.ndarray) -> Factor:

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,10 @@ HOPELESS_NEAR = 4.0
 HOPELESS_POOR = 0.1
 #: Applications of a start that takes one eigenproblem and a line.
 START_COST = 4
+#: Products that Lanczos takes at the least for a rough eigenpair.
+LANCZOS = 20
+#: Multiply-adds of a step from which it is looked after on its way: some seconds.
+LONG = 2e10
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,9 @@ class Allowance:
     padded : int
         Width that narrower factors are padded to, so that they share compiled code; 0 for none.
     progress : callable, optional
-        Called with a dictionary inside long steps.
+        Called with a dictionary after every sweep of belief propagation.
+    going : callable, optional
+        Whether a long step is to go on, asked with a dictionary of what is known, or None.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class Allowance:
         width: int | None = None,
         padded: int = 0,
         progress: Callable[[dict], None] | None = None,
+        going: Callable[[dict | None], bool] | None = None,
     ) -> None:
         self.problem = problem
         self.account = account or Account(CostModel(problem.operator, problem.rank))
@@ -96,6 +104,7 @@ class Allowance:
         self.width = self._affordable() if width is None else width
         self.padded = padded
         self.progress = progress
+        self.going = going
         self.size = 0.0
 
     @property
@@ -105,8 +114,20 @@ class Allowance:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left of the work or of the time."""
-        return self.account.left <= 0
+        """Whether nothing is left of the work or of the time, or the caller wants an end."""
+        return self.account.left <= 0 or not (self.going is None or self.going(None))
+
+    def watching(self, work: float | int) -> bool:
+        """Whether a step of so many multiply-adds is looked after on its way."""
+        limited = math.isfinite(self.account.seconds)
+        return self.going is not None and (limited or work > LONG)
+
+    @property
+    def eigen(self) -> float | int:
+        """Work of a spectral step, in applications to the rank; at least, where by Lanczos."""
+        model, n = self.account.model, self.problem.n
+        work = spectral_work(n)
+        return model.of(work) if work else 2 * LANCZOS * model.ratio(1)
 
     def _affordable(self, *, square: bool = False) -> int:
         account = self.account
@@ -121,6 +142,13 @@ class Allowance:
     def amplitudes(self) -> Amplitudes | None:
         """The operator's amplitudes, asked for once."""
         return self.problem.operator.amplitudes()
+
+    def wide_cost(self, width: int) -> float | int:
+        """What :meth:`wide` charges."""
+        fresh = 0.0 if self.first else 2 * self.account.model.ratio(width)
+        if "spectral" in self.__dict__:
+            return fresh
+        return fresh + START_COST * self.account.model.ratio(self.width) + self.eigen
 
     @functools.cached_property
     def spectral(self) -> tuple[Float[np.ndarray, "n w"], float]:
@@ -153,6 +181,14 @@ class Start(abc.ABC):
     """
 
     hopeless: float = HOPELESS
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """Least work that it takes, in applications to the problem's rank; 0 unless overridden.
+
+        It is not begun with less.
+        """
+        del problem, allowance
+        return 0.0
 
     def suits(self, problem: Problem) -> bool:
         """Whether the start is meant for a problem; True unless overridden."""

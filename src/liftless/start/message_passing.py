@@ -1,8 +1,11 @@
 """The start by message passing, for the operators that it is meant for."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +14,7 @@ from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.cost import dense_eigen, spectral_work
+from liftless.descent.watched import Pace
 from liftless.operators import Amplitudes
 from liftless.problem import Problem
 from liftless.start.amplitudes import Used, used_amplitudes
@@ -22,6 +26,8 @@ from liftless.start.simple import handed_over, steps_within
 
 #: Applications of a step, and of the beginning.
 STEP_COST, FIRST_COST = 2, 2
+#: Steps that it is begun for at the least.
+FEW = 2
 #: Second word of the seed of the Gaussian factors.
 STREAM = 13
 #: Relative accuracy of the spectral estimate's eigenvalues where Lanczos finds them.
@@ -69,9 +75,18 @@ class MessagePassing(Start):
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Run until the estimated error is small, or stalls."""
-        X, applications, error = _pass(problem, self, seed, allowance.left, allowance.amplitudes)
         extra = allowance.account.model.of(spectral_work(problem.n))
-        return Begun(X, applications + extra, applications, error)
+        left, before = allowance.left - extra, allowance.account.spent
+        X, first, steps, error = _pass(problem, self, seed, left, allowance.amplitudes, allowance)
+        # The products of Lanczos' method may have been booked one by one.
+        booked = allowance.account.spent > before
+        spent = FIRST_COST + steps if booked else first + steps
+        return Begun(X, spent + extra, spent, error)
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """The eigenproblem that it begins with, and some steps."""
+        del problem
+        return allowance.eigen + FIRST_COST + FEW * STEP_COST
 
 
 def can_pass(problem: Problem) -> bool:
@@ -101,7 +116,7 @@ def numbers_of(plan: MessagePassing, steps: int) -> Numbers:
     return Numbers(*(np.asarray(float(v)) for v in values))
 
 
-@functools.partial(jax.jit, static_argnames=("rank",))
+@functools.partial(jax.jit, static_argnames=("rank", "whole"))
 def _run(
     problem: Problem,
     amplitudes: Used | None,
@@ -109,10 +124,36 @@ def _run(
     G: AnyArray,
     U: AnyArray | None,
     rank: int,
-) -> tuple[AnyArray, Watch]:
+    whole: bool,
+    at: Any = None,
+) -> tuple[AnyArray, Any]:
+    """Factor and state after at most ``numbers.steps`` steps; of the state its watch, if whole."""
     if amplitudes is not None:
-        return pass_amplitudes(amplitudes, problem.operator.space, problem.b, numbers, G, U, rank)
-    return pass_matrix(problem, problem.operator.squares(), numbers, G, rank)
+        space = problem.operator.space
+        X, end = pass_amplitudes(amplitudes, space, problem.b, numbers, G, U, rank, at)
+    else:
+        X, end = pass_matrix(problem, problem.operator.squares(), numbers, G, rank, at)
+    return X, end.watch if whole else end
+
+
+def _watched(
+    problem: Problem,
+    used: Used | None,
+    numbers: Numbers,
+    G: AnyArray,
+    U: AnyArray | None,
+    going: Callable[[dict | None], bool],
+) -> tuple[AnyArray, Watch]:
+    """:func:`_run` looked after on its way."""
+    some = lambda k: eqx.tree_at(lambda n: n.steps, numbers, np.minimum(k, numbers.steps))  # noqa: E731
+    X, at = _run(problem, used, some(0.0), G, U, problem.rank, False)
+    end, pace = 0.0, Pace()
+    while bool(at.watch.going(numbers)) and going({"error": float(at.watch.error)}):
+        end += pace.steps
+        X, at = _run(problem, used, some(end), G, None, problem.rank, False, at)
+        at.watch.k.block_until_ready()
+        pace.taken()
+    return X, at.watch
 
 
 def _leading(problem: Problem, used: Used | None) -> tuple[Float[np.ndarray, "n r"] | None, int]:
@@ -164,7 +205,8 @@ def passing_start(
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
         must = "with isotropic or amplitude measurements, squared loss, no regulariser, rank < n"
         raise InvalidInput("problem", was, must, "Use ReweightedTrace.")
-    return _pass(problem, plan, seed, budget, problem.operator.amplitudes())
+    X, first, steps, error = _pass(problem, plan, seed, budget, problem.operator.amplitudes())
+    return X, first + steps, error
 
 
 @double
@@ -174,7 +216,9 @@ def _pass(
     seed: int,
     budget: float | int | None,
     amplitudes: Amplitudes | None,
-) -> tuple[Float[np.ndarray, "n r"], int, float]:
+    allowance: Allowance | None = None,
+) -> tuple[Float[np.ndarray, "n r"], int, int, float]:
+    """Factor, applications before the first step and of the steps, and the error."""
     rng = np.random.default_rng([seed, STREAM])
     G = rng.standard_normal((problem.n, problem.rank))
     used = None if amplitudes is None else on_device(used_amplitudes(amplitudes, problem))
@@ -182,5 +226,11 @@ def _pass(
     U, extra = _leading(problem, used)
     first = FIRST_COST + extra
     steps = steps_within(plan.steps, budget, first, STEP_COST)
-    X, watch = _run(problem, used, numbers_of(plan, steps), G, U, problem.rank)
-    return handed_over(X, first + STEP_COST * int(watch.k), watch.error)
+    numbers = numbers_of(plan, steps)
+    work = STEP_COST * steps * (0.0 if allowance is None else allowance.account.model.one)
+    if allowance is not None and allowance.going is not None and allowance.watching(work):
+        X, watch = _watched(problem, used, numbers, G, U, allowance.going)
+    else:
+        X, watch = _run(problem, used, numbers, G, U, problem.rank, True)
+    X, spent, error = handed_over(X, STEP_COST * int(watch.k), watch.error)
+    return X, first, spent, error

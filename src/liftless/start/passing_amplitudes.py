@@ -42,7 +42,7 @@ DEPTH = 16
 LEAST = 1e-9
 
 
-class _State(eqx.Module):
+class State(eqx.Module):
     """Estimate of X with the variance of its entries, and the corrected residual of the rows."""
 
     X: Float[AnyArray, "n r"]
@@ -67,8 +67,8 @@ def bessel_ratio(kappa: Float[AnyArray, "..."], q: int) -> Float[AnyArray, "..."
 
 
 def _step(
-    rows: Used, lengths: AnyArray, root: AnyArray, prior: AnyArray, numbers: Numbers, at: _State
-) -> _State:
+    rows: Used, lengths: AnyArray, root: AnyArray, prior: AnyArray, numbers: Numbers, at: State
+) -> State:
     """One step: two applications."""
     n, r = at.X.shape
     q = at.g.shape[1]
@@ -87,7 +87,7 @@ def _step(
     X = numbers.damping * keep * (at.X + rows.adjoint(g) / precision) + (1 - numbers.damping) * at.X
     v = numbers.damping * prior / (1 + prior * precision) + (1 - numbers.damping) * at.v
     v = jnp.maximum(v, LEAST * prior)
-    return _State(X, v, g, at.watch.seen(jnp.sqrt(v / prior)))
+    return State(X, v, g, at.watch.seen(jnp.sqrt(v / prior)))
 
 
 def _spectral_weights(
@@ -128,8 +128,9 @@ def pass_amplitudes(
     G: AnyArray,
     U: AnyArray | None,
     rank: int,
-) -> tuple[AnyArray, Watch]:
-    """Run from the spectral estimate, or from it mixed with G; traceable.
+    at: State | None = None,
+) -> tuple[AnyArray, State]:
+    """Run from the spectral estimate, or from it mixed with G, or on from a state; traceable.
 
     Parameters
     ----------
@@ -144,16 +145,39 @@ def pass_amplitudes(
     U : array of shape (n, r) or None
         Leading eigenvectors of :func:`spectral_product`; None to compute them here, densely.
     rank : int
+    at : State, optional
 
     Returns
     -------
     X : array of shape (n, r)
-    watch : Watch
-        Its steps cost two applications each, and two more at the beginning.
+    state : State
+        The steps of its ``watch`` cost two applications each, and two more at the beginning.
     """
     n = G.shape[0]
     q = _row_dimension(rows, n, rank, G.dtype)
     lengths, weight, prior = _spectral_weights(rows, b, n, q, rank)
+    root = rows.roots(b)
+    first = Watch.begin(b)
+    begin = at
+    if begin is None:
+        begin = _begin(rows, space, weight, prior, first, numbers, G, U, q, rank)
+    end = pass_on(lambda at: _step(rows, lengths, root, prior, numbers, at), begin, numbers)
+    return end.X, end
+
+
+def _begin(
+    rows: Used,
+    space: Space,
+    weight: AnyArray,
+    prior: AnyArray,
+    watch: Watch,
+    numbers: Numbers,
+    G: AnyArray,
+    U: AnyArray | None,
+    q: int,
+    rank: int,
+) -> State:
+    n = G.shape[0]
     if U is None:
         # Each column of the identity by itself, since forward may lay its columns side by side.
         eye = jnp.eye(n, dtype=G.dtype)
@@ -164,8 +188,5 @@ def pass_amplitudes(
     scale = jnp.linalg.norm(leading) / jnp.linalg.norm(G)
     mixed = (1 - numbers.fresh) * leading + numbers.fresh * scale * G
     X = mixed * (TRUST * jnp.sqrt(prior * n * rank) / jnp.linalg.norm(mixed))
-    g = jnp.zeros((b.shape[0], q), X.dtype)
-    begin = _State(X, prior * (1 - TRUST**2), g, Watch.begin(b))
-    root = rows.roots(b)
-    end = pass_on(lambda at: _step(rows, lengths, root, prior, numbers, at), begin, numbers)
-    return end.X, end.watch
+    g = jnp.zeros((weight.shape[0], q), X.dtype)
+    return State(X, prior * (1 - TRUST**2), g, watch)

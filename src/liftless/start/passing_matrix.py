@@ -42,7 +42,7 @@ FLOOR = 1e-3
 STEEPEST = 10.0
 
 
-class _State(eqx.Module):
+class State(eqx.Module):
     """Estimate M̂ with its measurements, the corrected residual, and the leading eigenpairs."""
 
     M: Float[AnyArray, "n n"]
@@ -89,8 +89,8 @@ def _shrink(top: AnyArray, s: AnyArray, n: int) -> tuple[AnyArray, AnyArray]:
 
 
 def _step(
-    problem: Problem, c: AnyArray, m: AnyArray, b: AnyArray, numbers: Numbers, at: _State
-) -> _State:
+    problem: Problem, c: AnyArray, m: AnyArray, b: AnyArray, numbers: Numbers, at: State
+) -> State:
     """One step: two applications."""
     n = problem.n
     level = jnp.linalg.norm(at.z) / m * jnp.sqrt(n / 2.0)
@@ -104,14 +104,19 @@ def _step(
     y = damp * c * problem.operator.measure(root, root) + (1 - damp) * at.y
     z = damp * (b - y + divergence / m * at.z) + (1 - damp) * at.z
     error = jnp.linalg.norm(z) / jnp.linalg.norm(b)
-    return _State(M, y, z, U, top, f, at.watch.seen(error))
+    return State(M, y, z, U, top, f, at.watch.seen(error))
 
 
 @functools.partial(jax.jit, static_argnames=("rank",))
 def pass_matrix(
-    problem: Problem, squares: Float[AnyArray, " m"], numbers: Numbers, G: AnyArray, rank: int
-) -> tuple[AnyArray, Watch]:
-    """Run from nothing, or from a share of G Gᵀ.
+    problem: Problem,
+    squares: Float[AnyArray, " m"],
+    numbers: Numbers,
+    G: AnyArray,
+    rank: int,
+    at: State | None = None,
+) -> tuple[AnyArray, State]:
+    """Run from nothing, or from a share of G Gᵀ, or on from a state.
 
     Parameters
     ----------
@@ -122,12 +127,13 @@ def pass_matrix(
     G : array of shape (n, r)
         Gaussian factor of the beginning, used in the share ``numbers.fresh``.
     rank : int
+    at : State, optional
 
     Returns
     -------
     X : array of shape (n, r)
-    watch : Watch
-        Its steps cost two applications each, and two more at the beginning.
+    state : State
+        The steps of its ``watch`` cost two applications each, and two more at the beginning.
     """
     n = problem.n
     used = (squares > 0) & (problem.omega > 0)
@@ -135,6 +141,21 @@ def pass_matrix(
     c = jnp.where(used, jnp.sqrt(n * (n + 1) / 2 / jnp.where(used, squares, 1.0)), 0.0)
     m = jnp.maximum(jnp.sum(used), 1).astype(c.dtype)
     b = c * problem.b
+    begin = _begin(problem, c, m, b, numbers, G, rank) if at is None else at
+    end = pass_on(lambda at: _step(problem, c, m, b, numbers, at), begin, numbers)
+    f = jnp.maximum(end.f, FLOOR * jnp.maximum(end.top[0], 0.0))
+    return end.U * jnp.sqrt(f)[None, :], end
+
+
+def _begin(
+    problem: Problem,
+    c: AnyArray,
+    m: AnyArray,
+    b: AnyArray,
+    numbers: Numbers,
+    G: AnyArray,
+    rank: int,
+) -> State:
     size = jnp.linalg.norm(b) / jnp.sqrt(m)
     unit = jnp.linalg.norm(G.T @ G)
     G = G * jnp.sqrt(numbers.fresh * size / jnp.where(unit > 0, unit, 1.0))
@@ -143,7 +164,4 @@ def pass_matrix(
     first = M + problem.operator.matrix(z * c) / m
     _, vectors = jnp.linalg.eigh(first)
     zero = jnp.zeros(rank, b.dtype)
-    begin = _State(M, y, z, vectors[:, ::-1][:, :rank], zero, zero, Watch.begin(b))
-    end = pass_on(lambda at: _step(problem, c, m, b, numbers, at), begin, numbers)
-    f = jnp.maximum(end.f, FLOOR * jnp.maximum(end.top[0], 0.0))
-    return end.U * jnp.sqrt(f)[None, :], end.watch
+    return State(M, y, z, vectors[:, ::-1][:, :rank], zero, zero, Watch.begin(b))

@@ -6,12 +6,15 @@ import numpy as np
 
 from liftless.cost import spectral_work
 from liftless.descent import LBFGS, Stop, descend
+from liftless.descent.watched import descend_watched
 from liftless.problem import Problem
 from liftless.start.base import START_COST, Allowance, Begun, Start
 from liftless.start.simple import SMALL, random_start, spectral_start
 
 #: Relative to h at zero, where the descent in a wide factor ends and the factor is truncated.
 SETTLE = 1e-4
+#: Applications of a step, and steps that a descent usually takes at most.
+STEP_COST, USUAL = 3, 400
 #: ‖∇h‖ ‖X‖ / h at which it is stuck.
 STUCK = 1e-4
 
@@ -24,6 +27,11 @@ class Spectral(Start):
 
     def __str__(self) -> str:
         return "spectral"
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """One eigenproblem and a line."""
+        del problem
+        return START_COST + allowance.eigen
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """One eigenproblem; the seed is not used."""
@@ -48,6 +56,11 @@ class Gaussian(Start):
     def __str__(self) -> str:
         return f"random size={self.size:g}"
 
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """The line that sizes it."""
+        del problem, allowance
+        return START_COST
+
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """One draw, and the line that sizes it."""
         del allowance
@@ -69,6 +82,14 @@ class OverParameterised(Start):
     def __str__(self) -> str:
         return "plain"
 
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """The wide factor, and one step in it."""
+        width = allowance.square if self.square else allowance.width
+        price = allowance.wide_cost(width)
+        if width > problem.rank:
+            price += (2 + STEP_COST) * allowance.account.model.ratio(width)
+        return price
+
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Descend to a fraction of h at zero."""
         width = allowance.square if self.square else allowance.width
@@ -77,10 +98,15 @@ class OverParameterised(Start):
         if width <= problem.rank:
             return Begun(X)
         padded = np.pad(X, ((0, 0), (0, max(0, allowance.padded - width))))
-        steps = allowance.account.steps(3, width)
-        stop = Stop(SETTLE, STUCK, steps, allowance.size / 2)
-        done = descend(problem, padded, LBFGS(), stop)
-        ratio = allowance.account.model.ratio(width)
+        account = allowance.account
+        steps, ratio = account.steps(STEP_COST, width, first=2), account.model.ratio(width)
+        most = account.room(ratio, STEP_COST)
+        stop = Stop(SETTLE, STUCK, steps, allowance.size / 2, most)
+        work = STEP_COST * ratio * account.model.one
+        if allowance.going is not None and allowance.watching(work * min(steps, USUAL)):
+            done = descend_watched(problem, padded, LBFGS(), stop, allowance.going)
+        else:
+            done = descend(problem, padded, LBFGS(), stop)
         return Begun(
             problem.operator.space.truncate(done.X[:, :width], problem.rank),
             done.applications * ratio,

@@ -23,6 +23,7 @@ retrieval (2018), for β and the use on hard instances.
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -34,6 +35,7 @@ from jaxtyping import Float
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
+from liftless.descent.watched import Pace
 from liftless.operators import Amplitudes
 from liftless.problem import Problem
 from liftless.start.amplitudes import Used, used_amplitudes
@@ -77,8 +79,15 @@ class DouglasRachford(Start):
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Search until the two sets are near each other."""
-        X, applications, gap = reflection_start(problem, self, seed, allowance.left)
+        work = STEP_COST * self.steps * allowance.account.model.one
+        going = allowance.going if allowance.watching(work) else None
+        X, applications, gap = reflection_start(problem, self, seed, allowance.left, going)
         return Begun(X, applications, applications, gap)
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """What makes the projections, and a step."""
+        del allowance
+        return reflection_cost(problem) + STEP_COST
 
 
 class _State(eqx.Module):
@@ -108,21 +117,25 @@ def _amplitude_step(
 
 @jax.jit
 def _reflect_amplitudes(
-    rows: Used, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray
-) -> _State:
+    rows: Used, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray, on: Any = None
+) -> tuple[AnyArray, Any]:
+    """Factor after so many steps in all, and what it takes to go on."""
+    root = rows.roots(b)
+    factor, begin = _amplitudes_begin(rows, root, G) if on is None else on
+    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps)
+    # The factor of P_b(W) in the last step.
+    return cho_solve((factor, False), rows.adjoint(end.X)), (factor, end)
+
+
+def _amplitudes_begin(rows: Used, root: AnyArray, G: AnyArray) -> tuple[AnyArray, _State]:
     eye = jnp.eye(G.shape[0], dtype=G.dtype)
     product = lambda e: rows.adjoint(rows.forward(e[:, None]))[:, 0]  # noqa: E731
     gram = jax.vmap(product, in_axes=1, out_axes=1)(eye)
     gram = gram + (RIDGE * jnp.trace(gram) / G.shape[0]) * eye
-    factor = cho_factor(gram)[0]
-    root = rows.roots(b)
     W = rows.forward(G)
     W = W * (jnp.linalg.norm(root) / jnp.linalg.norm(W))
     zero = jnp.zeros((), W.dtype)
-    begin = _State(zero, W, W, zero + jnp.inf)
-    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps)
-    # The factor of P_b(W) in the last step.
-    return _State(end.k, end.at, cho_solve((factor, False), rows.adjoint(end.X)), end.gap)
+    return cho_factor(gram)[0], _State(zero, W, W, zero + jnp.inf)
 
 
 def _low_rank(V: AnyArray, rank: int) -> AnyArray:
@@ -133,17 +146,14 @@ def _low_rank(V: AnyArray, rank: int) -> AnyArray:
 
 @functools.partial(jax.jit, static_argnames=("rank",))
 def _reflect_matrix(
-    problem: Problem, G: AnyArray, beta: AnyArray, steps: AnyArray, rank: int
-) -> _State:
+    problem: Problem, G: AnyArray, beta: AnyArray, steps: AnyArray, rank: int, on: Any = None
+) -> tuple[AnyArray, Any]:
+    """Factor after so many steps in all, and what it takes to go on."""
     operator = problem.operator
     used = jnp.where(problem.omega > 0, 1.0, 0.0)
     b = used * problem.b
-    eye = jnp.eye(problem.n, dtype=b.dtype)
-    gram = jax.lax.map(
-        lambda e: used * operator.measure(operator.matrix(used * e), eye), jnp.eye(problem.m)
-    )
-    ridge = RIDGE * jnp.trace(gram) / problem.m
-    factor = cho_factor(gram + jnp.diag(1 - used + ridge))
+    gram, begin = _matrix_begin(problem, used, b, G) if on is None else on
+    factor = (gram, False)
 
     def step(state: _State) -> _State:
         X = state.X
@@ -154,11 +164,23 @@ def _reflect_matrix(
         # The factor that the gap belongs to is kept once it is small.
         return _State(state.k + 1, eta, jnp.where(gap > READY, _low_rank(V, rank), X), gap)
 
+    end = _loop(step, begin, steps)
+    return end.X, (gram, end)
+
+
+def _matrix_begin(
+    problem: Problem, used: AnyArray, b: AnyArray, G: AnyArray
+) -> tuple[AnyArray, _State]:
+    operator, eye = problem.operator, jnp.eye(problem.n, dtype=b.dtype)
+    gram = jax.lax.map(
+        lambda e: used * operator.measure(operator.matrix(used * e), eye), jnp.eye(problem.m)
+    )
+    ridge = RIDGE * jnp.trace(gram) / problem.m
+    factor = cho_factor(gram + jnp.diag(1 - used + ridge))[0]
     y = operator.measure(G, G)
     scale = jnp.abs(jnp.sum(y * b)) / jnp.maximum(jnp.sum(y * y), 1e-300)
     zero = jnp.zeros((), b.dtype)
-    begin = _State(zero, jnp.zeros_like(b), G * jnp.sqrt(scale), zero + jnp.inf)
-    return _loop(step, begin, steps)
+    return factor, _State(zero, jnp.zeros_like(b), G * jnp.sqrt(scale), zero + jnp.inf)
 
 
 def reflection_cost(problem: Problem) -> int:
@@ -169,7 +191,11 @@ def reflection_cost(problem: Problem) -> int:
 
 @double
 def reflection_start(
-    problem: Problem, plan: DouglasRachford, seed: int = 0, budget: float | int | None = None
+    problem: Problem,
+    plan: DouglasRachford,
+    seed: int = 0,
+    budget: float | int | None = None,
+    going: Callable[[dict | None], bool] | None = None,
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Search from the Gaussian factor of a seed.
 
@@ -181,6 +207,8 @@ def reflection_start(
     seed : int
     budget : float, optional
         Applications after which no further step is taken.
+    going : callable, optional
+        Asked a few times a second, with a dictionary of the ``error``, whether to go on.
 
     Returns
     -------
@@ -202,10 +230,31 @@ def reflection_start(
     steps = steps_within(plan.steps, budget, first, STEP_COST)
     G = np.random.default_rng([seed, STREAM]).standard_normal((problem.n, problem.rank))
     amplitudes: Amplitudes | None = problem.operator.amplitudes()
-    numbers = (jnp.asarray(float(plan.relaxation)), jnp.asarray(float(steps)))
+    beta, factor = jnp.asarray(float(plan.relaxation)), jnp.asarray(G)
     if amplitudes is not None:
-        rows = on_device(used_amplitudes(amplitudes, problem))
-        end = _reflect_amplitudes(rows, jnp.asarray(problem.b), jnp.asarray(G), *numbers)
+        rows, b = on_device(used_amplitudes(amplitudes, problem)), jnp.asarray(problem.b)
+        run = lambda k, on: _reflect_amplitudes(rows, b, factor, beta, k, on)  # noqa: E731
     else:
-        end = _reflect_matrix(on_device(problem), jnp.asarray(G), *numbers, problem.rank)
-    return handed_over(end.X, first + STEP_COST * int(end.k), end.gap)
+        there = on_device(problem)
+        run = lambda k, on: _reflect_matrix(there, factor, beta, k, problem.rank, on)  # noqa: E731
+    X, end = _ran(run, float(steps), going)
+    return handed_over(X, first + STEP_COST * int(end.k), end.gap)
+
+
+def _ran(
+    run: Callable[[AnyArray, Any], tuple[AnyArray, Any]],
+    steps: float,
+    going: Callable[[dict | None], bool] | None,
+) -> tuple[AnyArray, _State]:
+    """Run to the end at once, or looked after on the way."""
+    if going is None:
+        X, (_, end) = run(jnp.asarray(steps), None)
+        return X, end
+    X, on = run(jnp.asarray(0.0), None)
+    done, pace = 0.0, Pace()
+    while done < steps and float(on[1].gap) > READY and going({"error": float(on[1].gap)}):
+        done = min(done + pace.steps, steps)
+        X, on = run(jnp.asarray(done), on)
+        on[1].k.block_until_ready()
+        pace.taken()
+    return X, on[1]

@@ -20,6 +20,7 @@ Burger, Goldfarb, Xu and Yin, An iterative regularization method (2005), for the
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ from jaxtyping import Float
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.descent import LBFGS, Point
+from liftless.descent.watched import Pace
 from liftless.problem import Problem
 from liftless.regularisers import Regulariser
 from liftless.start.base import Allowance, Begun, Start
@@ -93,10 +95,21 @@ class ReweightedTrace(Start):
         model, left = allowance.account.model, allowance.left
         ratio = model.ratio(W.shape[1])
         top = allowance.spectral[1]
+        stages = min(self.stages, left / ratio / STAGE_COST)
+        watched = allowance.watching(stages * STAGE_COST * ratio * model.one)
+        going = allowance.going if watched else None
         X, applications, values = reweighted_start(
-            problem, W, self, top, seed=seed, budget=left / ratio
+            problem, W, self, top, seed=seed, budget=left / ratio, going=going
         )
         return Begun(X, applications * ratio, applications, None, values)
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """The wide factor, and one stage."""
+        width = allowance.width
+        price = allowance.wide_cost(width)
+        if width > problem.rank:
+            price += (1 + STAGE_COST) * allowance.account.model.ratio(width)
+        return price
 
 
 class _Penalty(Regulariser):
@@ -168,54 +181,135 @@ def _penalties(
     )
 
 
-def _stage(problem: Problem, numbers: _Numbers, W: Any, rank: int, at: _Stage) -> _Stage:
-    """Rotate, reweigh, descend a few steps, and shift the data; or find the rank reached."""
+class _Open(eqx.Module):
+    """A stage at its beginning: penalties of the columns, ε, whether the rank is reached, X."""
+
+    columns: Float[AnyArray, " p"]
+    epsilon: Float[AnyArray, ""]
+    found: AnyArray
+    X: Factor
+
+
+def _opened(problem: Problem, numbers: _Numbers, rank: int, at: _Stage) -> _Open:
+    """Rotate, and reweigh."""
     X, s = problem.operator.space.rotated(at.X)
     top = s[0] ** 2
     shrunk = jnp.maximum(s[rank] ** 2, FLATTEST * top)
     epsilon = jnp.where(at.k == 0, top, jnp.minimum(at.epsilon / 2, shrunk))
     found = s[rank] < GAP * s[rank - 1]
-    penalty = _Penalty(
-        _penalties(numbers, at.k, s, epsilon), numbers.mix * numbers.weight * numbers.scale, W
-    )
-    staged = eqx.tree_at(
+    return _Open(_penalties(numbers, at.k, s, epsilon), epsilon, found, X)
+
+
+def _staged(problem: Problem, numbers: _Numbers, W: Any, at: _Stage, now: _Open) -> Problem:
+    """The problem of a stage: the shifted data, and the penalty."""
+    penalty = _Penalty(now.columns, numbers.mix * numbers.weight * numbers.scale, W)
+    return eqx.tree_at(
         lambda p: (p.b, p.regularisers),
         problem,
         (at.b, (*problem.regularisers, penalty)),
         is_leaf=lambda leaf: isinstance(leaf, tuple) and not leaf,
     )
 
+
+def _closed(problem: Problem, at: _Stage, now: _Open, ended: tuple) -> _Stage:
+    """Shift the data, and note h."""
+    X, y, applications = ended
+    b = at.b + (problem.b - y)
+    reached = jnp.where(now.found, jnp.nan, problem.excess_at(y, X))
+    course = jnp.asarray(at.course).at[at.k.astype(int)].set(reached, mode="drop")
+    return _Stage(at.k + 1, X, y, b, now.epsilon, applications, course, now.found)
+
+
+def _stage(problem: Problem, numbers: _Numbers, W: Any, rank: int, at: _Stage) -> _Stage:
+    """Rotate, reweigh, descend a few steps, and shift the data; or find the rank reached."""
+    now = _opened(problem, numbers, rank, at)
+    staged = _staged(problem, numbers, W, at, now)
+
     def go(_: None) -> tuple:
         # The measurements do not change under the rotation, so the gradient alone is paid for.
-        point = Point.at(staged, X, at.y, at.applications)
+        point = Point.at(staged, now.X, at.y, at.applications)
         method = LBFGS()
         step = lambda _, now: method.advance(staged, *now)  # noqa: E731
         point, _ = jax.lax.fori_loop(0, INNER, step, (point, method.init(staged, point)))
         return point.X, point.y, point.applications
 
     def stay(_: None) -> tuple:
-        return X, at.y, at.applications
+        return now.X, at.y, at.applications
 
-    X, y, applications = jax.lax.cond(found, stay, go, None)
-    b = at.b + (problem.b - y)
-    reached = jnp.where(found, jnp.nan, problem.excess_at(y, X))
-    course = jnp.asarray(at.course).at[at.k.astype(int)].set(reached, mode="drop")
-    return _Stage(at.k + 1, X, y, b, epsilon, applications, course, found)
+    return _closed(problem, at, now, jax.lax.cond(now.found, stay, go, None))
 
 
 @functools.partial(jax.jit, static_argnames=("rank",))
 def _run_stages(
     problem: Problem, numbers: _Numbers, X: Factor, W: Any, most: AnyArray, rank: int
 ) -> _Stage:
-    zero = jnp.zeros((), X.dtype)
-    y = problem.operator.measure(X, X)
-    b, course = jnp.asarray(problem.b), jnp.full(MOST_STAGES, jnp.nan, X.dtype)
-    first = _Stage(zero, X, y, b, zero, zero + 1, course, jnp.asarray(False))
     return jax.lax.while_loop(
         lambda at: (at.k < most) & ~at.found,
         lambda at: _stage(problem, numbers, W, rank, at),
-        first,
+        _first(problem, X),
     )
+
+
+def _first(problem: Problem, X: Factor) -> _Stage:
+    zero = jnp.zeros((), X.dtype)
+    y = problem.operator.measure(X, X)
+    b, course = jnp.asarray(problem.b), jnp.full(MOST_STAGES, jnp.nan, X.dtype)
+    return _Stage(zero, X, y, b, zero, zero + 1, course, jnp.asarray(False))
+
+
+_FIRST = jax.jit(_first)
+_CLOSED = jax.jit(_closed)
+
+
+@functools.partial(jax.jit, static_argnames=("rank",))
+def _open(problem: Problem, numbers: _Numbers, W: Any, at: _Stage, rank: int) -> tuple:
+    """Open a stage: what belongs to it, and L-BFGS before its first step."""
+    now = _opened(problem, numbers, rank, at)
+    staged = _staged(problem, numbers, W, at, now)
+    point = Point.at(staged, now.X, at.y, at.applications)
+    return now, (point, LBFGS().init(staged, point))
+
+
+@jax.jit
+def _inner(
+    problem: Problem,
+    numbers: _Numbers,
+    W: Any,
+    at: _Stage,
+    now: _Open,
+    solve: tuple,
+    steps: AnyArray,
+) -> tuple:
+    """Take steps of a stage."""
+    staged = _staged(problem, numbers, W, at, now)
+    return jax.lax.fori_loop(0, steps, lambda _, s: LBFGS().advance(staged, *s), solve)
+
+
+def _watched_stages(
+    problem: Problem,
+    numbers: _Numbers,
+    X: Factor,
+    W: Any,
+    most: int,
+    going: Callable[[dict | None], bool],
+) -> _Stage:
+    """:func:`_run_stages`, looked after on its way."""
+    at, pace = _FIRST(problem, X), Pace()
+    while int(at.k) < most and not bool(at.found):
+        now, solve = _open(problem, numbers, W, at, problem.rank)
+        if bool(now.found):
+            return _CLOSED(problem, at, now, (now.X, at.y, at.applications))
+        taken, on = 0, True
+        while taken < INNER and (on := going(None)):
+            steps = min(pace.steps, INNER - taken)
+            solve = _inner(problem, numbers, W, at, now, solve, jnp.asarray(steps))
+            taken += steps
+            solve[0].X.block_until_ready()
+            pace.taken()
+        at = _CLOSED(problem, at, now, (solve[0].X, solve[0].y, solve[0].applications))
+        if not on:
+            break
+    return at
 
 
 @double
@@ -227,6 +321,7 @@ def reweighted_start(
     *,
     seed: int = 0,
     budget: float | int | None = None,
+    going: Callable[[dict | None], bool] | None = None,
 ) -> tuple[Float[np.ndarray, "n r"], int, Float[np.ndarray, " k"]]:
     """Drive a wide factor to the problem's rank and truncate it.
 
@@ -243,6 +338,8 @@ def reweighted_start(
         Of the random objective, where the schedule has one.
     budget : float, optional
         Applications after which no further stage begins.
+    going : callable, optional
+        Asked a few times a second whether to go on.
 
     Returns
     -------
@@ -259,10 +356,14 @@ def reweighted_start(
         W = jnp.asarray(rng.standard_normal((problem.n, k)) / np.sqrt(k))
     most = schedule.stages
     if budget is not None:
-        most = min(most, max(1, int(min(budget, 1e9) // STAGE_COST)))
+        most = min(most, max(1, int((min(budget, 1e9) - 1) // STAGE_COST)))
     numbers = on_device(_Numbers.of(schedule, top))
-    limit = jnp.asarray(float(most))
-    done = _run_stages(on_device(problem), numbers, jnp.asarray(X), W, limit, problem.rank)
+    there, begin = on_device(problem), jnp.asarray(X)
+    if going is not None:
+        done = _watched_stages(there, numbers, begin, W, most, going)
+    else:
+        limit = jnp.asarray(float(most))
+        done = _run_stages(there, numbers, begin, W, limit, problem.rank)
     course = np.asarray(done.course)
     course = course[np.isfinite(course)]
     space = problem.operator.space

@@ -11,7 +11,7 @@ from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
 from liftless.space import Space
-from liftless.start.belief.local import Core
+from liftless.start.belief.local import Core, least_polish
 from liftless.start.belief.observed import (
     Observed,
     check_rank,
@@ -75,6 +75,8 @@ class _Run:
     price: float
     limit: float
     progress: Callable[[dict], None] | None
+    #: Of a step of local descent, which follows the sweeps.
+    least: float | int = 0.0
     ended: Callable[[], bool] | None = None
     spent: float = 0.0
     sweeps: int = 0
@@ -82,7 +84,8 @@ class _Run:
 
     @property
     def over(self) -> bool:
-        return self.spent >= self.limit or (self.ended is not None and self.ended())
+        most = self.limit - self.price - self.least
+        return self.spent > most or (self.ended is not None and self.ended())
 
     @property
     def left(self) -> float:
@@ -131,7 +134,8 @@ def complete_entries(
         Of the first messages, the only randomness.
     schedule : Schedule, optional
     budget : float
-        Applications after which no further sweep is begun; a sweep counts as 2r.
+        Applications that sweeps, of which one counts as 2r, and local descent keep to; one sweep
+        and one step of descent are made in any case.
     progress : callable, optional
         Called with a dictionary after every sweep and stage.
     ended : callable, optional
@@ -165,7 +169,7 @@ def complete_entries(
         counted = core
     inside = restricted(seen, core)
     # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
-    run = _Run(2.0 * problem.rank, budget, progress, ended)
+    run = _Run(2.0 * problem.rank, budget, progress, least_polish(problem.rank), ended)
     found = _found(inside, space.kept(core), problem.rank, seed, plan, run, noise)
     return _put_back(problem, seen, rms, core, counted, order, found, run)
 

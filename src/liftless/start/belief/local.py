@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from liftless.cost import normal_matrix
 from liftless.descent import LevenbergMarquardt, Stop, WhitenedLM, descend
+from liftless.descent.gauss_newton import step_cost
 from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.space import Space
@@ -15,9 +16,10 @@ from liftless.start.belief.observed import Observed
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Steps of one stage, applications that one usually takes, and the misfit at which there is nothing
-#: more to gain.
-STEPS, USUAL, FITTED = 15, 200, 1e-14
+#: Steps of one stage, and the misfit at which there is nothing more to gain.
+STEPS, FITTED = 15, 1e-14
+#: Applications of a point, and of a step but for the Jacobian.
+POINT, STEP = 2, 3
 
 
 class Core:
@@ -48,14 +50,22 @@ class Core:
         #: Share of the noise that a least-squares fit leaves, in standard deviations.
         self.left = float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
 
-    def polish(self, X: Factor, left: float = math.inf) -> tuple[Factor, float, float]:
+    def polish(self, X: Factor, left: float | int = math.inf) -> tuple[Factor, float, float]:
         """Descend from a factor; the new one, its relative misfit, and the applications.
 
         ``left`` is what may be spent, in applications; one step is made in any case.
         """
-        steps = max(1, min(STEPS, int(min(left, STEPS * USUAL) / USUAL)))
+        method, most = self.method, None
+        if math.isfinite(left):
+            jacobian = self.problem.operator.jacobian_cost(self.problem.rank)
+            dense = isinstance(method, LevenbergMarquardt) and left >= POINT + STEP + jacobian
+            price = STEP + jacobian if dense else step_cost(self.problem.rank)
+            most = max(left - price + 1, POINT + 1.0)
+            if not dense:
+                method = WhitenedLM(most=max(left, least_polish(self.problem.rank)))
         X = self.problem.space.truncate(self._padded(X), self.problem.rank)
-        done = descend(self.problem, X, self.method, Stop(FITTED**2, 1e-13, steps))
+        rule = Stop(FITTED**2, 1e-13, STEPS, max_applications=most)
+        done = descend(self.problem, X, method, rule)
         misfit = float(np.sqrt(max(2 * float(done.objective), 0.0) / self.full))
         return self._cut(done.X), misfit, float(done.applications)
 
@@ -72,3 +82,8 @@ class Core:
 
     def _cut(self, X: Factor) -> Factor:
         return np.concatenate([X[place] for place in self._places()])
+
+
+def least_polish(rank: int) -> float | int:
+    """Applications of a point and one step by conjugate gradients, the least that it takes."""
+    return POINT + step_cost(rank)

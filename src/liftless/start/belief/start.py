@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from liftless.problem import Problem
 from liftless.start.base import HOPELESS_NEAR, Allowance, Begun, Start
 from liftless.start.belief.complete import Schedule, complete_entries
+from liftless.start.belief.local import least_polish
 from liftless.start.belief.observed import tells
 
 #: The schedule that was measured.
@@ -34,6 +35,11 @@ class BeliefPropagation(Start):
         """Whether single entries are observed, with a quadratic loss and no trace penalty."""
         plain = problem.loss.quadratic and float(problem.trace_weight) == 0
         return plain and tells(problem)
+
+    def least(self, problem: Problem, allowance: Allowance) -> float | int:
+        """One sweep, and one step of local descent."""
+        del allowance
+        return 2 * problem.rank + least_polish(problem.rank)
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Complete the matrix within the allowance."""
