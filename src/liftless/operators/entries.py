@@ -11,7 +11,14 @@ from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import Entries, SensingOperator
-from liftless.operators.lines import MOST_PLACES, Lines, entry_grams, entry_products, sorted_lines
+from liftless.operators.lines import (
+    MOST_PLACES,
+    Ends,
+    Lines,
+    entry_grams,
+    entry_products,
+    sorted_lines,
+)
 
 
 class ObservedEntries(SensingOperator):
@@ -42,7 +49,8 @@ class ObservedEntries(SensingOperator):
         """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
         if self.lines is None:
             return super().backproject(y, V)
-        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
+        ends = Ends(jnp.asarray(self.rows), jnp.asarray(self.cols), self.space.sides[-1].start)
+        return self.lines.sum(ends, self.weights * jnp.asarray(y) / 2, V)
 
     def entries(self) -> Entries:
         """See :meth:`SensingOperator.entries`."""
