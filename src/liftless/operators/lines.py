@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from liftless._memory import aligned
 from liftless._types import AnyArray
 
 #: Entries from which sorting pays; below, compiled code of fewer parts is as fast.
@@ -211,9 +212,9 @@ def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
 def _half(lines: Int[np.ndarray, " m"], others: Int[np.ndarray, " m"], n: int) -> Half:
     pointers = np.r_[0, np.cumsum(np.bincount(lines, minlength=n))].astype(np.int32)
     if np.all(lines[1:] >= lines[:-1]):
-        return Half(pointers, others.astype(np.int32, copy=False), None)
-    order = by_counting(lines, n).astype(np.int32, copy=False)
-    return Half(pointers, others[order].astype(np.int32, copy=False), order)
+        return Half(pointers, aligned(others.astype(np.int32, copy=False)), None)
+    order = aligned(by_counting(lines, n).astype(np.int32, copy=False))
+    return Half(pointers, aligned(others[order].astype(np.int32, copy=False)), order)
 
 
 def by_counting(index: Int[np.ndarray, " m"], n: int) -> Int[np.ndarray, " m"]:

@@ -111,6 +111,8 @@ def holds(core: Bool[np.ndarray, " n"], space: Space, rank: int) -> bool:
 
 def restricted(seen: Observed, core: Bool[np.ndarray, " n"]) -> Observed:
     """Entries among the core's lines, which are numbered anew."""
+    if core.all():
+        return seen
     inside = core[seen.rows] & core[seen.cols]
     place = (np.cumsum(core) - 1).astype(np.int32)
     rows, cols, y, spread = (part[inside] for part in seen)

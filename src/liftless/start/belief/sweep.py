@@ -169,7 +169,9 @@ def _chunk(
     line, slot = bucket.line + k * c, bucket.slot + k * c * d
     source = jax.lax.dynamic_slice_in_dim(side.source, slot, c * d).reshape(c, d)
     y = jax.lax.dynamic_slice_in_dim(side.y, slot, c * d).reshape(c, d)
-    spread = jax.lax.dynamic_slice_in_dim(side.spread, slot, c * d).reshape(c, d)
+    spread = side.spread
+    if spread.shape[0] > 1:
+        spread = jax.lax.dynamic_slice_in_dim(spread, slot, c * d).reshape(c, d)
     cut = jax.lax.dynamic_slice_in_dim
     old = cut(own.out, slot, c * d).reshape(c, d, r + 2).astype(y.dtype)
     old_cov, old_mean = cut(own.cov, line, c), cut(own.mean, line, c)
