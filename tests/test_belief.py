@@ -374,6 +374,12 @@ def test_two_detectors_say_of_a_large_completion_what_is_determined(monkeypatch)
     truth = np.linalg.matrix_rank(X[rows]) == R if rows else False
     assert both.determined([5], [4]).tolist() == [truth]
     assert both.answer.startswith("NO" if both.lines.size else "yes")
+    # The zeros of the two lines are alike; of ten entries in other lines, given twice, none are.
+    assert both.discrete
+    assert "discrete data" in both.answer
+    i, j = np.repeat(np.arange(2, 12), 2), np.repeat(np.arange(10) % N2, 2)
+    twice = Problem(RectangularEntries(i, j, N1, N2), np.sum(X[i] * X[N1 + j], axis=1), R)
+    assert module._alike(twice) == 0
     monkeypatch.setattr(module, "WORK", 0.0)
     assert module.known(problem, X, done).flexible is None
 
@@ -391,6 +397,16 @@ def test_messages_in_single_precision_resolve_the_components(monkeypatch):
     done = complete_entries(problem)
     assert done.end == "exact"
     np.testing.assert_allclose(problem.space.matrix(done.X), M, atol=1e-8)
+    # What was given back before the descent is swept again where the misfit was noise.
+    noisy = Problem(
+        problem.operator, problem.b + 0.1 * np.random.default_rng(1).standard_normal(problem.m), R
+    )
+    again = complete_entries(noisy)
+    assert again.end == "noise"
+    monkeypatch.undo()
+    plain = complete_entries(noisy)
+    assert again.swept >= plain.swept
+    np.testing.assert_allclose(again.sigma, plain.sigma, rtol=1e-3)
 
 
 def test_nothing_off_the_diagonal_is_left_to_other_starts():

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.space import Space
+from liftless.start.belief import propagate
 from liftless.start.belief.local import Core, left_of
 from liftless.start.belief.observed import Observed
-from liftless.start.belief.propagate import SINGLE, Propagation, graph
+from liftless.start.belief.propagate import Propagation, graph
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -67,9 +68,9 @@ class Standing:
 class Work:
     """The beliefs about a core and its local descent, of which the memory is shared.
 
-    From :data:`SINGLE` entries on, messages and the layout of the entries are given back before a
-    descent.  It nearly always ends the completion; where it does not, the sweeps are made again,
-    which leads to the same messages.
+    Where messages are in single precision (:data:`propagate.SINGLE`), they and the layout of the
+    entries are given back before a descent.  It nearly always ends the completion; where it does
+    not, the sweeps are made again, which leads to the same messages.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ class Work:
 
     def __init__(self, seen: Observed, space: Space, rank: int, seed: int, run: Run) -> None:
         self.seen, self.space, self.rank, self.seed, self.run = seen, space, rank, seed, run
-        self.heavy = seen.y.size >= SINGLE
+        self.heavy = seen.y.size >= propagate.SINGLE
         #: Share of the noise that a least-squares fit leaves, in standard deviations.
         self.left = left_of(seen, space, rank)
         self._beliefs: Propagation | None = self._begun()
