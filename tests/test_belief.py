@@ -208,12 +208,15 @@ def test_whitened_steps_need_no_blocks():
 @pytest.fixture
 def many(monkeypatch):
     monkeypatch.setattr(lines, "MANY", 1)
-    monkeypatch.setattr(lines, "BLOCK", 16)
 
 
 @pytest.mark.parametrize("kind", ["rectangular", "symmetric"])
-@pytest.mark.parametrize(("columns", "in_order"), [(1, True), (3, False), (3, True), (20, False)])
-def test_sorted_kernels_against_sparse_matrices(many, kind, columns, in_order):
+@pytest.mark.parametrize(
+    ("columns", "in_order", "block"),
+    [(1, True, 16), (3, False, 64), (3, True, 16), (20, False, 16)],
+)
+def test_sorted_kernels_against_sparse_matrices(many, monkeypatch, kind, columns, in_order, block):
+    monkeypatch.setattr(lines, "BLOCK", block)
     rng = np.random.default_rng(3)
     m, n1, n2 = 40, 7, 5
     weights = rng.standard_normal(m)

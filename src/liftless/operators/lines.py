@@ -182,9 +182,11 @@ def scattered(
         i, j, y = (part.reshape(mix).T.reshape(-1) for part in (*cut, y))
         return add(out, i, j + ends.shift, y), None
 
-    # The values come cut into blocks, so that a derivative by them is made block by block too.
-    blocks = (jnp.arange(many, dtype=jnp.int32), y[: many * BLOCK].reshape(many, BLOCK))
-    out, _ = jax.lax.scan(step, start, blocks)
+    out = start
+    if many:
+        # The values come cut into blocks, so that a derivative by them is made block by block too.
+        blocks = (jnp.arange(many, dtype=jnp.int32), y[: many * BLOCK].reshape(many, BLOCK))
+        out, _ = jax.lax.scan(step, start, blocks)
     i, j, y = (part[many * BLOCK :] for part in (ends.i, ends.j, y))
     return add(out, i, j + ends.shift, y)
 
