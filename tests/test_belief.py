@@ -387,6 +387,19 @@ def test_two_detectors_say_of_a_large_completion_what_is_determined(monkeypatch)
     assert module.known(problem, X, done).flexible is None
 
 
+def test_open_entries_are_put_down_to_few_lines():
+    from liftless.identify.flexible import _causes
+
+    # Row 3 is open against two columns of six, column 4 against all rows of five.
+    opened = np.zeros((5, 6), bool)
+    opened[3, [0, 2]] = opened[:, 4] = True
+    found = _causes([opened.copy(), opened.T.copy()], [np.arange(6), np.arange(5)])
+    assert found.tolist() == [3, 5 + 4]
+    alone = np.zeros((6, 6), bool)
+    alone[2, [0, 5]] = alone[[0, 5], 2] = True
+    assert _causes([alone], [np.arange(6)]).tolist() == [2]
+
+
 def test_a_start_ends_when_it_is_told():
     problem, _ = rectangular(0, 0.5)
     assert complete_entries(problem, ended=lambda: True, noise=True).swept == 1

@@ -29,7 +29,8 @@ LEAST, CAVITY = 1e-30, 1e-4
 PIVOT = 1e-15
 #: Eigenvalues of the prior below this fraction of the largest are raised to it.
 FLOOR = 1e-15
-#: Exponent of the χ² calibration where there is no noise: 1 breaks κ = 10⁵, 0 loses what lies below m/dof = 1.1.
+#: Exponent of the χ² calibration where there is no noise: 1 breaks κ = 10⁵, 0 loses what lies below
+#: m/dof = 1.1.
 CALIBRATION = 0.5
 
 
