@@ -23,6 +23,7 @@ from liftless.start.belief import (
     peel,
 )
 from liftless.start.belief.layout import planned, rounded, widths
+from liftless.start.belief.observed import evened
 from liftless.start.belief.sweep import Told, half_sweep
 
 N1, N2, R = 14, 11, 2
@@ -385,6 +386,18 @@ def test_two_detectors_say_of_a_large_completion_what_is_determined(monkeypatch)
     assert module._alike(twice) == 0
     monkeypatch.setattr(module, "WORK", 0.0)
     assert module.known(problem, X, done).flexible is None
+
+
+def test_lines_are_brought_to_one_size():
+    problem, _ = rectangular(2)
+    seen, _ = observed(problem)
+    size = np.exp(np.random.default_rng(0).standard_normal(N1 + N2))
+    rough = seen._replace(y=seen.y * size[seen.rows] * size[seen.cols])
+    even, factors = evened(rough, N1 + N2)
+    np.testing.assert_allclose(even.y, rough.y * factors[seen.rows] * factors[seen.cols])
+    for k in range(N1 + N2):
+        on = (seen.rows == k) | (seen.cols == k)
+        np.testing.assert_allclose(np.mean(even.y[on] ** 2), 1, rtol=0.05)
 
 
 def test_open_entries_are_put_down_to_few_lines():

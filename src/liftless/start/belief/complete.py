@@ -10,7 +10,15 @@ from jaxtyping import Bool, Float
 from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
-from liftless.start.belief.observed import check_rank, holds, observed, restricted
+from liftless.space import Space
+from liftless.start.belief.observed import (
+    Observed,
+    check_rank,
+    evened,
+    holds,
+    observed,
+    restricted,
+)
 from liftless.start.belief.peel import Peeled, extend, peel
 from liftless.start.belief.propagate import Propagation
 from liftless.start.belief.result import Completion
@@ -128,7 +136,10 @@ def complete_entries(
     y, seen = seen.y, restricted(seen, core)
     # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
     run = Run(2.0 * problem.rank, budget, progress, ended)
-    found = _found(Work(seen, space.kept(core), problem.rank, seed, run), plan, noise)
+    kept = space.kept(core)
+    found = _found(Work(seen, kept, problem.rank, seed, run), plan, noise)
+    if found.end == "stuck" and not run.over:
+        found = _evened(seen, kept, problem.rank, seed, run, plan) or found
     return _put_back(problem, y, rms, core, counted, order, found, run)
 
 
@@ -159,6 +170,25 @@ def _found(work: Work, plan: Schedule, noise: bool | None) -> _Found:
         else:
             length = min(2 * length, plan.longest)
         last = now
+
+
+def _evened(
+    seen: Observed, space: Space, rank: int, seed: int, run: Run, plan: Schedule
+) -> _Found | None:
+    """Complete the matrix whose lines were brought to one size first; None unless that is exact.
+
+    Lines of very unlike sizes, as of heavy tails, are not what one Gaussian prior says; but begun
+    with this, the weak components of κ = 10⁵ are lost.
+    """
+    even, factors = evened(seen, space.lines)
+    found = _found(Work(even, space, rank, seed, run), plan, False)
+    if found.end != "exact":
+        return None
+    X = found.X / factors[:, None]
+    first, last = X[space.sides[0]], X[space.sides[-1]]
+    root = _root(first, len(first))
+    squares = np.linalg.eigvalsh(root.T @ (last.T @ last / len(last)) @ root)
+    return replace(found, X=X, components=np.sqrt(np.maximum(squares, 0.0))[::-1])
 
 
 def _as_noise(work: Work, misfit: float, plan: Schedule) -> _Found | None:
