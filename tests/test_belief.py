@@ -23,6 +23,7 @@ from liftless.start.belief import (
     peel,
 )
 from liftless.start.belief.layout import planned, rounded, widths
+from liftless.start.belief.observed import evened
 from liftless.start.belief.sweep import Told, half_sweep
 
 N1, N2, R = 14, 11, 2
@@ -211,8 +212,12 @@ def many(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["rectangular", "symmetric"])
-@pytest.mark.parametrize(("columns", "in_order"), [(3, False), (3, True), (20, False)])
-def test_sorted_kernels_against_sparse_matrices(many, kind, columns, in_order):
+@pytest.mark.parametrize(
+    ("columns", "in_order", "block"),
+    [(1, True, 16), (3, False, 64), (3, True, 16), (20, False, 16)],
+)
+def test_sorted_kernels_against_sparse_matrices(many, monkeypatch, kind, columns, in_order, block):
+    monkeypatch.setattr(lines, "BLOCK", block)
     rng = np.random.default_rng(3)
     m, n1, n2 = 40, 7, 5
     weights = rng.standard_normal(m)
@@ -238,11 +243,13 @@ def test_sorted_kernels_against_sparse_matrices(many, kind, columns, in_order):
     np.testing.assert_allclose(batch[1], (S + S.T) @ V, atol=1e-12)
     _, slope = jax.jvp(lambda y: operator.backproject(y, V), (y,), (y,))
     np.testing.assert_allclose(slope, (S + S.T) @ V / 2, atol=1e-12)
+    (back,) = jax.vjp(lambda y: operator.backproject(y, V), y)[1](U)
+    np.testing.assert_allclose(back, operator.measure(U, V), atol=1e-12)
     grams = operator.row_grams(np.asarray(y), U[:, :3])
     for k in range(n):
-        near = np.r_[below[i == k], i[below == k]]
+        near = U[np.r_[below[i == k], i[below == k]], :3]
         c = (y * weights**2)[np.r_[np.flatnonzero(i == k), np.flatnonzero(below == k)]]
-        np.testing.assert_allclose(grams[k], (U[near, :3].T * c) @ U[near, :3], atol=1e-12)
+        np.testing.assert_allclose(grams[k], (near.T * c) @ near, atol=1e-12)
     part = operator.subset(np.array([3, 5]))
     np.testing.assert_allclose(part.backproject(y[[3, 5]], V), part.matrix(y[[3, 5]]) @ V)
 
@@ -371,8 +378,39 @@ def test_two_detectors_say_of_a_large_completion_what_is_determined(monkeypatch)
     truth = np.linalg.matrix_rank(X[rows]) == R if rows else False
     assert both.determined([5], [4]).tolist() == [truth]
     assert both.answer.startswith("NO" if both.lines.size else "yes")
+    # The zeros of the two lines are alike; of ten entries in other lines, given twice, none are.
+    assert both.discrete
+    assert "discrete data" in both.answer
+    i, j = np.repeat(np.arange(2, 12), 2), np.repeat(np.arange(10) % N2, 2)
+    twice = Problem(RectangularEntries(i, j, N1, N2), np.sum(X[i] * X[N1 + j], axis=1), R)
+    assert module._alike(twice) == 0
     monkeypatch.setattr(module, "WORK", 0.0)
     assert module.known(problem, X, done).flexible is None
+
+
+def test_lines_are_brought_to_one_size():
+    problem, _ = rectangular(2)
+    seen, _ = observed(problem)
+    size = np.exp(np.random.default_rng(0).standard_normal(N1 + N2))
+    rough = seen._replace(y=seen.y * size[seen.rows] * size[seen.cols])
+    even, factors = evened(rough, N1 + N2)
+    np.testing.assert_allclose(even.y, rough.y * factors[seen.rows] * factors[seen.cols])
+    for k in range(N1 + N2):
+        on = (seen.rows == k) | (seen.cols == k)
+        np.testing.assert_allclose(np.mean(even.y[on] ** 2), 1, rtol=0.05)
+
+
+def test_open_entries_are_put_down_to_few_lines():
+    from liftless.identify.flexible import _causes
+
+    # Row 3 is open against two columns of six, column 4 against all rows of five.
+    opened = np.zeros((5, 6), bool)
+    opened[3, [0, 2]] = opened[:, 4] = True
+    found = _causes([opened.copy(), opened.T.copy()], [np.arange(6), np.arange(5)])
+    assert found.tolist() == [3, 5 + 4]
+    alone = np.zeros((6, 6), bool)
+    alone[2, [0, 5]] = alone[[0, 5], 2] = True
+    assert _causes([alone], [np.arange(6)]).tolist() == [2]
 
 
 def test_a_start_ends_when_it_is_told():
@@ -388,6 +426,16 @@ def test_messages_in_single_precision_resolve_the_components(monkeypatch):
     done = complete_entries(problem)
     assert done.end == "exact"
     np.testing.assert_allclose(problem.space.matrix(done.X), M, atol=1e-8)
+    # What was given back before the descent is swept again where the misfit was noise.
+    noisy = Problem(
+        problem.operator, problem.b + 0.1 * np.random.default_rng(1).standard_normal(problem.m), R
+    )
+    again = complete_entries(noisy)
+    assert again.end == "noise"
+    monkeypatch.undo()
+    plain = complete_entries(noisy)
+    assert again.swept >= plain.swept
+    np.testing.assert_allclose(again.sigma, plain.sigma, rtol=1e-3)
 
 
 def test_nothing_off_the_diagonal_is_left_to_other_starts():

@@ -3,6 +3,9 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from liftless._errors import InvalidInput
 
@@ -12,6 +15,29 @@ CGROUP = Path("/sys/fs/cgroup/memory.max")
 UNSEEN = 10**6
 #: A file may hold this many bytes, or so many times its own size; a bomb holds more.
 INFLATED, RATIO = 2**28, 100
+#: Bytes that a processor's arrays are aligned to, and from how many on it is worth a copy.
+ALIGNED, WORTH = 64, 2**20
+
+
+def aligned(array: Any) -> Any:
+    """Return a large array of NumPy's where the device can use it in place, copied if need be.
+
+    What is not aligned is copied at every transfer, and is then there twice for as long as either.
+    """
+    if not isinstance(array, np.ndarray) or array.nbytes < WORTH:
+        return array
+    if array.ctypes.data % ALIGNED == 0 and array.flags.c_contiguous:
+        return array
+    out = aligned_zeros(array.shape, array.dtype)
+    out[...] = array
+    return out
+
+
+def aligned_zeros(shape: Any, dtype: Any = np.float64) -> np.ndarray:
+    """Zeros where the device can use them in place."""
+    bare = np.zeros(int(np.prod(shape)) * np.dtype(dtype).itemsize + ALIGNED, np.uint8)
+    first = -bare.ctypes.data % ALIGNED
+    return bare[first : bare.size - ALIGNED + first].view(dtype).reshape(shape)
 
 
 def memory() -> float:

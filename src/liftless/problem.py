@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, is_traced, positive_int, real_array
 from liftless._errors import InvalidInput
+from liftless._memory import aligned
 from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.line import MeasuredLine
@@ -107,7 +108,7 @@ class Problem(Objective):
                 "Write (Ridge(0.1),).",
             )
         self.regularisers = tuple(regularisers)
-        self.b = real_array("b", b, 1)
+        self.b = aligned(real_array("b", b, 1))
         m = operator.m
         if self.b.shape != (m,):
             raise InvalidInput("b", describe(self.b), f"of shape ({m},), one value a measurement")
@@ -116,9 +117,8 @@ class Problem(Objective):
         self.rank = positive_int("rank", rank, most=operator.space.most_columns)
         for regulariser in self.regularisers:
             regulariser.check(operator.n, self.rank)
-        self.weights = np.ones(m, self.b.dtype)
-        if weights is not None:
-            self.weights = real_array("weights", weights, 1)
+        weights = np.ones(m, self.b.dtype) if weights is None else weights
+        self.weights = aligned(real_array("weights", weights, 1, dtype=self.b.dtype))
         negative = not is_traced(self.weights) and np.any(self.weights < 0)
         if self.weights.shape != (m,) or negative:
             raise InvalidInput("weights", describe(self.weights), f"of shape ({m},) and >= 0")

@@ -60,24 +60,50 @@ class Flexible:
         return (moved <= self.level).reshape(i.shape)
 
     def open_lines(self) -> Int[np.ndarray, " k"]:
-        """Lines of the matrix most of whose entries are open, from a sample of each line's entries.
+        """Lines of the matrix that have open entries, from a sample of each line's entries.
 
-        A line that is determined is open only against those that are not; where these are the
-        smaller part, the majority tells the cause from its victims.
+        A line that is determined is open against those that are not alone.  Hence the line with the
+        largest share of open entries is taken for a cause, then the next among what it does not
+        explain, until nothing is left.
         """
         rng = np.random.default_rng(0)
         rows, cols = self.space.shape
         k = min(PARTNERS, rows, cols)
-        out = []
-        for count, others, turned in ((rows, cols, False), (cols, rows, True)):
-            if turned and self.space.lines == rows:
+        partners = [rng.permutation(cols)[:k]]
+        opened = [self._opened(np.arange(rows), partners[0])]
+        if self.space.lines > rows:
+            partners.append(rng.permutation(rows)[:k])
+            opened.append(self._opened(partners[1], np.arange(cols)).T)
+        return _causes(opened, partners)
+
+    def _opened(self, i: Int[np.ndarray, " a"], j: Int[np.ndarray, " b"]) -> np.ndarray:
+        """Whether entries (i, j) are open, for every pair."""
+        at = np.meshgrid(i, j, indexing="ij")
+        return ~self.determined(*at)
+
+
+def _causes(opened: list[np.ndarray], partners: list[np.ndarray]) -> Int[np.ndarray, " k"]:
+    """Fewest lines, about, that explain all open entries; ``opened`` is changed.
+
+    Of each side: whether its lines are open against their partners of the other side (of the same
+    one, where there is but one).
+    """
+    first = [0, opened[0].shape[0]]
+    causes: list[int] = []
+    while True:
+        share = [part.mean(axis=1) for part in opened]
+        most = max(float(part.max(initial=0.0)) for part in share)
+        if most == 0:
+            return np.sort(np.array(causes, dtype=np.int64))
+        for side, of in enumerate(share):
+            # Those that are open for the most part all at once; of others one, which explains some.
+            found = np.flatnonzero(of > 0.5) if most > 0.5 else np.flatnonzero(of == most)[:1]
+            causes += (found + first[side]).tolist()
+            opened[side][found] = False
+            across = -1 if len(opened) == 1 else 1 - side
+            opened[across][:, np.isin(partners[across], found)] = False
+            if found.size and most <= 0.5:
                 break
-            partner = rng.permutation(others)[:k]
-            line, other = (a.ravel() for a in np.meshgrid(np.arange(count), partner, indexing="ij"))
-            sure = self.determined(other, line) if turned else self.determined(line, other)
-            share = np.mean(~sure.reshape(count, -1), axis=1)
-            out.append(np.flatnonzero(share > 0.5) + (rows if turned else 0))
-        return np.concatenate(out)
 
 
 @double

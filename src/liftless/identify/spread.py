@@ -41,15 +41,15 @@ def _probed(operator: SensingOperator, U: AnyArray, V: AnyArray) -> AnyArray:
 def probed_spread(fit: Fit, most: int) -> int | None:
     """Rank of {A_i} up to ``most``, from that many random matrices; None where it takes long."""
     problem = fit.problem
-    rng = np.random.default_rng(0)
-    U, V = rng.standard_normal((2, most, problem.n, 1))
+    work = float(most) * (problem.operator.cost(1) + problem.m * min(most, problem.m))
+    # Before anything is drawn: of a large problem the probes alone are beyond any memory.
+    if fit.q is None and work > CHECK:
+        return None
+    U, V = np.random.default_rng(0).standard_normal((2, most, problem.n, 1))
     if fit.q is not None:
         # The A_i are at hand, and symmetric.
         probes = (U * V.transpose(0, 2, 1)).reshape(most, -1)
         return _rank(fit.q.A.reshape(len(fit.q.A), -1) @ probes.T, most)
-    work = float(most) * (problem.operator.cost(1) + problem.m * min(most, problem.m))
-    if work > CHECK:
-        return None
     seen: Float[np.ndarray, "m k"] = np.asarray(_probed(problem.operator, U, V)).T[fit.used]
     return _rank(seen, most)
 

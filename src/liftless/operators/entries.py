@@ -9,9 +9,17 @@ from jaxtyping import Bool, Float, Int
 
 from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
+from liftless._memory import aligned
 from liftless._types import AnyArray
 from liftless.operators.base import Entries, SensingOperator
-from liftless.operators.lines import MOST_PLACES, Lines, entry_grams, entry_products, sorted_lines
+from liftless.operators.lines import (
+    MOST_PLACES,
+    Ends,
+    Lines,
+    entry_grams,
+    entry_products,
+    sorted_lines,
+)
 
 
 class ObservedEntries(SensingOperator):
@@ -42,7 +50,8 @@ class ObservedEntries(SensingOperator):
         """See :meth:`SensingOperator.backproject`; a sparse product where there are many."""
         if self.lines is None:
             return super().backproject(y, V)
-        return self.lines.sum(self.weights * jnp.asarray(y) / 2, V)
+        ends = Ends(jnp.asarray(self.rows), jnp.asarray(self.cols), self.space.sides[-1].start)
+        return self.lines.sum(ends, self.weights * jnp.asarray(y) / 2, V)
 
     def entries(self) -> Entries:
         """See :meth:`SensingOperator.entries`."""
@@ -148,7 +157,7 @@ def as_many(rows: np.ndarray, cols: np.ndarray, weights: Any) -> Float[np.ndarra
     weights = real_array("weights", np.ones(rows.shape) if weights is None else weights, 1)
     if weights.shape != rows.shape:
         raise InvalidInput("weights", describe(weights), must)
-    return weights
+    return aligned(weights)
 
 
 def _whole(array: np.ndarray) -> bool:
@@ -168,4 +177,4 @@ def positions(argument: str, value: Any, n: int) -> Int[np.ndarray, " m"]:
         cure = "Positions count from zero; subtract 1 from one-based data."
         out = int(array.max() if array.min() >= 0 else array.min())
         raise InvalidInput(argument, f"out of range ({out})", f"from 0 to {n - 1}", cure)
-    return np.ascontiguousarray(array, np.int32)
+    return aligned(np.ascontiguousarray(array, np.int32))

@@ -1,12 +1,12 @@
 """Many observed entries: sorted by lines once, gathered by column.
 
 A gather of whole rows of a factor is ten times slower on a processor than the same numbers gathered
-column by column, and a sum over the entries of a line written as a scatter is as much slower than
-the product with a sparse matrix whose rows are sorted.  For m = 10⁶ entries, n = 10⁴ and one
-thread, measuring takes 2, 8, 13 ms for r = 1, 5, 10.  Projecting back takes two sparse products (5,
-6, 8, 30 ms each for r = 1, 5, 10, 50) and one gather of y, 9 ms, which puts it in the order of the
-columns; a second one where the entries do not come row by row.  SciPy's two products of values that
-are in order already take 2, 13, 22 and 46 ms: for r = 1 they are far faster, from r = 10 on alike.
+column by column.  For m = 10⁶ entries, n = 10⁴ and one thread, measuring takes 2, 8, 13 ms for r =
+1, 5, 10.  Projecting back takes two sparse products (5, 6, 8, 30 ms each for r = 1, 5, 10, 50) and,
+on each side whose entries do not come line by line, one gather of y, 7 to 12 ms, which puts it in
+their order: most of it is waiting for memory.  For up to eight columns such a side is summed in the
+order of the entries instead, block by block (3, 5, 8 ms for r = 1, 4, 8), and for one or two
+columns both are.  SciPy's two products of values that are in order take 3, 9, 18 and 75 ms.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from liftless._memory import aligned
 from liftless._types import AnyArray
 
 #: Entries from which sorting pays; below, compiled code of fewer parts is as fast.
@@ -31,8 +32,27 @@ HEAVY = 3_000_000
 #: Columns of a sparse product come in multiples of this: with one, five or ten of them it takes
 #: 1.3 to 2.4 times as long as with four, eight or twelve.
 VECTOR = 4
+#: Most columns whose sums are scattered on a processor, and most of a line's own order.
+SCATTERED, NARROW = 8, 2
+#: Entries of a block of a scatter, whose terms then stay in a processor's cache, and the number of
+#: places in it that are added to in turn: sums of one line would wait for each other.
+BLOCK, TURNS = 8192, 4
 #: Most places of a 32-bit index.
 MOST_PLACES = 2**31 - 1
+
+
+class Ends(eqx.Module):
+    """The two lines of X of each entry: i, and j + ``shift``.
+
+    Attributes
+    ----------
+    i, j : integer arrays of shape (m,)
+    shift : int
+    """
+
+    i: Int[AnyArray, " m"]
+    j: Int[AnyArray, " m"]
+    shift: int = eqx.field(static=True, default=0)
 
 
 class Half(eqx.Module):
@@ -59,6 +79,8 @@ class Half(eqx.Module):
         n = self.pointers.shape[0] - 1
         data = jnp.asarray(y)
         if self.order is not None:
+            # Without the barrier, what y is computed from would be gathered, each of it.
+            data = jax.lax.optimization_barrier(data)
             data = data.at[jnp.asarray(self.order)].get(mode="promise_in_bounds")
         parts = (data, jnp.asarray(self.others), jnp.asarray(self.pointers))
         return BCSR(parts, shape=(n, n)) @ V
@@ -76,18 +98,97 @@ class Lines(eqx.Module):
     first: Half
     second: Half
 
-    def sum(self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]) -> Float[AnyArray, "n r"]:
+    def sum(
+        self, ends: Ends, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r"]:
         """Σ_k y_k (e_i e_jᵀ + e_j e_iᵀ) V over the entries k at (i, j); traceable.
 
-        Two products with compressed sparse matrices, which have derivatives and batches of their
-        own.
+        Two sums that have derivatives and batches of their own: products with compressed sparse
+        matrices, or on a processor, for few columns, sums scattered block by block.
+
+        Parameters
+        ----------
+        ends : Ends
+            The entries' lines, in the operator's order.
+        y : array of shape (m,)
+        V : array of shape (n, r)
         """
         y, V = jnp.asarray(y), jnp.asarray(V)
         kind = jnp.result_type(y, V)
         y, V = y.astype(kind), V.astype(kind)
+        if V.shape[1] > SCATTERED:
+            return self._products(y, V)
+        otherwise = lambda lines, _, y, V: lines._products(y, V)  # noqa: E731
+        given = (self, ends, y, V)
+        return jax.lax.platform_dependent(*given, cpu=Lines._scattered, default=otherwise)
+
+    def _products(self, y: AnyArray, V: AnyArray) -> AnyArray:
         r = V.shape[1]
         V = jnp.pad(V, ((0, 0), (0, -r % VECTOR)))
         return (self.first.sum(y, V) + self.second.sum(y, V))[:, :r]
+
+    def _scattered(self, ends: Ends, y: AnyArray, V: AnyArray) -> AnyArray:
+        r = V.shape[1]
+        V = jnp.pad(V, ((0, 0), (0, (1 << (r - 1).bit_length()) - r)))
+        if V.shape[1] <= NARROW:
+            return scattered(jnp.zeros_like(V), ends, y, V, turns=True)[:, :r]
+        # Lines in order are one product, which is the faster; others would have y to be sorted.
+        out = jnp.zeros_like(V)
+        for side, half in enumerate((self.first, self.second)):
+            if half.order is None:
+                out = out + half.sum(y, V)
+            else:
+                out = scattered(out, ends, y, V, sides=(side,))
+        return out[:, :r]
+
+
+def scattered(
+    start: AnyArray,
+    ends: Ends,
+    y: AnyArray,
+    V: AnyArray,
+    sides: tuple[int, ...] = (0, 1),
+    turns: bool = False,
+) -> Float[AnyArray, "n r"]:
+    """``start`` + Σ_k y_k (e_i e_jᵀ + e_j e_iᵀ) V; traceable.
+
+    Block by block: all terms at once would be m r numbers, which take ten times as long to write as
+    to add up.
+
+    Parameters
+    ----------
+    start : array of shape (n, r)
+    ends : Ends
+    y : array of shape (m,)
+    V : array of shape (n, r)
+    sides : tuple of int
+        Which are summed: 0 for e_i e_jᵀ, 1 for e_j e_iᵀ.
+    turns : bool
+        Whether entries of different parts of a block are added in turn.
+    """
+    many = y.shape[0] // BLOCK
+    options: Any = {"mode": "promise_in_bounds", "wrap_negative_indices": False}
+    mix = (TURNS, BLOCK // TURNS) if turns else (1, BLOCK)
+
+    def add(out: AnyArray, i: AnyArray, j: AnyArray, y: AnyArray) -> AnyArray:
+        for side in sides:
+            to, of = (j, i) if side else (i, j)
+            out = out.at[to].add(y[:, None] * V.at[of].get(**options), **options)
+        return out
+
+    def step(out: AnyArray, block: tuple) -> tuple[AnyArray, None]:
+        k, y = block
+        cut = (jax.lax.dynamic_slice_in_dim(a, k * BLOCK, BLOCK) for a in (ends.i, ends.j))
+        i, j, y = (part.reshape(mix).T.reshape(-1) for part in (*cut, y))
+        return add(out, i, j + ends.shift, y), None
+
+    out = start
+    if many:
+        # The values come cut into blocks, so that a derivative by them is made block by block too.
+        blocks = (jnp.arange(many, dtype=jnp.int32), y[: many * BLOCK].reshape(many, BLOCK))
+        out, _ = jax.lax.scan(step, start, blocks)
+    i, j, y = (part[many * BLOCK :] for part in (ends.i, ends.j, y))
+    return add(out, i, j + ends.shift, y)
 
 
 def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
@@ -113,9 +214,9 @@ def sorted_lines(rows: Any, cols: Any, n: int) -> Lines | None:
 def _half(lines: Int[np.ndarray, " m"], others: Int[np.ndarray, " m"], n: int) -> Half:
     pointers = np.r_[0, np.cumsum(np.bincount(lines, minlength=n))].astype(np.int32)
     if np.all(lines[1:] >= lines[:-1]):
-        return Half(pointers, others.astype(np.int32, copy=False), None)
-    order = by_counting(lines, n).astype(np.int32, copy=False)
-    return Half(pointers, others[order].astype(np.int32, copy=False), order)
+        return Half(pointers, aligned(others.astype(np.int32, copy=False)), None)
+    order = aligned(by_counting(lines, n).astype(np.int32, copy=False))
+    return Half(pointers, aligned(others[order].astype(np.int32, copy=False)), order)
 
 
 def by_counting(index: Int[np.ndarray, " m"], n: int) -> Int[np.ndarray, " m"]:
@@ -144,7 +245,7 @@ def entry_grams(
     place[a, b] = place[b, a] = np.arange(a.size)
     omega = jnp.asarray(omega)
     if operator.lines is not None:
-        return operator.lines.sum(omega, pairs)[:, place]
+        return operator.lines.sum(Ends(jnp.asarray(i), jnp.asarray(j)), omega, pairs)[:, place]
     i, j = jnp.asarray(i), jnp.asarray(j)
     zero = jnp.zeros((X.shape[0], a.size), X.dtype)
     sums = zero.at[i].add(omega[:, None] * pairs[j]).at[j].add(omega[:, None] * pairs[i])

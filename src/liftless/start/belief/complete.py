@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,18 +11,20 @@ from liftless._checks import positive_int
 from liftless._precision import double
 from liftless.problem import Problem
 from liftless.space import Space
-from liftless.start.belief.local import Core, least_polish
+from liftless.start.belief.local import least_polish
 from liftless.start.belief.observed import (
     Observed,
     check_rank,
     digits_of,
+    evened,
     holds,
     observed,
     restricted,
 )
 from liftless.start.belief.peel import Peeled, extend, peel
-from liftless.start.belief.propagate import Propagation, graph
+from liftless.start.belief.propagate import Propagation
 from liftless.start.belief.result import Completion
+from liftless.start.belief.work import Run, Standing, Work
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -66,37 +68,6 @@ class Schedule:
     settled: float = 1e-3
     coarse: float = 0.15
     progress: float = 0.9
-
-
-@dataclass
-class _Run:
-    """What one completion has spent, in applications, and may spend."""
-
-    price: float
-    limit: float
-    progress: Callable[[dict], None] | None
-    #: Of a step of local descent, which follows the sweeps.
-    least: float | int = 0.0
-    ended: Callable[[], bool] | None = None
-    spent: float = 0.0
-    sweeps: int = 0
-    history: list[dict] = field(default_factory=list)
-
-    @property
-    def over(self) -> bool:
-        most = self.limit - self.price - self.least
-        return self.spent > most or (self.ended is not None and self.ended())
-
-    @property
-    def left(self) -> float:
-        return self.limit - self.spent
-
-    def swept(self, beliefs: Propagation, *, noise: bool = False) -> None:
-        self.spent += self.price
-        self.sweeps += 1
-        if self.progress is not None:
-            row = {"event": "sweep", "sweeps": beliefs.sweeps, "misfit": beliefs.misfit}
-            self.progress({**row, "noise": beliefs.noise} if noise else row)
 
 
 @dataclass(frozen=True)
@@ -167,45 +138,38 @@ def complete_entries(
         counted = np.zeros(problem.n, bool)
     else:
         counted = core
-    inside = restricted(seen, core)
+    y, seen = seen.y, restricted(seen, core)
     # A sweep's products cost as much as r iterations of conjugate gradients, of two applications.
-    run = _Run(2.0 * problem.rank, budget, progress, least_polish(problem.rank), ended)
-    found = _found(inside, space.kept(core), problem.rank, seed, plan, run, noise)
-    return _put_back(problem, seen, rms, core, counted, order, found, run)
+    run = Run(2.0 * problem.rank, budget, progress, least_polish(problem.rank), ended)
+    kept = space.kept(core)
+    found = _found(Work(seen, kept, problem.rank, seed, run), plan, noise)
+    if found.end == "stuck" and not run.over:
+        found = _evened(seen, kept, problem.rank, seed, run, plan) or found
+    return _put_back(problem, y, rms, core, counted, order, found, run)
 
 
-def _found(
-    seen: Observed,
-    space: Space,
-    rank: int,
-    seed: int,
-    plan: Schedule,
-    run: _Run,
-    noise: bool | None,
-) -> _Found:
+def _found(work: Work, plan: Schedule, noise: bool | None) -> _Found:
     """Beliefs and local descent on the core, stage by stage."""
-    beliefs = Propagation(graph(seen, space), rank, seed)
     if noise:
-        return _learned(beliefs, plan, run)
-    core = Core(seen, space, rank)
+        return _learned(work.branch(), plan, work.run)
     length, last, shrink = plan.sweeps, math.inf, 1.0
-    best: tuple[float, Factor] = (math.inf, beliefs.factor())
+    best: tuple[float, Factor] = (math.inf, work.beliefs.factor())
     while True:
-        best, values = _stage(beliefs, plan, run, length, shrink, best)
-        X, misfit = _polished(core, best[1], beliefs, run)
-        ended = _ended(misfit, values, beliefs, plan, run, shrink)
+        best, values = _stage(work, plan, length, shrink, best)
+        at = work.standing()
+        X, misfit = work.polish(best[1], at.sweeps)
+        ended = _ended(misfit, values, at, plan, work.run, shrink)
         if ended is None and noise is None:
-            found = _as_noise(core, misfit, beliefs, plan, run)
+            found = _as_noise(work, misfit, plan)
             if found is not None:
                 return found
         now = float(np.median(values[-10:])) if values else math.inf
-        resolved = beliefs.misfit < plan.resolved * shrink * beliefs.weakest()
+        resolved = at.misfit < plan.resolved * shrink * at.weakest
         if ended is None and not resolved and now > plan.progress * last:
             ended = "stuck"
         if ended is not None:
             sigma = 0.0 if ended == "exact" else math.nan
-            told = (beliefs.components(), beliefs.sweeps, beliefs.failed)
-            return _Found(X, ended, misfit, sigma, None, *told)
+            return _Found(X, ended, misfit, sigma, None, at.components, at.sweeps, at.failed)
         if resolved:
             shrink *= plan.resolved
         else:
@@ -213,48 +177,52 @@ def _found(
         last = now
 
 
-def _polished(core: Core, X: Factor, beliefs: Propagation, run: _Run) -> tuple[Factor, float]:
-    """Local descent from the means, on the books of the run."""
-    X, misfit, applications = core.polish(X, run.left)
-    run.spent += applications
-    row = {"event": "polish", "sweeps": beliefs.sweeps, "misfit": misfit}
-    run.history.append(row)
-    if run.progress is not None:
-        run.progress(row)
-    return X, misfit
-
-
-def _as_noise(
-    core: Core, misfit: float, beliefs: Propagation, plan: Schedule, run: _Run
+def _evened(
+    seen: Observed, space: Space, rank: int, seed: int, run: Run, plan: Schedule
 ) -> _Found | None:
+    """Complete the matrix whose lines were brought to one size first; None unless that is exact.
+
+    Lines of very unlike sizes, as of heavy tails, are not what one Gaussian prior says; but begun
+    with this, the weak components of κ = 10⁵ are lost.
+    """
+    even, factors = evened(seen, space.lines)
+    found = _found(Work(even, space, rank, seed, run), plan, False)
+    if found.end != "exact":
+        return None
+    X = found.X / factors[:, None]
+    first, last = X[space.sides[0]], X[space.sides[-1]]
+    root = _root(first, len(first))
+    squares = np.linalg.eigvalsh(root.T @ (last.T @ last / len(last)) @ root)
+    return replace(found, X=X, components=np.sqrt(np.maximum(squares, 0.0))[::-1])
+
+
+def _as_noise(work: Work, misfit: float, plan: Schedule) -> _Found | None:
     """Beliefs with a noise level, if what local descent left is noise; else None.
 
     It is if the level that the misfit and the degrees of freedom give, and the one that belief
     propagation learns, agree.
     """
-    twin = beliefs.copy()
-    level = misfit / core.left
-    twin.noise = level**2
-    learned = _learned(twin, plan, run)
+    level = misfit / work.left
+    learned = _learned(work.branch(), plan, work.run, level**2)
     ratio = level / learned.sigma if learned.sigma > 0 else math.inf
     if not (plan.agree[0] < ratio < plan.agree[1] and math.isfinite(learned.misfit)):
         return None
     if learned.sigma > plan.coarse:
         return learned
     # Of little noise the misfit of the least-squares solution tells more exactly.
-    _, misfit = _polished(core, learned.X, twin, run)
-    return replace(learned, sigma=misfit / core.left)
+    _, misfit = work.polish(learned.X, learned.sweeps)
+    return replace(learned, sigma=misfit / work.left)
 
 
 def _stage(
-    beliefs: Propagation,
+    work: Work,
     plan: Schedule,
-    run: _Run,
     length: int,
     shrink: float,
     best: tuple[float, Factor],
 ) -> tuple[tuple[float, Factor], list[float]]:
     """Sweep until the weakest component is resolved; the best means, and the misfits."""
+    beliefs, run = work.beliefs, work.run
     values: list[float] = []
     least, kept = best
     for _ in range(length):
@@ -280,9 +248,9 @@ def _stage(
 def _ended(
     misfit: float,
     values: list[float],
-    beliefs: Propagation,
+    at: Standing,
     plan: Schedule,
-    run: _Run,
+    run: Run,
     shrink: float,
 ) -> str | None:
     """How the run ends after a stage, or None if it goes on."""
@@ -290,13 +258,14 @@ def _ended(
         return "exact"
     if run.over:
         return "budget"
-    if not values or not math.isfinite(beliefs.misfit) or shrink < 1e-9:
+    if not values or not math.isfinite(at.misfit) or shrink < 1e-9:
         return "stuck"
-    return "stuck" if beliefs.sweeps >= plan.most else None
+    return "stuck" if at.sweeps >= plan.most else None
 
 
-def _learned(beliefs: Propagation, plan: Schedule, run: _Run) -> _Found:
-    """Sweeps that learn the noise level as well, until the misfit rests."""
+def _learned(beliefs: Propagation, plan: Schedule, run: Run, noise: float = 0.0) -> _Found:
+    """Sweeps that learn the noise level as well, from ``noise`` on, until the misfit rests."""
+    beliefs.noise = noise
     values: list[float] = []
     for k in range(plan.settle):
         values.append(beliefs.sweep(learn=True))
@@ -319,13 +288,13 @@ def _learned(beliefs: Propagation, plan: Schedule, run: _Run) -> _Found:
 
 def _put_back(
     problem: Problem,
-    seen: Observed,
+    y: Float[np.ndarray, " m"],
     rms: float,
     core: Bool[np.ndarray, " n"],
     counted: Bool[np.ndarray, " n"],
     order: list[Peeled],
     found: _Found,
-    run: _Run,
+    run: Run,
 ) -> Completion:
     """The whole factor in the data's units."""
     sides = problem.space.sides
@@ -334,7 +303,7 @@ def _put_back(
     roots = [_root(X[side], int(core[side].sum())) for side in sides]
     prior = roots[0], roots[-1]
     noise = found.sigma if found.cov is not None else 0.0
-    X, known, cov = extend(X, counted, order, seen.y, prior, sides[0].stop, noise)
+    X, known, cov = extend(X, counted, order, y, prior, sides[0].stop, noise)
     scale = math.sqrt(rms)
     if found.cov is not None:
         cov[core] = found.cov

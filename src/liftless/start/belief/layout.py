@@ -17,6 +17,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
+from liftless._memory import aligned_zeros
 from liftless._types import AnyArray
 from liftless.operators.lines import by_counting
 
@@ -30,6 +31,8 @@ CHEAP, COMPILED = 0.1, 250_000
 #: Both sides have the same buckets where that makes the larger one no larger than by this factor,
 #: or than so many slots.
 ALIKE, FEW = 1.25, 1_000_000
+#: Entries from which what is the same for all of them is stored once; fewer share compiled code.
+MANY = 1_000_000
 #: Smallest width of a bucket; widths double up to the second number, then grow by quarters.
 NARROW, WIDE = 8, 64
 
@@ -64,7 +67,7 @@ class Side(eqx.Module):
     y : array of shape (slots,)
         Value of the entry.
     spread : array of shape (slots,)
-        Variance of its noise relative to σ².
+        Variance of its noise relative to σ²; a single 1 for many entries that are all alike.
     chunks : integer array of shape (buckets,)
         How many chunks of each bucket there are; the rest is padding.
     lines : scalar
@@ -207,10 +210,14 @@ def side(
     spread: Float[np.ndarray, " m"],
 ) -> Side:
     """Arrays of a side; ``partner`` has the partner's slot of every entry."""
-    source = np.full(of.slots, -1, np.int32)
-    source[of.slot] = partner
-    values, noise = np.zeros(of.slots), np.ones(of.slots)
-    values[of.slot], noise[of.slot] = y, spread
+    source, values = aligned_zeros(of.slots, np.int32), aligned_zeros(of.slots)
+    source[:] = -1
+    source[of.slot], values[of.slot] = partner, y
+    if y.size >= MANY and np.all(spread == 1):
+        noise = np.ones(1)
+    else:
+        noise = np.ones(of.slots)
+        noise[of.slot] = spread
     lines = np.asarray(float(of.place.size))
     return Side(source, values, noise, of.chunks, lines, of.buckets)
 

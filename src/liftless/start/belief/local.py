@@ -5,6 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from liftless._precision import on_device
 from liftless.cost import normal_matrix
 from liftless.descent import LevenbergMarquardt, Stop, WhitenedLM, descend
 from liftless.descent.gauss_newton import step_cost
@@ -20,6 +21,12 @@ Factor = Float[np.ndarray, "n r"]
 STEPS, FITTED = 15, 1e-14
 #: Applications of a point, and of a step but for the Jacobian.
 POINT, STEP = 2, 3
+
+
+def left_of(seen: Observed, space: Space, rank: int) -> float:
+    """Share of the noise that a least-squares fit leaves, in standard deviations."""
+    freedom = space.degrees_of_freedom(rank)
+    return float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
 
 
 class Core:
@@ -42,13 +49,11 @@ class Core:
         sizes = [rounded(side.stop - side.start) for side in space.sides]
         kind = EntriesOperator if len(sizes) == 1 else RectangularEntries
         operator = kind(rows, cols - space.sides[-1].start, *sizes)
-        self.problem = Problem(operator, y, rank, weights=weights)
+        self.full = float(np.sum(weights**2 * y**2))
+        # On the device for good: every descent would copy it there.
+        self.problem = on_device(Problem(operator, y, rank, weights=weights))
         dense = normal_matrix(self.problem.m, self.problem.n * rank) and self.problem.n * rank < 300
         self.method = LevenbergMarquardt() if dense else WhitenedLM()
-        self.full = float(np.sum(weights**2 * y**2))
-        freedom = space.degrees_of_freedom(rank)
-        #: Share of the noise that a least-squares fit leaves, in standard deviations.
-        self.left = float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
 
     def polish(self, X: Factor, left: float | int = math.inf) -> tuple[Factor, float, float]:
         """Descend from a factor; the new one, its relative misfit, and the applications.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from liftless._memory import aligned, aligned_zeros
 from liftless._precision import on_device
 from liftless._types import AnyArray
 from liftless.operators.lines import gathered_products
@@ -80,10 +81,10 @@ def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
     m = y.size
     padding = (0, rounded(m) - m)
     ends = tuple(
-        np.pad(plan.place[line], padding)
+        aligned(np.pad(plan.place[line], padding))
         for plan, line in zip((plans[0], plans[-1]), (rows, cols), strict=True)
     )
-    values = np.pad(y, padding)
+    values = aligned(np.pad(y, padding))
     sides, ends, values = on_device((sides, ends, values))
     return Graph(sides, plans, ends, values, m)
 
@@ -106,7 +107,8 @@ def _noise(side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> AnyArra
     trace = jnp.sum(own.cov[sample.places] * other.average[None], axis=(1, 2))
     foreseen = told[:, r] + trace * told[:, r + 1] / scale + old[:, r]
     miss = (side.y[sample.slots] - jnp.sum(old[:, :r] * told[:, :r], axis=1)) ** 2
-    spread = jnp.median(side.spread[sample.slots])
+    spread = side.spread if side.spread.shape[0] == 1 else side.spread[sample.slots]
+    spread = jnp.median(spread)
     return jnp.maximum(0.0, jnp.median(miss) / MEDIAN - jnp.median(foreseen)) / spread
 
 
@@ -144,14 +146,15 @@ class Propagation:
         mean = np.zeros((plan.places, r))
         # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
         kind = np.float32 if self.graph.m >= SINGLE else np.float64
-        out = np.zeros((plan.slots, r + 2), kind)
+        out = aligned_zeros((plan.slots, r + 2), kind)
         if rng is not None:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
             mean[plan.place] = drawn
             for bucket in plan.buckets:
                 stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
-                rows = np.repeat(mean[bucket.line : stop], bucket.width, axis=0)
-                out[bucket.slot : bucket.slot + len(rows), :r] = rows
+                rows = mean[bucket.line : stop, None]
+                slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
+                slots.reshape(len(rows), bucket.width, r + 2)[:, :, :r] = rows
         out[:, r + 1] = np.trace(prior @ prior)
         cov = np.broadcast_to(prior, (plan.places, r, r)).copy()
         made = Beliefs(mean, cov, out, prior, prior.copy())
