@@ -170,23 +170,25 @@ def scattered(
     options: Any = {"mode": "promise_in_bounds", "wrap_negative_indices": False}
     mix = (TURNS, BLOCK // TURNS) if turns else (1, BLOCK)
 
-    def add(out: AnyArray, i: AnyArray, j: AnyArray, y: AnyArray) -> AnyArray:
+    X = jnp.asarray(V)
+
+    def add(out: jax.Array, i: AnyArray, j: AnyArray, y: AnyArray) -> jax.Array:
         for side in sides:
             to, of = (j, i) if side else (i, j)
-            out = out.at[to].add(y[:, None] * V.at[of].get(**options), **options)
+            out = out.at[to].add(y[:, None] * X.at[of].get(**options), **options)
         return out
 
-    def step(out: AnyArray, block: tuple) -> tuple[AnyArray, None]:
+    def step(out: jax.Array, block: tuple) -> tuple[jax.Array, None]:
         k, y = block
         cut = (jax.lax.dynamic_slice_in_dim(a, k * BLOCK, BLOCK) for a in (ends.i, ends.j))
         i, j, y = (part.reshape(mix).T.reshape(-1) for part in (*cut, y))
         return add(out, i, j + ends.shift, y), None
 
-    out = start
+    out = jnp.asarray(start)
     if many:
         # The values come cut into blocks, so that a derivative by them is made block by block too.
         blocks = (jnp.arange(many, dtype=jnp.int32), y[: many * BLOCK].reshape(many, BLOCK))
-        out, _ = jax.lax.scan(step, start, blocks)
+        out, _ = jax.lax.scan(step, out, blocks)
     i, j, y = (part[many * BLOCK :] for part in (ends.i, ends.j, y))
     return add(out, i, j + ends.shift, y)
 
