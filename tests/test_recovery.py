@@ -207,7 +207,7 @@ def test_noise_ends_the_search_at_its_level():
     # Without it the answer is the same matrix, agreed upon, and the noise is estimated.
     silent = recover(noisy.problem, budget=800)
     assert (silent.kind, silent.status, silent.certified) == ("agreed", 0, False)
-    assert silent.agreeing >= 3
+    assert silent.agreeing >= 2
     assert silent.sigma_interval[0] <= 0.01 <= silent.sigma_interval[1]
     assert "no proof" in silent.message
     assert noisy.problem.operator.space.distance(silent.x, result.x) < 1e-6
