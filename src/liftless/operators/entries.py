@@ -68,6 +68,20 @@ class ObservedEntries(SensingOperator):
         """Four gathered numbers a column and entry."""
         return 4.0 * self.m * columns
 
+    def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
+        """See :meth:`SensingOperator.jacobian`: two rows of X at the places i and j."""
+        X = jnp.asarray(X)
+        k, (i, j) = jnp.arange(self.m), (jnp.asarray(end) for end in self.ends)
+        weights = jnp.asarray(self.weights)[:, None].astype(X.dtype)
+        out = jnp.zeros((self.m, self.n, X.shape[1]), X.dtype)
+        # On the diagonal both terms fall on one place and add up to 2 w X_i.
+        return out.at[k, i].add(weights * X[j]).at[k, j].add(weights * X[i])
+
+    def jacobian_cost(self, rank: int) -> int:
+        """Return 1: the rows are products of numbers that one application computes."""
+        del rank
+        return 1
+
     def links(
         self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
     ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
@@ -125,20 +139,6 @@ class EntriesOperator(ObservedEntries):
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
         return self.weights * entry_products(self.rows, self.cols, U, V)
-
-    def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
-        """See :meth:`SensingOperator.jacobian`: two rows of X at the places i and j."""
-        X = jnp.asarray(X)
-        i, j, k = jnp.asarray(self.rows), jnp.asarray(self.cols), jnp.arange(self.m)
-        weights = jnp.asarray(self.weights)[:, None].astype(X.dtype)
-        out = jnp.zeros((self.m, self.n, X.shape[1]), X.dtype)
-        # On the diagonal both terms fall on one place and add up to 2 w X_i.
-        return out.at[k, i].add(weights * X[j]).at[k, j].add(weights * X[i])
-
-    def jacobian_cost(self, rank: int) -> int:
-        """Return 1: the rows are products of numbers that one application computes."""
-        del rank
-        return 1
 
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return the diagonal entries' indicator, when all of them are observed."""
