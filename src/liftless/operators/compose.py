@@ -8,7 +8,6 @@ of :mod:`liftless.operators.around`.
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +17,7 @@ from liftless._checks import describe, real_array, real_number
 from liftless._errors import InvalidInput
 from liftless._precision import traced
 from liftless.operators.around import JoinedOperator, RowsOperator, WeightedOperator
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, with_fields
 from liftless.operators.dense import DenseOperator
 from liftless.operators.diagonal import DiagonalOperator
 from liftless.operators.entries import EntriesOperator
@@ -148,7 +147,7 @@ def weighted(op: SensingOperator, w: Any) -> SensingOperator:
     if name is not None:
         data = np.asarray(getattr(op, name))
         multiple = data * w.astype(data.dtype).reshape(-1, *(1,) * (data.ndim - 1))
-        return eqx.tree_at(lambda o: getattr(o, name), op, multiple)
+        return with_fields(op, **{name: multiple})
     if isinstance(op, RankOneOperator) and w.min() >= 0:
         return RankOneOperator(np.asarray(op.a) * np.sqrt(w)[:, None])
     if isinstance(op, WeightedOperator):

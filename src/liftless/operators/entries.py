@@ -11,7 +11,7 @@ from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InvalidInput
 from liftless._memory import aligned
 from liftless._types import AnyArray
-from liftless.operators.base import Entries, SensingOperator
+from liftless.operators.base import Entries, SensingOperator, rows_of, with_fields
 from liftless.operators.lines import (
     MOST_PLACES,
     Ends,
@@ -25,13 +25,13 @@ from liftless.operators.lines import (
 class ObservedEntries(SensingOperator):
     """What entries of symmetric and of rectangular matrices share: each touches two lines of X.
 
-    A subclass is final and has the fields rows, cols, weights and lines.
+    A subclass is final, and adds the sizes of the matrix.
     """
 
-    rows: eqx.AbstractVar[Int[AnyArray, " m"]]
-    cols: eqx.AbstractVar[Int[AnyArray, " m"]]
-    weights: eqx.AbstractVar[Float[AnyArray, " m"]]
-    lines: eqx.AbstractVar[Lines | None]
+    rows: Int[AnyArray, " m"]
+    cols: Int[AnyArray, " m"]
+    weights: Float[AnyArray, " m"]
+    lines: Lines | None
 
     @property
     def m(self) -> int:
@@ -97,10 +97,9 @@ class ObservedEntries(SensingOperator):
 
     def subset(self, indices: Int[AnyArray, " k"]) -> "ObservedEntries":
         """See :meth:`SensingOperator.subset`; the entries are not sorted any more."""
-        indices = jnp.asarray(indices)
-        parts = (jnp.asarray(a)[indices] for a in (self.rows, self.cols, self.weights))
-        where = lambda o: (o.rows, o.cols, o.weights, o.lines)  # noqa: E731
-        return eqx.tree_at(where, self, (*parts, None), is_leaf=lambda leaf: leaf is None)
+        stored = {"rows": self.rows, "cols": self.cols, "weights": self.weights}
+        parts = {name: rows_of(data, indices) for name, data in stored.items()}
+        return with_fields(self, **parts, lines=None)
 
 
 class EntriesOperator(ObservedEntries):
@@ -121,10 +120,6 @@ class EntriesOperator(ObservedEntries):
         Positions out of range or not whole numbers, wrong shapes, or no entry.
     """
 
-    rows: Int[AnyArray, " m"]
-    cols: Int[AnyArray, " m"]
-    weights: Float[AnyArray, " m"]
-    lines: Lines | None
     n: int = eqx.field(static=True)
 
     def __init__(self, rows: Any, cols: Any, n: int, weights: Any = None) -> None:

@@ -18,7 +18,7 @@ from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator, rows_of, with_fields
 from liftless.operators.entries import ObservedEntries, as_many, positions
-from liftless.operators.lines import Lines, block_products, sorted_lines
+from liftless.operators.lines import block_products, sorted_lines
 from liftless.space import Rectangular
 
 
@@ -141,10 +141,6 @@ class RectangularEntries(ObservedEntries, StackedOperator):
         Positions out of range or not whole numbers, wrong shapes, or no entry.
     """
 
-    rows: Int[AnyArray, " m"]
-    cols: Int[AnyArray, " m"]
-    weights: Float[AnyArray, " m"]
-    lines: Lines | None
     n1: int = eqx.field(static=True)
     n2: int = eqx.field(static=True)
 

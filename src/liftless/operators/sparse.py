@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.linalg import extreme_eigenpairs
-from liftless.operators.base import SensingOperator
+from liftless.operators.base import SensingOperator, with_fields
 from liftless.operators.spaces import resolved
 from liftless.operators.sparse_amplitudes import SparseAmplitudes, amplitudes_of
 from liftless.operators.sparse_form import (
@@ -285,7 +285,7 @@ class SparseOperator(SensingOperator):
         """Operator of measurements multiplied by w; traceable."""
         w = w if isinstance(w, jax.Array) else np.asarray(w)
         values, halves = self.values * w[self.k], self.halves * w[self.row_k]
-        return eqx.tree_at(lambda o: (o.values, o.halves), self, (values, halves))
+        return with_fields(self, values=values, halves=halves)
 
     def squares(self) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.squares`; an off-diagonal value is both entries' sum."""
