@@ -18,6 +18,8 @@ QUICK = 1.2e9
 CHECK = 2e9
 #: Share of a budget that one over-parameterised descent may take, at some 400 applications.
 WIDE_SHARE, WIDE_APPLICATIONS = 0.5, 400
+#: Applications of a point's evaluation, with which a local solve begins, and of a step on a line.
+POINT, STEP = 2, 3
 #: Numbers that one array may hold without asking: half a gigabyte.
 NUMBERS = 6.4e7
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from liftless._checks import positive_int, real_number
 from liftless._fields import number
 from liftless._types import AnyArray, Scalar
+from liftless.cost import STEP
 from liftless.descent.base import Method, Point, as_problem, kept_at_roundoff
 from liftless.objective import Objective
 from liftless.problem import Problem
@@ -24,13 +25,11 @@ RIDGE = 1e-12
 LEAST, MOST = 1e-16, 1e2
 #: Most iterations of :func:`least_change`.
 MOST_STEPS = 4000
-#: Applications of a step along a line.
-LINE = 3
 
 
 def step_cost(columns: int) -> float | int:
     """Applications of a step of one iteration: the line, the blocks and the first direction."""
-    return LINE + 1 + columns / 2 + 2
+    return STEP + 1 + columns / 2 + 2
 
 
 class WhitenedLM(Method[Float[AnyArray, ""]]):
@@ -101,7 +100,7 @@ class WhitenedLM(Method[Float[AnyArray, ""]]):
         found = _solve(problem, point, system, state, accuracy, inner)
         there, length = point.along(problem, system.unknowns(found.d))
         factor = jnp.where(length > 0.5, 0.1, jnp.where(length > 0.1, 1.0, 10.0))
-        cost = 2 * found.steps + step_cost(point.X.shape[1]) - LINE - 2
+        cost = 2 * found.steps + step_cost(point.X.shape[1]) - STEP - 2
         there = kept_at_roundoff(problem, point, there, cost)
         return there, jnp.clip(state * factor, LEAST, MOST)
 

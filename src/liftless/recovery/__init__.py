@@ -1,9 +1,10 @@
 """Recovery: starts, local solves, certificates and escapes, until the answer is certified."""
 
+from liftless.descent.prices import step_price
 from liftless.recovery.effort import Effort
 from liftless.recovery.loop import ESCAPES, STARTS, recover
 from liftless.recovery.policy import Policy
-from liftless.recovery.prices import can_finish, step_price
+from liftless.recovery.prices import can_finish
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,

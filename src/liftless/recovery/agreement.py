@@ -117,9 +117,8 @@ def rounds_needed(problem: Problem, policy: Policy, share: float) -> int:
     of the matrix alike, and so small with probability share^((m − dof)/2) at most.
     """
     free = (excess_rows(problem) - 1) * problem.degrees_of_freedom
-    plain = 0 < share < 1 and can_pass(problem)
-    rare = plain and free / 2 * math.log(share) <= math.log(policy.chance)
-    return policy.agree_rare if rare else policy.agree
+    small = 0 < share < 1 and free / 2 * math.log(share) <= math.log(policy.chance)
+    return policy.agree_rare if small and can_pass(problem) else policy.agree
 
 
 def excess_rows(problem: Problem) -> float:

@@ -12,6 +12,7 @@ from liftless.account import Account
 from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
+from liftless.cost import POINT, STEP
 from liftless.descent import (
     LBFGS,
     Descent,
@@ -22,13 +23,14 @@ from liftless.descent import (
     descend,
 )
 from liftless.descent.loop import FITTED, LEVEL, RUNNING, STALLED, STATIONARY
+from liftless.descent.prices import step_price, within
 from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
 from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
-from liftless.recovery.prices import POINT, STEP, Reserve, can_finish, step_price, within
+from liftless.recovery.prices import Reserve, can_finish
 from liftless.recovery.telling import Telling
 from liftless.start import HOPELESS, HOPELESS_POOR, START_COST, Allowance, Begun, Start
 from liftless.start.base import LONG
@@ -106,6 +108,11 @@ class Effort:
         """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
         return self.method is None and can_finish(self.problem)
 
+    @property
+    def newton(self) -> bool:
+        """Whether Levenberg–Marquardt is affordable, and what is left pays for a step of it."""
+        return self.small and self.pays(LEVENBERG, self.problem.rank)
+
     @functools.cached_property
     def digits(self) -> float:
         """H that the last digits of b explain; 0 where they are full."""
@@ -132,10 +139,6 @@ class Effort:
         return self.completion is not None and self.completion.end == "noise"
 
     # -- the books ----------------------------------------------------------------------------
-
-    def note(self, event: str, objective: float | int) -> None:
-        """Add a row to the history, and tell the callback."""
-        self.telling.note(event, objective)
 
     def product(self, work: float | int = 0) -> None:
         """Book a product of an eigenproblem, or the work of a dense one, before it is begun.
@@ -234,14 +237,14 @@ class Effort:
     def reached(self, X: Factor, kind: str) -> Descent | None:
         """A factor that fits to the target as it is, without a step; else None."""
         local = first_order(self.problem, X)
-        self.account.charge(2)
+        self.account.charge(POINT)
         level = self.problem.loss.roundoff if math.isnan(self.target) else self.target
         if not local.excess <= level * local.full:
             return None
-        done = Descent(X, local.objective, local.gradient_norm, 0, FITTED, 2)
+        done = Descent(X, local.objective, local.gradient_norm, 0, FITTED, POINT)
         self.latest = X
         self.offer(done)
-        self.note(kind, done.objective)
+        self.telling.note(kind, done.objective)
         return done
 
     def finish(self, X: Factor, kind: str, gradient: float) -> Descent:
@@ -256,8 +259,7 @@ class Effort:
 
     def ended(self, done: Descent, gradient: float | None = None) -> Descent:
         """Go on with Levenberg–Marquardt where a solve ended short of both tolerances."""
-        pays = self.account.left > 3 * done.X.size and self.pays(LEVENBERG, self.problem.rank)
-        if not done.success and self.small and pays:
+        if not done.success and self.account.left > 3 * done.X.size and self.newton:
             level = self.policy.stuck if gradient is None else gradient
             done = self.finish(done.X, "finish", level)
         return done
@@ -282,14 +284,12 @@ class Effort:
             method = self.method or self.usual
             return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
         least = self.least
-        newton = self.pays(LEVENBERG, self.problem.rank)
-        if self.small and newton and hopeless >= HOPELESS:
-            method = LEVENBERG
-            done = self.descend(X, kind, method, hopeless, self.target, shared=False)
+        if hopeless >= HOPELESS and self.newton:
+            done = self.finish(X, kind, hopeless)
         elif self.small:
             near = max(policy.near, 0.0 if math.isnan(self.target) else self.target)
             done = self.descend(X, kind, LBFGS(), hopeless, near)
-            if done.status == FITTED and self.pays(LEVENBERG, self.problem.rank):
+            if done.status == FITTED and self.newton:
                 done = self.finish(done.X, "finish", hopeless)
         else:
             # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
@@ -302,7 +302,7 @@ class Effort:
 
     def probe(self, X: Factor) -> Descent:
         """Local solve as far as to tell whether it ends at the best matrix so far."""
-        if not (self.small and self.pays(LEVENBERG, self.problem.rank)):
+        if not self.newton:
             return self.local(X, "probe", self.policy.stuck)
         done = self.finish(X, "probe", HOPELESS_POOR)
         low = done.objective < self.policy.promising * self.least
@@ -370,7 +370,7 @@ class Effort:
         share = max(policy.polish * account.budget, min(policy.polish_left, account.left))
         with account.beyond(min(share, account.ceiling - account.spent - self.reserve.judging)):
             usual = self.method or self.usual
-            newton = near and self.small and self.pays(LEVENBERG, rank)
+            newton = near and self.newton
             if not (newton or self.pays(usual, rank)):
                 return False
             done = None

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from liftless.certificate import Certificate, certify, kinds
 from liftless.certificate.units import Units
-from liftless.cost import CHECK, dense_eigen
+from liftless.cost import CHECK, POINT, dense_eigen
 from liftless.descent.loop import FITTED, STALLED, STATIONARY
 from liftless.escape import Candidate
 from liftless.identify import Identifiability, eliminated
@@ -19,7 +19,6 @@ from liftless.identify.fit import Fit
 from liftless.recovery.agreement import Noise, excess_rows, noise_of, rounds_needed
 from liftless.recovery.effort import Effort
 from liftless.recovery.known import Known, known
-from liftless.recovery.prices import POINT
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,
@@ -185,9 +184,10 @@ def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) ->
     """Kind and reason with what the whole run knows."""
     settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
     many = excess_rows(effort.problem) >= effort.policy.agree_rows
-    needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
-    if settled and many and effort.ends.at(X, point.objective) >= needed:
-        return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
+    if settled and many:
+        needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
+        if effort.ends.at(X, point.objective) >= needed:
+            return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
     late = effort.account.late
     if point.why == kinds.TIME and not (late or stopped):
         return dataclasses.replace(point, why=kinds.BUDGET)

@@ -1,17 +1,9 @@
-"""What a step of a local method costs, and where Levenberg–Marquardt is worth its price."""
-
-from typing import Any
+"""Where Levenberg–Marquardt is worth its price, and what a run keeps for its end."""
 
 from liftless.account import Account
-from liftless.cost import normal_matrix, normal_work, spectral_work
-from liftless.descent import LevenbergMarquardt, Method, WhitenedLM
-from liftless.descent.gauss_newton import step_cost
+from liftless.cost import POINT, normal_matrix, spectral_work
 from liftless.problem import Problem
 
-#: Iterations of conjugate gradients that a step usually takes at most.
-INNER = 100
-#: Applications of a point's evaluation, with which a local solve begins, and of a step at least.
-POINT, STEP = 2, 3
 #: A certificate whose eigenproblem takes more than this share of the budget goes without it.
 DEAR = 0.25
 
@@ -19,27 +11,6 @@ DEAR = 0.25
 def can_finish(problem: Problem) -> bool:
     """Whether Levenberg–Marquardt is affordable for a problem, and meant for its loss."""
     return problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)
-
-
-def step_price(problem: Problem, method: Method, columns: int) -> tuple[int, float]:
-    """Applications of a step of a method, and multiply-adds of its eliminations."""
-    if isinstance(method, WhitenedLM):
-        return STEP + 2 * min(method.inner, INNER), 0.0
-    if not isinstance(method, LevenbergMarquardt):
-        return STEP, 0.0
-    price = STEP + problem.operator.jacobian_cost(columns)
-    return price, normal_work(problem.m, problem.n * columns)
-
-
-def within(method: Method, most: float | int, columns: int) -> tuple[Any, float | int]:
-    """The method so that a run spends at most ``most`` applications, and its least step's.
-
-    A step of conjugate gradients ends with the budget; other methods take whole steps.
-    """
-    if isinstance(method, WhitenedLM):
-        price = step_cost(columns)
-        return WhitenedLM(method.damping, method.inner, method.accuracy, most), price
-    return method, STEP
 
 
 class Reserve:

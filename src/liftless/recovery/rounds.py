@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from liftless.certificate import Certificate, certify
+from liftless.cost import POINT, STEP
 from liftless.descent import Descent
 from liftless.descent.loop import FITTED
 from liftless.escape import Candidate, Escape
 from liftless.linalg import OutOfTime
 from liftless.recovery.agreement import excess_rows, rounds_needed
 from liftless.recovery.effort import Effort, Factor
-from liftless.recovery.prices import POINT, STEP
 from liftless.start import (
     HOPELESS,
     HOPELESS_POOR,
@@ -190,7 +190,7 @@ def _certified(effort: Effort, plan: Search, X: Factor, objective: float) -> Cer
         effort.problem, X, trace_bound=plan.trace_bound, noise=plan.noise, second_order=False
     )
     effort.account.charge(POINT)
-    effort.note(f"certified {point.kind}", objective)
+    effort.telling.note(f"certified {point.kind}", objective)
     return point
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liftless.cost import spectral_work
+from liftless.cost import POINT, STEP, spectral_work
 from liftless.descent import LBFGS, Stop, descend
 from liftless.descent.watched import descend_watched
 from liftless.problem import Problem
@@ -13,8 +13,8 @@ from liftless.start.simple import SMALL, random_start, spectral_start
 
 #: Relative to h at zero, where the descent in a wide factor ends and the factor is truncated.
 SETTLE = 1e-4
-#: Applications of a step, and steps that a descent usually takes at most.
-STEP_COST, USUAL = 3, 400
+#: Steps that a descent usually takes at most.
+USUAL = 400
 #: ‖∇h‖ ‖X‖ / h at which it is stuck.
 STUCK = 1e-4
 
@@ -87,7 +87,7 @@ class OverParameterised(Start):
         width = allowance.square if self.square else allowance.width
         price = allowance.wide_cost(width)
         if width > problem.rank:
-            price += (2 + STEP_COST) * allowance.account.model.ratio(width)
+            price += (POINT + STEP) * allowance.account.model.ratio(width)
         return price
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
@@ -99,10 +99,10 @@ class OverParameterised(Start):
             return Begun(X)
         padded = np.pad(X, ((0, 0), (0, max(0, allowance.padded - width))))
         account = allowance.account
-        steps, ratio = account.steps(STEP_COST, width, first=2), account.model.ratio(width)
-        most = account.room(ratio, STEP_COST)
+        steps, ratio = account.steps(STEP, width, first=POINT), account.model.ratio(width)
+        most = account.room(ratio, STEP)
         stop = Stop(SETTLE, STUCK, steps, allowance.size / 2, most)
-        work = STEP_COST * ratio * account.model.one
+        work = STEP * ratio * account.model.one
         if allowance.going is not None and allowance.watching(work * min(steps, USUAL)):
             done = descend_watched(problem, padded, LBFGS(), stop, allowance.going)
         else:

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._precision import on_device
-from liftless.cost import normal_matrix
+from liftless.cost import POINT, normal_matrix
 from liftless.descent import LevenbergMarquardt, Stop, WhitenedLM, descend
 from liftless.descent.gauss_newton import step_cost
+from liftless.descent.prices import step_price, within
 from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.space import Space
@@ -19,8 +20,6 @@ Factor = Float[np.ndarray, "n r"]
 
 #: Steps of one stage, and the misfit at which there is nothing more to gain.
 STEPS, FITTED = 15, 1e-14
-#: Applications of a point, and of a step but for the Jacobian.
-POINT, STEP = 2, 3
 
 
 def left_of(seen: Observed, space: Space, rank: int) -> float:
@@ -60,14 +59,12 @@ class Core:
 
         ``left`` is what may be spent, in applications; one step is made in any case.
         """
-        method, most = self.method, None
+        method, most, rank = self.method, None, self.problem.rank
         if math.isfinite(left):
-            jacobian = self.problem.operator.jacobian_cost(self.problem.rank)
-            dense = isinstance(method, LevenbergMarquardt) and left >= POINT + STEP + jacobian
-            price = STEP + jacobian if dense else step_cost(self.problem.rank)
+            price: float | int = step_price(self.problem, method, rank)[0]
+            if isinstance(method, WhitenedLM) or left < POINT + price:
+                method, price = within(WhitenedLM(), max(left, least_polish(rank)), rank)
             most = max(left - price + 1, POINT + 1.0)
-            if not dense:
-                method = WhitenedLM(most=max(left, least_polish(self.problem.rank)))
         X = self.problem.space.truncate(self._padded(X), self.problem.rank)
         rule = Stop(FITTED**2, 1e-13, STEPS, max_applications=most)
         done = descend(self.problem, X, method, rule)
