@@ -138,8 +138,9 @@ def _matrix(
     parts = np.abs(M) if complex_ else M
     top = float(np.abs(M).max()) or 1.0
     image = axes.imshow(parts, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    # So few that names of three digits stay apart where the matrix is narrow.
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, integer=True))
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     bar.ax.tick_params(labelsize=7)
     title = f"Modulus of the recovered {name}" if complex_ else f"Recovered matrix {name}"
