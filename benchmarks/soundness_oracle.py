@@ -68,7 +68,7 @@ def linear(A, Z, split):
 
 def other_fit(A, Z, split, seed=0):
     """Another factor that fits, or None; and how many starts ended at the matrix of Z."""
-    B, Y = normalised(A, Z)
+    B, Y = without_zeros(*normalised(A, Z))
     b = np.einsum("mij,ij->m", B, Y @ Y.T)
     ends = descended(B, b, _starts(Y, np.random.default_rng([seed, 77])))
     left = np.linalg.norm(residuals(B, b, ends), axis=1)
@@ -80,6 +80,22 @@ def other_fit(A, Z, split, seed=0):
             return X, back
         back += 1
     return None, back
+
+
+def without_zeros(A, Y):
+    """The problem on what the zero readings of semidefinite A_i leave, if there are any.
+
+    Such a reading is the square of A_i^½ X: fitted to 1e-10 it leaves 1e-5 of X open, which is no
+    other matrix.
+    """
+    b = np.einsum("mij,ij->m", A, Y @ Y.T)
+    lowest = np.linalg.eigvalsh(A)[:, 0]
+    zero = (np.abs(b) <= 1e-14 * np.sum(Y * Y)) & (lowest >= -1e-12)
+    if not zero.any():
+        return A, Y
+    values, vectors = np.linalg.eigh(A[zero].sum(axis=0))
+    N = vectors[:, values <= 1e-11 * values[-1]]
+    return N.T @ A[~zero] @ N, N.T @ Y
 
 
 def _starts(Y, g):
