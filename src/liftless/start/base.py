@@ -107,6 +107,23 @@ class Allowance:
         self.going = going
         self.size = 0.0
 
+    def of(self, problem: Problem) -> "Allowance":
+        """The same for another problem of the same operator: what depends on the data is its own.
+
+        Parameters
+        ----------
+        problem : Problem
+        """
+        return Allowance(
+            problem,
+            self.account,
+            first=self.first,
+            width=self.width,
+            padded=self.padded,
+            progress=self.progress,
+            going=self.going,
+        )
+
     @property
     def left(self) -> float:
         """Work that may still be spent, in applications to the problem's rank."""

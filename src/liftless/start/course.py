@@ -14,6 +14,7 @@ from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
 from liftless.start.base import Start
 from liftless.start.belief import BeliefPropagation
+from liftless.start.evened import Evened, uneven
 from liftless.start.message_passing import MessagePassing, passes_amplitudes, passes_matrices
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
@@ -155,6 +156,15 @@ COMPLETION_LARGE = Course((BeliefPropagation(), BeliefPropagation(), Spectral())
 
 def course_of(problem: Problem, budget: float | int = float("inf")) -> Course:
     """Return the course that suits a problem's measurements, and a budget."""
+    course = _course_of(problem, budget)
+    if problem.loss.quadratic and not problem.regularisers and uneven(problem):
+        # The weights matter only where no exact fit is found.
+        first, later = (tuple(map(Evened, part)) for part in (course.first, course.later))
+        return Course(first, later, course.patient)
+    return course
+
+
+def _course_of(problem: Problem, budget: float | int) -> Course:
     quadratic = problem.loss.quadratic and float(problem.trace_weight) == 0
     if quadratic and COMPLETION.first[0].suits(problem):
         model = CostModel(problem.operator, problem.rank)
