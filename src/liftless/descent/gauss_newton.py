@@ -23,6 +23,8 @@ from liftless.problem import Problem
 RIDGE = 1e-12
 #: Bounds of the damping, in units of the whitened normal matrix.
 LEAST, MOST = 1e-16, 1e2
+#: Share of the gradient that a step's linear problem leaves at most.
+FALL = 0.1
 #: Most iterations of :func:`least_change`.
 MOST_STEPS = 4000
 
@@ -223,7 +225,7 @@ def _solve(
     def going(w: _Walk) -> AnyArray:
         size = jnp.linalg.norm(w.residual)
         solved = size <= accuracy * jnp.linalg.norm(system.goal)
-        flat = jnp.sqrt(w.square) <= accuracy * size * jnp.sqrt(2.0)
+        flat = jnp.sqrt(w.square) <= jnp.minimum(accuracy * size * jnp.sqrt(2.0), enough)
         return (w.steps < most) & ~((w.steps > 0) & (solved | flat)) & (w.square > 0)
 
     def step(w: _Walk) -> _Walk:
@@ -240,6 +242,8 @@ def _solve(
     zero = jnp.zeros_like(X)
     slope = system.whitened(data + penalty)
     square = jnp.sum(slope * slope)
+    # Where a misfit stays, the last steps start below the accuracy of the first ones.
+    enough = FALL * jnp.sqrt(square)
     count = jnp.zeros((), X.dtype)
     first = _Walk(zero, slope, system.goal, zero, slope, square, count)
     return jax.lax.while_loop(going, step, first)

@@ -18,8 +18,9 @@ from liftless.start.belief.observed import Observed
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Steps of one stage, and the misfit at which there is nothing more to gain.
-STEPS, FITTED = 15, 1e-14
+#: Steps of one stage; the misfit at which there is nothing more to gain, and ‖∇h‖ ‖X‖ / h at which
+#: what is left of it is known to more digits than a noise level is.
+STEPS, FITTED, FLAT = 15, 1e-14, 1e-5
 
 
 def left_of(seen: Observed, space: Space, rank: int) -> float:
@@ -66,7 +67,7 @@ class Core:
                 method, price = within(WhitenedLM(), max(left, least_polish(rank)), rank)
             most = max(left - price + 1, POINT + 1.0)
         X = self.problem.space.truncate(self._padded(X), self.problem.rank)
-        rule = Stop(FITTED**2, 1e-13, STEPS, max_applications=most)
+        rule = Stop(FITTED**2, FLAT, STEPS, max_applications=most)
         done = descend(self.problem, X, method, rule)
         misfit = float(np.sqrt(max(2 * float(done.objective), 0.0) / self.full))
         return self._cut(done.X), misfit, float(done.applications)
@@ -76,13 +77,13 @@ class Core:
         pairs = zip(self.problem.space.sides, self.space.sides, strict=True)
         return [slice(w.start, w.start + s.stop - s.start) for w, s in pairs]
 
-    def _padded(self, X: Factor) -> Factor:
+    def _padded(self, X: Factor) -> Float[np.ndarray, "padded r"]:
         out = np.zeros((self.problem.n, X.shape[1]))
         for place, side in zip(self._places(), self.space.sides, strict=True):
             out[place] = X[side]
         return out
 
-    def _cut(self, X: Factor) -> Factor:
+    def _cut(self, X: Float[np.ndarray, "padded r"]) -> Factor:
         return np.concatenate([X[place] for place in self._places()])
 
 
