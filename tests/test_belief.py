@@ -22,6 +22,7 @@ from liftless.start.belief import (
 )
 from liftless.start.belief.observed import evened
 from liftless.start.belief.sweep import Told, half_sweep
+from liftless.start.evened import Evened
 
 N1, N2, R = 14, 11, 2
 
@@ -226,6 +227,36 @@ def test_noise_is_told_from_a_bad_fit_and_its_level_estimated():
     i, j = np.indices(M.shape)
     z = (done.entries(i, j) - M) / done.deviation(i, j)
     assert 0.6 < np.mean(z**2) < 1.6
+
+
+def test_a_large_noisy_completion_is_agreed_upon_and_with_a_known_level_its_means_are_kept():
+    # More unknowns than a normal matrix is formed for: conjugate gradients descend.
+    problem, M = rectangular(0, 0.12, 300, 220, noise=0.05)
+    result = recover(problem, seed=3)
+    assert result.certificate.kind == "agreed"
+    assert result.rounds == result.agreeing == 3
+    assert result.certificate.relative_gradient < 1e-6
+    assert result.sigma == pytest.approx(0.05, rel=0.05)
+    given = recover(problem, noise=0.05, seed=3)
+    assert given.certificate.kind == "fitted"
+    i, j = np.indices(M.shape)
+    means = given.completion.entries(i, j)
+    assert np.linalg.norm(given.matrix - means) < 0.02 * np.linalg.norm(M)
+    errors = [np.linalg.norm(one.matrix - M) for one in (given, result)]
+    assert errors[0] < 1.02 * errors[1]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_weight_many_times_the_others_does_not_hide_an_exact_fit(seed):
+    problem, M = symmetric(seed, 0.8)
+    weights = np.ones(problem.m)
+    weights[seed] = 1e7
+    uneven = Problem(problem.operator, problem.b, R, weights=weights)
+    assert isinstance(course_of(uneven).start(0), Evened)
+    result = recover(uneven, seed=seed)
+    assert result.certificate.kind == "exact"
+    sure = result.determined(*np.indices(M.shape))
+    np.testing.assert_allclose(result.matrix[sure], M[sure], atol=1e-6)
 
 
 def test_a_rank_told_too_high_is_read_off():

@@ -4,7 +4,6 @@ from liftless.descent.prices import step_price
 from liftless.recovery.effort import Effort
 from liftless.recovery.loop import ESCAPES, STARTS, recover
 from liftless.recovery.policy import Policy
-from liftless.recovery.prices import can_finish
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,
@@ -23,7 +22,6 @@ __all__ = [
     "Effort",
     "Policy",
     "Recovery",
-    "can_finish",
     "recover",
     "step_price",
 ]

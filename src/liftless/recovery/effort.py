@@ -30,7 +30,7 @@ from liftless.linalg import OutOfTime
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
-from liftless.recovery.prices import Reserve, can_finish
+from liftless.recovery.prices import Reserve, finishes
 from liftless.recovery.telling import Telling
 from liftless.start import HOPELESS, HOPELESS_POOR, START_COST, Allowance, Begun, Start
 from liftless.start.base import LONG
@@ -106,7 +106,7 @@ class Effort:
     @functools.cached_property
     def small(self) -> bool:
         """Whether Levenberg–Marquardt is affordable, and no method was asked for."""
-        return self.method is None and can_finish(self.problem)
+        return self.method is None and finishes(self.problem, self.account)
 
     @property
     def newton(self) -> bool:
@@ -131,7 +131,7 @@ class Effort:
         For single entries conjugate gradients on whitened unknowns, whose blocks they have.
         """
         entries = self.problem.loss.quadratic and self.problem.operator.entries() is not None
-        return WhitenedLM() if entries and not can_finish(self.problem) else LBFGS()
+        return WhitenedLM() if entries and not finishes(self.problem, self.account) else LBFGS()
 
     @property
     def noisy(self) -> bool:
@@ -286,14 +286,19 @@ class Effort:
         least = self.least
         if hopeless >= HOPELESS and self.newton:
             done = self.finish(X, kind, hopeless)
-        elif self.small:
+        elif self.newton:
             near = max(policy.near, 0.0 if math.isnan(self.target) else self.target)
             done = self.descend(X, kind, LBFGS(), hopeless, near)
-            if done.status == FITTED and self.newton:
-                done = self.finish(done.X, "finish", hopeless)
+            if done.status == FITTED:
+                # Near, that is; where no step of the other method is left to pay, on as before.
+                go = self.finish if self.newton else self.local
+                done = go(done.X, "finish", hopeless)
         else:
-            # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.
-            done = self.descend(X, kind, self.usual, min(hopeless, HOPELESS), self.target)
+            # Levenberg–Marquardt's limits hold for L-BFGS only where they are the low ones.  What
+            # was completed with noise is near its end, or near a valley without one.
+            valley = self.noisy and self.level == 0
+            with self.account.within(policy.converge if valley else math.inf):
+                done = self.descend(X, kind, self.usual, min(hopeless, HOPELESS), self.target)
         if done.status == STATIONARY and done.objective < policy.promising * least:
             if not later or self.level > 0:
                 return self.converge(done)
@@ -367,7 +372,8 @@ class Effort:
         """
         self.level = 0.0
         account, policy, rank = self.account, self.policy, self.problem.rank
-        share = max(policy.polish * account.budget, min(policy.polish_left, account.left))
+        left = min(max(policy.polish_left, account.left / 3), account.left)
+        share = max(policy.polish * account.budget, left)
         with account.beyond(min(share, account.ceiling - account.spent - self.reserve.judging)):
             usual = self.method or self.usual
             newton = near and self.newton

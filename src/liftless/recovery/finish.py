@@ -49,19 +49,28 @@ def finish(
     X, problem = effort.answer(), effort.problem
     account = effort.account
     point = _judged(effort, X, trace_bound, noise)
+    # A polish may lead some way from where the rounds ended, along a flat valley: but down from it.
+    agreeing = effort.ends.at(X, point.objective)
     # A fit within the noise is the best estimate only at the end of its descent; one to the digits
     # of the data is there.
     digits = point.kind == "fitted" and effort.level == 0
     near = point.kind == "fitted" or point.relative_gradient <= NEAR
-    settled = point.certified or digits or stopped or effort.best is None
+    # Of a noisy completion the means are a better estimate than what fits the data closest.
+    means = point.kind == "fitted" and effort.noisy
+    settled = point.certified or digits or means or stopped or effort.best is None
     if not settled and effort.polish(X, near=near):
         X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
-        point = _judged(effort, X, trace_bound, noise, told=dense_eigen(X.size))
+        agreeing = max(agreeing, effort.ends.at(X, point.objective))
+        told, known = dense_eigen(X.size), _agreed(effort, point, agreeing)
+        # Whether it is a saddle, which the rounds deny, is not worth a search of its own.
+        most: float | int = effort.policy.converge if known else math.inf
+        point = _judged(effort, X, trace_bound, noise, told=told, most=most)
     fit = Fit(problem, X)
     if point.kind == "exact" and not stopped:
         fit, point = _sharper(effort, fit, point, trace_bound, noise)
-    point = _in_context(effort, point, fit.X, stopped)
+    agreeing = max(agreeing, effort.ends.at(fit.X, point.objective))
+    point = _in_context(effort, point, agreeing, stopped)
     unique = None if account.late else _unique(fit, point)
     if unique is not None and "rough" in unique.findings and point.kind == "exact" and not stopped:
         sharp, point = _sharper(effort, fit, point, trace_bound, noise, rough=True)
@@ -70,7 +79,6 @@ def finish(
     X = fit.X
     sure = None if account.late else _known(effort, X, point, unique)
     found = noise_of(fit)
-    agreeing = effort.ends.at(X, point.objective)
     error = math.nan if account.late else _error(fit, unique, found.rank)
     escapes = tuple(effort.escapes)
     if effort.units is not None:
@@ -174,20 +182,28 @@ def _judged(
     noise: float | None,
     *,
     told: bool = False,
+    most: float | int = math.inf,
 ) -> Certificate:
     """Certify a point on the run's account; its eigenproblem is booked where it is solved."""
     effort.account.charge(POINT)
-    return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
+    with effort.reserve.at_most(most):
+        return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
 
 
-def _in_context(effort: Effort, point: Certificate, X: Factor, stopped: bool) -> Certificate:
-    """Kind and reason with what the whole run knows."""
-    settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
+def _agreed(effort: Effort, point: Certificate, agreeing: int) -> bool:
+    """Whether so many rounds at a point say that it is the lowest level."""
     many = excess_rows(effort.problem) >= effort.policy.agree_rows
-    if settled and many:
-        needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
-        if effort.ends.at(X, point.objective) >= needed:
-            return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
+    needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
+    return many and agreeing >= needed
+
+
+def _in_context(effort: Effort, point: Certificate, agreeing: int, stopped: bool) -> Certificate:
+    """Kind and reason with what the whole run knows."""
+    flat = point.relative_gradient <= kinds.STATIONARY
+    settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
+    settled |= flat and point.why == kinds.TIME
+    if settled and _agreed(effort, point, agreeing):
+        return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
     late = effort.account.late
     if point.why == kinds.TIME and not (late or stopped):
         return dataclasses.replace(point, why=kinds.BUDGET)

@@ -32,7 +32,7 @@ class Policy:
         Most work of that: some minima are degenerate, and descent in them takes for ever.
     polish, polish_left : float
         Share of the budget that the last polish may take beyond it, and work of what is left of it
-        that it may take at most.
+        that it may take, or a third of that where this is more.
     agree : int
         Rounds that must end at the lowest level before it counts as agreed upon.
     agree_rare, chance : int, float
@@ -66,7 +66,7 @@ class Policy:
     same: float = 0.1
     converge: int = 400
     polish: float = 0.05
-    polish_left: float = 600.0
+    polish_left: float = 2000.0
     agree: int = 3
     agree_rare: int = 2
     chance: float = 1e-12

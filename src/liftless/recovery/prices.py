@@ -1,16 +1,33 @@
 """Where Levenberg–Marquardt is worth its price, and what a run keeps for its end."""
 
+import contextlib
+import math
+from collections.abc import Iterator
+
 from liftless.account import Account
 from liftless.cost import POINT, normal_matrix, spectral_work
+from liftless.descent import LevenbergMarquardt, WhitenedLM
+from liftless.descent.prices import step_price
 from liftless.problem import Problem
 
 #: A certificate whose eigenproblem takes more than this share of the budget goes without it.
 DEAR = 0.25
+#: Steps of Levenberg–Marquardt that a budget must pay for.
+FEW = 10
 
 
-def can_finish(problem: Problem) -> bool:
-    """Whether Levenberg–Marquardt is affordable for a problem, and meant for its loss."""
-    return problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)
+def finishes(problem: Problem, account: Account) -> bool:
+    """Whether Levenberg–Marquardt is affordable for a problem, and meant for its loss.
+
+    For single entries it is where a step takes no more than one by conjugate gradients does.
+    """
+    if not (problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)):
+        return False
+    applications, work = step_price(problem, LevenbergMarquardt(), problem.rank)
+    most: float | int = account.budget / FEW
+    if problem.operator.entries() is not None:
+        most = min(most, step_price(problem, WhitenedLM(), problem.rank)[0])
+    return applications + account.model.of(work) <= most
 
 
 class Reserve:
@@ -25,6 +42,7 @@ class Reserve:
     def __init__(self, problem: Problem, account: Account) -> None:
         self.account = account
         self._eigen = account.model.of(spectral_work(problem.n))
+        self._most = math.inf
 
     def dear(self, price: float | int) -> bool:
         """Whether an eigenproblem takes so much of the budget that certificates go without it."""
@@ -53,4 +71,13 @@ class Reserve:
         account = self.account
         price = account.model.of(work) if work else 2 * account.model.ratio(1)
         dear = bool(work) and self.dear(price)
-        return not dear and account.spent + price + held <= account.ceiling
+        return not dear and account.spent + price + held <= min(account.ceiling, self._most)
+
+    @contextlib.contextmanager
+    def at_most(self, work: float | int) -> Iterator[None]:
+        """Allow eigenproblems no more than ``work`` inside the context."""
+        before, self._most = self._most, self.account.spent + work
+        try:
+            yield
+        finally:
+            self._most = before

@@ -23,9 +23,13 @@ class BeliefPropagation(Start):
     ----------
     schedule : Schedule
         When a stage ends, and the whole.
+    noise : bool, optional
+        Whether the entries have noise; by default an exact fit is tried first, which takes ten
+        times as long where there is none.
     """
 
     schedule: Schedule = USUAL
+    noise: bool | None = None
     hopeless = HOPELESS_NEAR
 
     def __str__(self) -> str:
@@ -50,6 +54,7 @@ class BeliefPropagation(Start):
             budget=allowance.left,
             progress=allowance.progress,
             ended=lambda: allowance.over,
+            noise=self.noise,
         )
         # Balanced, so that a penalty on the balance has nothing left to do.
         X = problem.space.truncate(done.X, problem.rank)
