@@ -9,6 +9,7 @@ residual can be moved along w to a dual feasible point, which bounds it without 
 """
 
 import math
+import weakref
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from liftless._precision import entry
 from liftless._types import AnyArray
 from liftless.certificate.values import FirstOrder
 from liftless.linalg import extreme_eigenpairs
-from liftless.operators import backproject
+from liftless.operators import SensingOperator, backproject
 from liftless.problem import Problem
 
 
@@ -41,7 +42,7 @@ def free_bound(problem: Problem, X: np.ndarray, local: FirstOrder, lambda_n: flo
 
 def _dual_bound(problem: Problem, X: np.ndarray, lambda_n: float) -> float | None:
     """−Σ ω ℓ*(v/ω) at a dual feasible v = t (pull + α w), or None without a w."""
-    w = problem.operator.positive_combination()
+    w = _combination(problem.operator)
     omega = np.asarray(problem.omega)
     if w is None or np.any((omega == 0) & (w != 0)):
         return None
@@ -55,6 +56,21 @@ def _dual_bound(problem: Problem, X: np.ndarray, lambda_n: float) -> float | Non
     # Scaling by 0 <= t <= 1 keeps A*(v) + ½ μ I ⪰ 0, and t > 1 does when there is no μ.
     most = 1.0 if float(problem.trace_weight) > 0 else 4.0
     return _best_scaling(problem, direction[used] / weight, weight, b, most)
+
+
+#: The last operators and their combinations: a search certifies many points of one problem.
+_COMBINED: list[tuple[weakref.ref, np.ndarray | None]] = []
+
+
+def _combination(operator: SensingOperator) -> np.ndarray | None:
+    """Weights w with A*(w) ≻ 0, or None; those of operators asked lately are remembered."""
+    for held, w in _COMBINED:
+        if held() is operator:
+            return w
+    w = operator.positive_combination()
+    _COMBINED.insert(0, (weakref.ref(operator), w))
+    del _COMBINED[4:]
+    return w
 
 
 def _best_scaling(

@@ -89,7 +89,7 @@ def _operator_exponent(operator: SensingOperator) -> int:
     for leaf in jax.tree.leaves(operator):
         array = np.asarray(leaf)
         if array.dtype.kind == "f" and array.size:
-            largest = float(np.max(np.abs(array)))
+            largest = float(max(array.max(), -array.min()))
             if largest > 0 and abs(math.frexp(largest)[1]) > PLAIN:
                 X = np.random.default_rng(0).standard_normal((operator.n, 1))
                 return _exponent(measure(operator, X, X))

@@ -202,13 +202,23 @@ class DenseOperator(SensingOperator):
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Least-squares fit of the identity by the A_i, if it is positive definite."""
         i, j = packed_indices(self.n)
-        # In coordinates where the packed dot product is the Frobenius one, off-diagonals of a
-        # packed row weigh √2/2 and the identity is the indicator of the diagonal.
-        scale = np.where(i == j, 1.0, np.sqrt(0.5))
-        rows = np.asarray(self.packed, np.float64) * scale
-        gram = rows @ rows.T
-        w = np.linalg.lstsq(gram, rows @ (i == j).astype(np.float64), rcond=1e-12)[0]
+        # An off-diagonal number of a packed row is twice the entry, which counts twice.
+        rows, diagonal = np.asarray(self.packed, np.float64), np.flatnonzero(i == j)
+        ends = rows[:, diagonal]
+        w = _least_squares((rows @ rows.T + ends @ ends.T) / 2, ends.sum(axis=1))
         matrix = np.zeros((self.n, self.n))
-        matrix[i, j] = (w @ rows) * scale
+        matrix[i, j] = w @ rows / np.where(i == j, 1.0, 2.0)
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
         return w if np.linalg.eigvalsh(matrix)[0] > 1e-8 else None
+
+
+def _least_squares(gram: Float[np.ndarray, "m m"], goal: Float[np.ndarray, " m"]) -> np.ndarray:
+    """Solve normal equations, of which some may say the same."""
+    try:
+        root = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        root = np.zeros((1, 1))
+    ends = np.diag(root)
+    if ends.min() <= 1e-6 * ends.max():
+        return np.linalg.lstsq(gram, goal, rcond=1e-12)[0]
+    return np.linalg.solve(root.T, np.linalg.solve(root, goal))
