@@ -108,8 +108,8 @@ def recover(
         What to try at a spurious point.
     method : Method, optax transformation or name, optional
         Local method, run to the end from every start; it changes nothing else.  By default
-        Levenberg–Marquardt for n r up to 1000 and :class:`LBFGS` above, given up early where
-        hopeless.
+        Levenberg–Marquardt for n r up to 1000 where the budget pays ten steps, and above
+        :class:`LBFGS`, or for entries :class:`WhitenedLM`; given up early where hopeless.
     seed : int
         Of every random start; the only randomness.
     noise : float, optional
