@@ -64,7 +64,8 @@ def effects(table: Table, y: Float[np.ndarray, " m"]) -> Effects:
     if table.symmetric:
         # One effect a line: an entry off the diagonal is one of both.
         both = np.r_[table.i, table.j], n1
-        ends, twice = [both], np.r_[precision, precision]
+        ends = [both]
+    twice = np.r_[precision, precision]
     mean = float(np.average(y, weights=precision))
     sides = [np.zeros(n) for _, n in ends]
     spreads = [np.zeros(n) for _, n in ends]
@@ -91,8 +92,9 @@ def effects(table: Table, y: Float[np.ndarray, " m"]) -> Effects:
         noise = max(float(np.average(left**2 + extra, weights=precision)), 1e-12 * total + 1e-300)
         if np.allclose(before, [*priors, noise], rtol=SETTLED, atol=0):
             break
-    pair = (sides * 2)[:2], (spreads * 2)[:2], (priors * 2)[:2]
-    return Effects(mean, *pair[0], *pair[1], (pair[2][0], pair[2][1]))
+    return Effects(
+        mean, sides[0], sides[-1], spreads[0], spreads[-1], (float(priors[0]), float(priors[-1]))
+    )
 
 
 def _sum(sides: list[np.ndarray], table: Table, without: int | None = None) -> np.ndarray:

@@ -96,9 +96,9 @@ def fitted(
     """
     low = np.zeros(table.y.size)
     size = float(np.sqrt(np.mean(table.y**2)))
-    found: Completion | None = None
-    for _ in range(rounds if additive else 1):
-        base = effects(table, table.y - low) if additive else no_effects(table)
+    base, found = no_effects(table), None
+    for _ in range(max(1, rounds) if additive else 1):
+        base = effects(table, table.y - low) if additive else base
         left = table.y - base.at(table.i, table.j)
         if rank == 0 or not np.any(left):
             return Model(base, None, 0, float(np.sqrt(np.mean(left**2))))

@@ -52,8 +52,8 @@ class Table:
 
     def take(self, kept: np.ndarray) -> "Table":
         """The same table with some of its entries."""
-        parts = (self.i[kept], self.j[kept], self.y[kept], self.weights[kept])
-        return Table(*parts, self.rows, self.cols, self.symmetric, self.named)
+        i, j, y, w = self.i[kept], self.j[kept], self.y[kept], self.weights[kept]
+        return Table(i, j, y, w, self.rows, self.cols, self.symmetric, self.named)
 
     def positions(self, side: str, names: Any) -> Int[np.ndarray, "..."]:
         """Positions of lines by identifier; −1 for one that the table does not have."""
