@@ -134,7 +134,8 @@ def _frame(data: Any, row: Any, col: Any, value: Any, weights: Any) -> tuple:
              (("row", row), ("col", col), ("value", value))]  # fmt: skip
     if all(name is not None for name in found):
         w = data[weights].to_numpy() if isinstance(weights, str) else weights
-        return _long(*(data[name].to_numpy() for name in found), w)
+        rows, cols, values = (data[name].to_numpy() for name in found)
+        return _long(rows, cols, values, w)
     given = [k for k in (row, col, value) if k is not None]
     if given:
         missing = ("row", "col", "value")[found.index(None)]
