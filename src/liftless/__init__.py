@@ -138,6 +138,8 @@ if TYPE_CHECKING:
     from liftless.start import reflection_start as reflection_start
     from liftless.start import reweighted_start as reweighted_start
     from liftless.start import spectral_start as spectral_start
+    from liftless.tables import CompletedTable as CompletedTable
+    from liftless.tables import complete as complete
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.account": ("Account",),
@@ -288,6 +290,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reflection_start",
         "reweighted_start",
         "spectral_start",
+    ),
+    "liftless.tables": (
+        "CompletedTable",
+        "complete",
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

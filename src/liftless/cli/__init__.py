@@ -14,7 +14,13 @@ from liftless._version import __version__
 from liftless.cli.command import Command, Usage, overview, parse
 from liftless.cli.messages import USAGE, complain, emit, note, warnings_as_lines
 from liftless.cli.names import nearest
-from liftless.cli.options import CertifyOptions, InfoOptions, InstanceOptions, RecoverOptions
+from liftless.cli.options import (
+    CertifyOptions,
+    CompleteOptions,
+    InfoOptions,
+    InstanceOptions,
+    RecoverOptions,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -41,6 +47,15 @@ COMMANDS = {
             help="Recover the matrix of a problem file and say whether it is the global optimum.",
             short="Recover a matrix, and say whether it is the optimum.",
             epilog=EXIT_CODES,
+        ),
+        Command(
+            "complete",
+            CompleteOptions,
+            "liftless.cli.run_complete",
+            help="Fill the holes of a table, and say which rank it has, how much of it is noise, "
+            "and what its entries leave open.",
+            short="Fill the holes of a table.",
+            epilog="",
         ),
         Command(
             "certify",

@@ -55,6 +55,28 @@ class RecoverOptions:
 
 
 @dataclass(frozen=True)
+class CompleteOptions:
+    """What was given to ``liftless complete``; None where nothing was."""
+
+    file: str = argument("FILE", "A table with holes: .csv, .tsv, .txt, .npy or .mtx.")
+    rank: str = option("auto|R", "Rank of the matrix beside mean and effects.", "auto")
+    row: str | None = option("A", "Column of the rows in a long table; its number without heading.")
+    col: str | None = option("B", "The same of the columns.")
+    value: str | None = option("C", "The same of the values.")
+    separator: str | None = option("C", "What stands between cells; found out if left out.")
+    decimal: str = option(".|,", "What stands before the decimals.", ".")
+    symmetric: bool = switch("(i, j) and (j, i) are one entry.")
+    rectangular: bool = switch("They are two, whatever the table looks like.")
+    no_effects: bool = switch("No mean and no effects of rows and columns beside the matrix.")
+    folds: int = option("K", "Parts held out in turn; 0 for none.", 5)
+    max_rank: int = option("R", "Largest rank tried.", 12)
+    seed: int = option("S", SEED, 0)
+    out: str | None = option("FILE", "Write the completed table (.csv, .npy or .npz).")
+    as_json: bool = switch(JSON, "--json")
+    quiet: bool = switch(QUIET)
+
+
+@dataclass(frozen=True)
 class CertifyOptions:
     """What was given to ``liftless certify``."""
 

@@ -1,0 +1,188 @@
+"""Complete a table with holes: what it is, how much of it is noise, which rank, what is missing."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from liftless._checks import describe, positive_int
+from liftless._errors import InvalidInput
+from liftless._precision import double
+from liftless._threads import few_threads
+from liftless.tables.choose import (
+    FOLDS,
+    MOST,
+    RANKS,
+    Search,
+    Trial,
+    check_folds,
+    exact_completion,
+    largest_rank,
+    model_of,
+    shown_rank,
+)
+from liftless.tables.completed import COVER, CompletedTable, _quantile
+from liftless.tables.fit import fitted
+from liftless.tables.table import Table, as_table
+
+#: Different values of a table up to which it is one of grades: predictions keep to their range.
+GRADES = 12
+
+
+@double
+def complete(
+    data: Any,
+    rank: int | str = "auto",
+    *,
+    row: Any = None,
+    col: Any = None,
+    value: Any = None,
+    weights: Any = None,
+    symmetric: bool | None = None,
+    additive: bool | None = None,
+    clip: Any = "auto",
+    folds: int = FOLDS,
+    max_rank: int = MOST,
+    seed: int = 0,
+    callback: Callable[[dict], None] | None = None,
+) -> CompletedTable:
+    """Complete a table with holes.
+
+    Parameters
+    ----------
+    data : array with NaN, masked array, sparse matrix, DataFrame, or (rows, cols, values)
+        See :func:`liftless.tables.as_table`; identifiers may be of any type.
+    rank : int or "auto"
+        Of the matrix beside the mean and effects.  By default that of exact data, else the one at
+        which a gap of the learned spectrum shows where noise begins, else by holding out.
+    row, col, value : str, optional
+        Columns of a long DataFrame.
+    weights : array or str, optional
+        Reciprocal standard deviations of the noise.
+    symmetric : bool, optional
+        Whether (i, j) and (j, i) are one entry; by default told from the data.
+    additive : bool, optional
+        Whether rows and columns have effects of their own; by default by holding out.
+    clip : (low, high), None or "auto"
+        Range of the predictions; by default that of the data where they are grades (at most a dozen
+        different values), and none else.
+    folds : int
+        Parts of which each is held out once, at least 2; 0 to hold nothing out.
+    max_rank : int
+        Largest rank that is tried.
+    seed : int
+        Of first messages and folds; the only randomness.
+    callback : callable, optional
+        Called with a dictionary after every sweep and every model that was tried.
+
+    Returns
+    -------
+    CompletedTable
+        The same for the same arguments.
+
+    Raises
+    ------
+    InvalidInput
+        For data or arguments that cannot be used.
+
+    Notes
+    -----
+    Noisy tables are completed by cavity belief propagation (``docs/completion.md``) beside effects
+    with learned variances: no penalty is to be chosen.
+    """
+    table = as_table(data, row=row, col=col, value=value, weights=weights, symmetric=symmetric)
+    seed = positive_int("seed", seed, least=0)
+    folds = positive_int("folds", folds, least=0)
+    if folds == 1:
+        raise InvalidInput("folds", 1, "at least 2, or 0 to hold nothing out")
+    check_folds(table, folds)
+    most = largest_rank(table, positive_int("max_rank", max_rank))
+    if rank != "auto":
+        most = positive_int("rank", rank, least=0, most=min(table.shape))
+    with few_threads(sum(table.shape)):
+        return _completed(table, rank, most, additive, _range(table, clip), folds, seed, callback)
+
+
+def _completed(
+    table: Table,
+    rank: int | str,
+    most: int,
+    additive: bool | None,
+    clip: tuple[float, float] | None,
+    folds: int,
+    seed: int,
+    callback: Callable[[dict], None] | None,
+) -> CompletedTable:
+    shown: int | None = None
+    if not additive and most > 0:
+        done, shown = exact_completion(table, most, seed, callback)
+        if done is not None:
+            model = model_of(done, table, done.X.shape[1])
+            return CompletedTable(
+                table, model, "exact", model.rank, False, 0.0, math.nan, 1.0, (), clip, seed
+            )
+    chosen, tried = _chosen(table, rank, most, shown, additive, folds, seed, callback)
+    model = fitted(table, chosen.rank, additive=chosen.additive, seed=seed, progress=callback)
+    scale = 1.0
+    if chosen.scores.size:
+        scale = float(np.quantile(chosen.scores, COVER)) / _quantile(COVER)
+    return CompletedTable(
+        table,
+        model,
+        "noise",
+        chosen.rank,
+        chosen.additive,
+        model.sigma,
+        chosen.error,
+        scale,
+        tuple(tried),
+        clip,
+        seed,
+    )
+
+
+def _chosen(
+    table: Table,
+    rank: int | str,
+    most: int,
+    shown: int | None,
+    additive: bool | None,
+    folds: int,
+    seed: int,
+    callback: Callable[[dict], None] | None,
+) -> tuple[Trial, list[Trial]]:
+    """The model to fit: as the caller says, as the spectrum shows, or by holding out."""
+    if folds == 0:
+        k = most if rank != "auto" else (shown or min(most, 2))
+        beside = shown is None if additive is None else additive
+        nothing = np.zeros(0)
+        return Trial(k, beside, math.nan, math.nan, nothing, nothing), []
+    search = Search(table, folds, seed, callback)
+    if rank != "auto":
+        if additive is None:
+            additive = search.helped_by_effects(max(0, most - 2))
+        return search.trial(most, additive), search.tried
+    if additive is None:
+        # Effects are two components, and the mean alone makes a gap.
+        additive = search.helped_by_effects(max(shown or 0, min(most, 3), 2) - 2)
+    if additive:
+        shown = shown_rank(table, most, seed, callback)
+    sure = None if shown is None else search.confirmed(shown, additive)
+    ranks = tuple(k for k in (0, *RANKS) if k <= most)
+    return sure or search.best(ranks, additive), search.tried
+
+
+def _range(table: Table, clip: Any) -> tuple[float, float] | None:
+    if clip is None:
+        return None
+    if isinstance(clip, str) and clip == "auto":
+        few = np.unique(table.y).size <= GRADES and table.y.size > 10 * GRADES
+        return (float(table.y.min()), float(table.y.max())) if few else None
+    try:
+        low, high = (float(end) for end in clip)
+    except (TypeError, ValueError):
+        low, high = math.nan, math.nan
+    if not low < high:
+        raise InvalidInput("clip", describe(clip), "(low, high), None or 'auto'")
+    return low, high

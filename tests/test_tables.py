@@ -1,0 +1,305 @@
+"""Tables with holes: how they are read, effects against dense algebra, and what is completed."""
+
+import csv
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.sparse import coo_array
+
+import liftless as ll
+from liftless._errors import InvalidInput
+from liftless.cli import invoke
+from liftless.tables import as_table, effects
+from liftless.tables.files import read_table
+
+N1, N2, R = 24, 18, 2
+
+
+def factors(seed=0, r=R):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((N1, r)), rng.standard_normal((N2, r)), rng
+
+
+def holed(seed=0, share=0.6, noise=0.0):
+    """A table of rank 2 with NaN for holes, and the whole of it."""
+    U, V, rng = factors(seed)
+    M = U @ V.T
+    Y = M + noise * rng.standard_normal(M.shape)
+    return np.where(rng.random(M.shape) < share, Y, np.nan), M
+
+
+def frame(**columns):
+    """What a DataFrame has that is asked for, of any library."""
+
+    class Frame:
+        def __init__(self):
+            self.columns = list(columns)
+
+        def __getitem__(self, name):
+            return SimpleNamespace(to_numpy=lambda: np.asarray(columns[name]))
+
+        def __len__(self):
+            return len(columns[self.columns[0]])
+
+        def to_numpy(self):
+            return np.stack([np.asarray(part) for part in columns.values()], axis=1)
+
+    return Frame()
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def test_every_form_of_a_table_has_the_same_entries():
+    D, _ = holed()
+    i, j = np.nonzero(~np.isnan(D))
+    y = D[i, j]
+    forms = {
+        "NaN": D,
+        "masked": np.ma.masked_invalid(D),
+        "sparse": coo_array((y, (i, j)), shape=D.shape),
+        "long": (i, j, y),
+        "long frame": frame(user=i, item=j, rating=y),
+        "named": frame(a=i, b=j, c=y),
+        "wide frame": frame(**{f"c{k}": D[:, k] for k in range(N2)}),
+    }
+    for name, data in forms.items():
+        given = {"row": "a", "col": "b", "value": "c"} if name == "named" else {}
+        table = as_table(data, **given)
+        assert table.shape == (N1, N2), name
+        np.testing.assert_array_equal((table.i, table.j), (i, j), err_msg=name)
+        np.testing.assert_array_equal(table.y, y, err_msg=name)
+        assert not table.symmetric
+
+
+def test_words_keep_their_order_and_numbers_are_sorted():
+    table = as_table((["b", "a", "b"], [30, 7, 7], [1.0, 2.0, 3.0]))
+    assert table.rows.tolist() == ["b", "a"]
+    assert table.cols.tolist() == [7, 30]
+    assert table.positions("row", ["a", "c", "b"]).tolist() == [1, -1, 0]
+
+
+def test_an_entry_given_twice_is_its_mean_by_precision():
+    table = as_table(([0, 0, 1], [1, 1, 0], [2.0, 5.0, 1.0]), weights=[2.0, 3.0, 1.0])
+    assert table.y.tolist() == [(4 * 2 + 9 * 5) / 13, 1.0]
+    np.testing.assert_allclose(table.weights, [13**0.5, 1.0])
+
+
+def test_a_symmetric_table_is_told_or_said():
+    S = np.array([[1.0, 2, np.nan, 4], [2, 5, 6, np.nan], [np.nan, 6, 8, 9], [4, np.nan, 9, 3]])
+    assert as_table(S).symmetric
+    assert as_table(S).y.size == 8
+    S[0, 1] = 2.5
+    assert not as_table(S).symmetric
+    assert as_table((["a", "b"], ["b", "c"], [1.0, 2.0]), symmetric=True).shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "word"),
+    [
+        (np.full((3, 3), np.nan), {}, "without an entry"),
+        (np.array([[np.inf, 1.0]]), {}, "infinite"),
+        (np.ones(3), {}, "matrix"),
+        ([["a", "b"]], {}, "NaN for holes"),
+        (([0, 1], [0], [1.0, 2.0]), {}, "identifier"),
+        (np.ones((2, 3)), {"symmetric": True}, "square"),
+        (np.ones((2, 3)), {"rank": 4}, "rank"),
+        (np.ones((2, 3)), {"rank": "two"}, "rank"),
+        (np.ones((2, 3)), {"folds": 1}, "folds"),
+        (np.ones((2, 3)), {"folds": 7}, "folds"),
+        (np.ones((2, 3)), {"clip": (2, 1)}, "clip"),
+        (frame(a=[1.0], b=[2.0], c=[3.0]), {"row": "a"}, "left out"),
+        (frame(a=[1.0], b=[2.0], c=[3.0]), {"row": "x"}, "one of the columns"),
+    ],
+)
+def test_bad_tables_get_one_line(data, given, word):
+    with pytest.raises(InvalidInput, match=word):
+        ll.complete(data, **given)
+
+
+# -- effects ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_effects_are_the_posterior_mean_for_their_own_variances(symmetric):
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal(N1), 0.5 * rng.standard_normal(N2)
+    if symmetric:
+        W = np.triu(rng.random((N1, N1)) < 0.4)
+        Y = np.where(W | W.T, 1 + a[:, None] + a, np.nan)
+        E = 0.2 * rng.standard_normal((N1, N1))
+        Y = Y + np.triu(E) + np.triu(E, 1).T
+    else:
+        Y = np.where(rng.random((N1, N2)) < 0.5, 1 + a[:, None] + b, np.nan)
+        Y = Y + 0.2 * rng.standard_normal(Y.shape)
+    table = as_table(Y)
+    assert table.symmetric is symmetric
+    found = effects(table, table.y)
+    assert np.std(found.of_rows - a) < 0.2
+    # The joint regression with the variances that were learned, by dense algebra.
+    n1, n2 = table.shape
+    F = np.zeros((table.y.size, n1 if symmetric else n1 + n2))
+    rows = np.arange(table.y.size)
+    np.add.at(F, (rows, table.i), 1.0)
+    np.add.at(F, (rows, table.j if symmetric else n1 + table.j), 1.0)
+    left = table.y - found.at(table.i, table.j)
+    prior = np.full(n1, found.prior[0])
+    if not symmetric:
+        prior = np.r_[prior, np.full(n2, found.prior[1])]
+    noise = float(np.mean(left**2)) * 1.2
+    x = np.linalg.solve(F.T @ F / noise + np.diag(1 / prior), F.T @ (table.y - found.mean) / noise)
+    np.testing.assert_allclose(x[:n1], found.of_rows, atol=0.05)
+
+
+# -- completion ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    D, M = holed(3, 0.6, noise=0.1)
+    return D, M, ll.complete(D, max_rank=3, folds=2)
+
+
+def test_an_exact_table_is_completed_and_what_is_open_is_marked():
+    D, M = holed(2)
+    D[5] = np.r_[M[5, 0], np.full(N2 - 1, np.nan)]
+    done = ll.complete(D, max_rank=3)
+    assert (done.kind, done.rank, done.sigma) == ("exact", R, 0.0)
+    filled = done.matrix
+    open_ = np.isnan(filled)
+    assert open_[5, 1:].all()
+    assert open_.sum() == N2 - 1
+    np.testing.assert_allclose(filled[~open_], M[~open_], atol=1e-8)
+    assert np.isinf(done.deviation(5, 3)[0])
+    assert not done.determined(5, 3)[0]
+
+
+def test_a_noisy_table_shows_its_rank_and_noise(noisy):
+    D, M, done = noisy
+    assert (done.kind, done.rank, done.additive) == ("noise", R, False)
+    assert done.sigma == pytest.approx(0.1, rel=0.25)
+    hidden = np.isnan(D)
+    error = np.sqrt(np.mean((done.matrix - M)[hidden] ** 2))
+    assert error < 0.15
+    z = (done.matrix - M)[hidden] / done.deviation(*np.indices(M.shape))[hidden]
+    assert 0.4 < np.mean(z**2) < 2.0
+    low, high = done.interval(*np.indices(M.shape))
+    assert np.mean((low <= M) & (high >= M)) > 0.85
+    assert "rank 2" in done.message
+
+
+def test_a_new_row_is_folded_in_by_regression(noisy):
+    _, _, done = noisy
+    rng = np.random.default_rng(5)
+    V = done.model.low.X[N1:]
+    row = V @ np.array([1.0, -2.0])
+    at = rng.permutation(N2)[:10]
+    np.testing.assert_allclose(done.fold_in(at, row[at]), row, atol=0.05)
+    with pytest.raises(InvalidInput, match="cols"):
+        done.fold_in([99], [1.0])
+
+
+def test_the_best_of_a_row_are_those_that_were_not_seen(noisy):
+    D, _, done = noisy
+    cols, values = done.top(4, 3)
+    hidden = np.flatnonzero(np.isnan(D[4]))
+    best = hidden[np.argsort(-done.matrix[4, hidden])][:3]
+    np.testing.assert_array_equal(cols, best)
+    np.testing.assert_array_equal(values, done.matrix[4, best])
+    with pytest.raises(InvalidInput, match="fold_in"):
+        done.top(N1)
+
+
+def test_effects_are_found_beside_the_matrix_and_grades_keep_their_range():
+    rng = np.random.default_rng(0)
+    Y = 3 + rng.standard_normal((N1, 1)) + 0.7 * rng.standard_normal((1, N2))
+    Y = np.clip(np.round(Y + 0.3 * rng.standard_normal(Y.shape)), 1, 5)
+    D = np.where(rng.random(Y.shape) < 0.7, Y, np.nan)
+    i, j = np.nonzero(~np.isnan(D))
+    rows, cols = np.array([f"u{k}" for k in range(N1)]), np.array([f"i{k}" for k in range(N2)])
+    done = ll.complete((rows[i], cols[j], D[i, j]), max_rank=2)
+    assert done.additive
+    assert done.clip == (1.0, 5.0)
+    new = done.predict(["nobody", "u3"], ["i1", "new"])
+    known = done.predict("u3", "i1")
+    assert np.isfinite([*new, *known]).all()
+    assert done.deviation("nobody", "i1")[0] > done.deviation("u3", "i1")[0]
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+LONG = [("u1", "a b", 1.5), ("u1", "c", 2.0), ("u2", "c", -3.25), ("u3", "a b", 4.0)]
+DIALECTS = {
+    "comma": ("user,item,rating", ",", "."),
+    "semicolon, decimal comma": ("user;item;rating", ";", ","),
+    "tab": ("user\titem\trating", "\t", "."),
+    "types in the heading": ("user_id:token,item_id:token,rating:float", ",", "."),
+    "BOM": ("\ufeffuser,item,rating", ",", "."),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_long_text_in_every_dialect(tmp_path, name):
+    head, mark, decimal = DIALECTS[name]
+    path = tmp_path / "ratings.csv"
+    lines = [mark.join((u, f'"{v}"', str(y).replace(".", decimal))) for u, v, y in LONG]
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    table = read_table(path, decimal=decimal)
+    got = list(zip(table.rows[table.i], table.cols[table.j], table.y, strict=True))
+    assert sorted(map(tuple, got)) == sorted(LONG)
+
+
+def test_wide_text_and_arrays_are_the_same_table(tmp_path):
+    D, _ = holed()
+    wide, plain = tmp_path / "wide.csv", tmp_path / "plain.tsv"
+    with wide.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["", *(f"c{k}" for k in range(N2))])
+        for k, line in enumerate(D):
+            writer.writerow([f"r{k}", *("NA" if np.isnan(x) else repr(float(x)) for x in line)])
+    plain.write_text("\n".join("\t".join("" if np.isnan(x) else repr(float(x)) for x in line)
+                               for line in D))  # fmt: skip
+    np.save(tmp_path / "t.npy", D)
+    expected = as_table(D)
+    for path in (wide, plain, tmp_path / "t.npy"):
+        table = read_table(path)
+        np.testing.assert_array_equal(table.y, expected.y)
+        np.testing.assert_array_equal((table.i, table.j), (expected.i, expected.j))
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        ("", [], "without a line"),
+        ("a,b\n1\n", [], "even lines"),
+        ("user,item,rating\nu,v,1,5\n", [], "even lines"),
+        ("user;item;rating\nu;v;1,5\n", [], "decimal"),
+        ("user,item,rating\nu,v,1\n", ["--row", "x"], "one of the columns"),
+        ("user,item,rating\nu,v,1\n", ["--rank", "x"], "rank"),
+        ("user,item,rating\nu,v,1\n", ["--out", "x.doc"], ".csv"),
+        ("user,item,rating\nu,v,1\n", ["--symmetric", "--rectangular"], "one of the two"),
+    ],
+)
+def test_bad_files_get_one_line(tmp_path, capsys, text, words, told):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    assert invoke(["complete", str(path), *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert told in err
+
+
+def test_the_command_writes_the_completed_table(tmp_path):
+    D, M = holed(2)
+    np.save(tmp_path / "t.npy", D)
+    words = ["complete", "t.npy", "--json", "--quiet", "--out", "full.csv", "--max-rank", "3"]
+    found = subprocess.run([sys.executable, "-m", "liftless", *words], cwd=tmp_path, check=True,
+                           capture_output=True, text=True)  # fmt: skip
+    assert found.stderr == ""
+    assert '"kind": "exact"' in found.stdout
+    again = read_table(tmp_path / "full.csv")
+    np.testing.assert_allclose(again.y, M[again.i, again.j], atol=1e-8)
