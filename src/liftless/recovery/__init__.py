@@ -4,6 +4,7 @@ from liftless.descent.prices import step_price
 from liftless.recovery.effort import Effort
 from liftless.recovery.loop import ESCAPES, STARTS, recover
 from liftless.recovery.policy import Policy
+from liftless.recovery.prices import finishes
 from liftless.recovery.result import (
     CERTIFIED,
     INTERRUPTED,
@@ -22,6 +23,7 @@ __all__ = [
     "Effort",
     "Policy",
     "Recovery",
+    "finishes",
     "recover",
     "step_price",
 ]

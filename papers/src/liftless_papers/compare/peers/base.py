@@ -19,7 +19,7 @@ from liftless.cost import CostModel
 from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, descend
 from liftless.descent.loop import FITTED
 from liftless.problem import Problem
-from liftless.recovery import can_finish, step_price
+from liftless.recovery import finishes, step_price
 from liftless.start import random_start, spectral_start
 
 #: Applications of a random start (the line that sizes it) and of a spectral one (A*(b) on top).
@@ -246,7 +246,7 @@ class Effort:
         short of both.
         """
         done = self.descend(X, LBFGS() if method is None else method, self.goal)
-        able = method is None and can_finish(self.problem)
+        able = method is None and finishes(self.problem, self.account)
         ended = done.success or not math.isfinite(done.objective)
         if able and not ended and self.account.left > 3 * X.size:
             done = self.descend(done.X, LevenbergMarquardt(), self.goal)
