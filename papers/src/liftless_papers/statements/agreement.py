@@ -7,9 +7,6 @@ from liftless_papers.experiments.base import Claim
 from liftless_papers.statements.base import CHANGED, FAILS, HOLDS, Evidence, Statement
 from liftless_papers.statements.registry import statements
 
-#: Ends the place of a row that is an independent computation's number, and no claim of a paper.
-REFERENCE = "(reference)"
-
 
 @dataclass(frozen=True)
 class Said:
@@ -18,11 +15,6 @@ class Said:
     statement: Statement
     evidence: Evidence
     claims: tuple[Claim, ...]
-
-
-def is_reference(claim: Claim) -> bool:
-    """Whether a claim is an independent computation's number, and none of a paper."""
-    return claim.where.endswith(REFERENCE)
 
 
 def said(
@@ -38,7 +30,7 @@ def said(
     known : sequence of Statement, optional
         All statements if left out.
     """
-    own = [claim for claim in claims if not is_reference(claim)]
+    own = [claim for claim in claims if not claim.reference]
     found = []
     for statement in statements() if known is None else known:
         for one in statement.evidence:
@@ -54,7 +46,7 @@ def untold(
     """Claims of an experiment that no statement names."""
     claims = list(claims)
     told = {id(claim) for one in said(name, claims, known) for claim in one.claims}
-    return [c for c in claims if not is_reference(c) and id(c) not in told]
+    return [c for c in claims if not c.reference and id(c) not in told]
 
 
 def disagreements(
