@@ -102,8 +102,39 @@ def test_svd_starts_are_better():
         values, vectors = np.linalg.eigh(np.einsum("m,mij->ij", y, A) / m)
         svd = vectors[:, -1] * values[-1] ** 0.5
         start = rng.standard_normal(n)
-        wins["random"] += recovered(A, truth, start / np.linalg.norm(start))
-        wins["svd"] += recovered(A, truth, svd)
+        wins["random"] += int(recovered(A, truth, start / np.linalg.norm(start)))
+        wins["svd"] += int(recovered(A, truth, svd))
     rates = {name: count / trials for name, count in wins.items()}
     spread = math.sqrt(sum(p * (1 - p) / trials for p in rates.values()))
     assert rates["svd"] - rates["random"] > 2.6 * spread
+
+
+def cubic_step(g, H, weight):
+    """Minimiser of g's + s'Hs/2 + weight |s|³/6, by the secular equation."""
+    values, V = np.linalg.eigh(H)
+    along = V.T @ g
+    low = max(0.0, -2 * values[0] / weight)
+    low, high = low, low + 10 + np.linalg.norm(g)
+    for _ in range(100):
+        size = (low + high) / 2
+        s = -along / (values + weight * size / 2 + 1e-300)
+        low, high = (size, high) if np.linalg.norm(s) > size else (low, size)
+    if np.linalg.norm(s) < 0.99 * high:  # the hard case: on along the lowest eigenvector
+        s[0] += np.sqrt(high**2 - np.linalg.norm(s) ** 2)
+    return V @ s
+
+
+@pytest.mark.parametrize("kept", [(), (0,), (1,)])
+def test_cubic_newton_leaves_the_saddles(kept):
+    """From a strict saddle of Theorem 3.2, δ = 0, cubically regularised steps reach the truth."""
+    truth = np.diag([2.0, 1.0, 0.0])
+    U = np.zeros((3, 2))
+    for k in kept:
+        U[k, k] = truth[k, k] ** 0.5
+    for _ in range(60):
+        gap = U @ U.T - truth
+        units = np.eye(6).reshape(6, 3, 2)
+        bends = [(U @ Z.T + Z @ U.T) @ U + gap @ Z for Z in units]
+        H = 4 * np.stack([b.ravel() for b in bends])
+        U = U + cubic_step(4 * (gap @ U).ravel(), (H + H.T) / 2, 60.0).reshape(3, 2)
+    assert np.linalg.norm(U @ U.T - truth) < 1e-8

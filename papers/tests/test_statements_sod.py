@@ -139,6 +139,8 @@ def test_norms_of_tensors_are_norms_of_symmetric_ones():
     a = np.stack([np.cos(angles), np.sin(angles)], -1)
     assert np.einsum("ki,ij,kj->k", a, skew, a) == pytest.approx(0)
     rng = np.random.default_rng(0)
+    S = T = np.eye(3)
+    spectral = 1.0
     for _ in range(20):
         S, T = (M + M.T for M in rng.standard_normal((2, 3, 3)))
         spectral, nuclear = np.linalg.norm(S, 2), np.linalg.norm(T, "nuc")

@@ -25,7 +25,10 @@ def statements() -> tuple[Statement, ...]:
         If an entry has an unknown field, lacks one, or has the name of another.
     """
     files = sorted(
-        (entry for entry in resources.files(__package__).joinpath("data").iterdir()),
+        (
+            entry
+            for entry in resources.files("liftless_papers.statements").joinpath("data").iterdir()
+        ),
         key=lambda entry: (list(PAPERS).index(entry.name.partition("_")[0]), entry.name),
     )
     found: dict[str, Statement] = {}

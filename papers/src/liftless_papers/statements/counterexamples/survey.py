@@ -15,7 +15,7 @@ def minima(starts: int, m: int, seed: int) -> tuple[np.ndarray, ...]:
     A = (raw + raw.swapaxes(2, 3)) / 2**0.5
     Z, X = (rng.standard_normal((starts, n)) for _ in range(2))
     Z /= np.linalg.norm(Z, axis=1, keepdims=True)
-    values, gradient = np.zeros((starts, n)), Z
+    values, gradient, e = np.zeros((starts, n)), Z, np.zeros((starts, m))
     for _ in range(80):  # Newton's method with the Hessian's absolute value, and short steps
         AX = np.einsum("kijl,kl->kij", A, X)
         e = np.einsum("kij,kj->ki", AX, X) - np.einsum("kijl,kj,kl->ki", A, Z, Z)
