@@ -39,6 +39,7 @@ NUMBERS = [
     ("lemma_26", "left", 1.0, EXACT),
     ("lemma_a8", "left", 25.0, EXACT),
     ("lemma_a8", "right", 5.0, EXACT),
+    ("lifted_rank", "largest", 0.95, 2e-2),
     ("lifted_minimum", "least eigenvalue, l = 3", 0.01380565, 1e-6),
     ("noise_bound", "error", 50.3, 3e-2),
     ("noise_bound", "bound", 42.9, 1e-3),

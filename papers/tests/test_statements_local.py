@@ -114,7 +114,7 @@ def cubic_step(g, H, weight):
     values, V = np.linalg.eigh(H)
     along = V.T @ g
     low = max(0.0, -2 * values[0] / weight)
-    low, high = low, low + 10 + np.linalg.norm(g)
+    high = low + 10 + np.linalg.norm(g)
     for _ in range(100):
         size = (low + high) / 2
         s = -along / (values + weight * size / 2 + 1e-300)

@@ -25,10 +25,7 @@ def statements() -> tuple[Statement, ...]:
         If an entry has an unknown field, lacks one, or has the name of another.
     """
     files = sorted(
-        (
-            entry
-            for entry in resources.files("liftless_papers.statements").joinpath("data").iterdir()
-        ),
+        resources.files("liftless_papers.statements").joinpath("data").iterdir(),
         key=lambda entry: (list(PAPERS).index(entry.name.partition("_")[0]), entry.name),
     )
     found: dict[str, Statement] = {}
