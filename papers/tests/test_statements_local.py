@@ -19,7 +19,7 @@ def rank_one_constant(A, starts, rng):
     for sign in (1.0, -1.0):
         u = rng.standard_normal((starts, n))
         u /= np.linalg.norm(u, axis=1, keepdims=True)
-        for _ in range(60):
+        for _ in range(40):
             y = np.einsum("mij,ki,kj->km", A, u, u)
             H = sign * np.einsum("km,mij,kj->ki", y, A, u) / m
             u = u + 0.3 * H
