@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from liftless import MultiStep, make_instance, oracle
+from liftless import DenseOperator, MultiStep, Problem, make_instance, oracle
 from liftless.lifted import (
     LiftedSubspace,
 )
@@ -16,11 +16,23 @@ from liftless.lifted import (
 @functools.cache
 def point(name):
     """A problem and a point of it; "r2" is a random point of a Gaussian problem of rank two."""
+    if name == "basic beside":
+        return _basic_beside()
     if name == "r2":
         problem = make_instance("gaussian", n=3, rank=2, m=6, seed=3).problem
         return problem, np.random.default_rng(5).standard_normal((3, 2)) / 2
     instance = make_instance(name)
     return instance.problem, instance.points[0].X
+
+
+def _basic_beside():
+    """The basic example beside a third coordinate, which is right and weighs more."""
+    A = np.zeros((4, 3, 3))
+    A[0, [0, 1], [0, 1]] = 1.0, 0.5
+    A[1, [0, 1], [1, 0]] = A[2, 1, 1] = 0.75**0.5
+    A[3, 2, 2] = 4.0
+    problem = Problem(DenseOperator.from_matrices(A), [1.0, 0.0, 0.0, 4.0], rank=2)
+    return problem, np.array([[0.0, 0.0], [0.5**0.5, 0.0], [0.0, 1.0]])
 
 
 def span(name, order, turned=False):

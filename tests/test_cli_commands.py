@@ -100,7 +100,7 @@ def test_one_that_cannot_be_loaded_is_named_and_left_out() -> None:
     assert "whose package elsewhere.cli can be imported" in alone.err
 
 
-@pytest.mark.parametrize("name", ["reproduce", "compare", "list", "cite"])
+@pytest.mark.parametrize("name", ["reproduce", "compare", "list", "cite", "statements"])
 def test_without_the_papers_their_commands_say_what_to_install(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from lifted_tools import point
 
 from liftless import (
     DenseOperator,
@@ -21,7 +22,7 @@ from liftless import (
     oracle,
     paper_score,
 )
-from liftless.escape.moves import gamma, swap
+from liftless.escape.moves import gamma, replace, swap
 
 #: Instance, its RIP constant, paper's EFS, exact score (reference, section E).
 SCORES = [
@@ -205,6 +206,27 @@ def test_swap_drops_each_triple_in_turn():
         line = problem.along(kept, move.direction)
         h = np.polyval(line[::-1], grid)
         assert move.amplitude == pytest.approx(grid[np.argmin(h)], abs=5e-4)
+
+
+def test_replace_has_no_empty_column():
+    """One negative eigenvalue and r = 2: descent could not leave a column of zeros."""
+    problem, X = point("basic beside")
+    values = np.linalg.eigvalsh(
+        problem.operator.matrix(measure(problem.operator, X, X) - problem.b)
+    )
+    assert values == pytest.approx([-0.75, 0, 0], abs=1e-12)
+    (move,) = replace(problem, X, certify(problem, X), width=3)
+    sizes = np.linalg.norm(move.point, axis=0) ** 2
+    assert move.point.shape == (3, 3)
+    assert sizes / sizes.max() == pytest.approx([1.0, 0.3, 0.3])
+
+
+def test_replace_takes_the_negative_part_where_it_fills_a_factor():
+    problem, X = spurious("real-world")
+    slack = problem.operator.matrix(measure(problem.operator, X, X) - problem.b)
+    negative = np.sum(np.linalg.eigvalsh(slack) < -1e-12)
+    (move,) = replace(problem, X, certify(problem, X), width=3)
+    assert move.point.shape == (3, negative)
 
 
 ESCAPES = [Ladder(), OracleJump(), SingleStep(), MultiStepEscape(order=5), LiftedEscape()]

@@ -191,6 +191,14 @@ def test_saddle_orders_along_b():
     assert strict_saddle(*point("basic"), 2).along_b == pytest.approx(-2.625)
 
 
+@pytest.mark.parametrize("order", [1, 2, 11, 31, 101])
+def test_a_saddle_is_one_at_every_order(order):
+    """Curvature 4(.25^l − 1) + 8(.375)^l along b, beside 8(16.25)^l along a: no round-off."""
+    found = strict_saddle(*point("basic beside"), order)
+    assert (found.p, found.m, found.stiff) == pytest.approx((0.25, 1.0, 0.375))
+    assert found.is_saddle == saddle_along_b(0.25, 1.0, 0.375, order) == (order > 1)
+
+
 def test_projected_curvature_of_the_real_system():
     subspace, _ = span("real-world", 3, turned=True)
     a, norms = subspace.start(), np.exp(subspace.log_norms_l)

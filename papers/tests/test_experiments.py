@@ -5,6 +5,7 @@ from experiment_tools import smoke
 
 from liftless_papers.experiments import CHANGED, EXPERIMENTS, FAILS, HOLDS, experiment
 from liftless_papers.report.experiment import caption, draw
+from liftless_papers.statements import disagreements, untold
 
 #: Whole experiments that take minutes to compile.
 SLOW = [name for name in EXPERIMENTS if name.startswith(("ipgd-", "local-"))] + ["sod-table1"]
@@ -49,6 +50,13 @@ def test_claims_are_judged_once_and_say_why(name):
         assert claim.where
         assert claim.text
         assert claim.verdict == HOLDS or claim.note, claim
+
+
+@all_but()
+def test_claims_agree_with_the_statements(name):
+    claims = smoke(name).claims
+    assert disagreements(name, claims) == []
+    assert untold(name, claims) == []
 
 
 @all_but()

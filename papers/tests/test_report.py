@@ -1,6 +1,7 @@
 """Drawing of every kind of layer, the page, and the files of a run."""
 
 import csv
+import itertools
 import json
 import math
 import re
@@ -28,6 +29,7 @@ from liftless_papers.report.experiment import caption, draw, draw_panel
 from liftless_papers.report.page import page, section, show
 from liftless_papers.report.run import Run, counts, write_run
 from liftless_papers.report.style import pen
+from liftless_papers.statements import statements, tally
 
 INFINITE = float("inf")
 
@@ -245,7 +247,8 @@ def test_the_page_is_whole_and_stands_alone(html):
     }
     assert reader.levels[0] == 1
     assert reader.levels.count(1) == 1
-    assert max(reader.levels) <= 2
+    # No level is skipped.
+    assert all(b <= a + 1 for a, b in itertools.pairwise(reader.levels))
     assert ("html", {"lang": "en"}) in reader.tags
     assert any(t == "meta" and a.get("name") == "viewport" for t, a in reader.tags)
     assert "<title>" in html
@@ -260,13 +263,25 @@ def test_the_page_escapes_what_it_shows(html):
     assert html.count("<svg") == 3
 
 
-def test_claims_come_first_sorted_and_with_their_command(html):
+def test_statements_come_first(html):
+    assert html.index("All statements") < html.index("All claims")
+    bodies = re.findall("<tbody>(.*?)</tbody>", html, re.DOTALL)[:3]
+    rows = [row for body in bodies for row in re.findall('<tr id="(.*?)">', body)]
+    assert rows == [one.name for one in statements()]
+    header = re.sub(r"<[^>]*>|\s+", " ", html[html.index("<header>") : html.index("</header>")])
+    for verdict, number in tally(statements()).items():
+        assert re.search(rf"{verdict} +{number} ", header)
+
+
+def test_claims_are_sorted_and_have_their_command(html):
+    html = html[html.index("All claims") :]
     body = html[html.index("<tbody>") : html.index("</tbody>")]
     assert re.findall(r"Place \d", body) == ["Place 2", "Place 3", "Place 1", "Place 4"]
     assert body.count("liftless reproduce drawn-one --size smoke --seed 7") == 4
     assert html.index("<tbody>") < html.index("<svg")
-    totals = re.sub(r"<[^>]*>|\s+", " ", html[html.index("totals") : html.index("</header>")])
+    totals = re.sub(r"<[^>]*>|\s+", " ", html[html.index("totals") : html.index("<tbody>")])
     assert re.search(r"fails +1 .*holds with change +1 .*holds +2 ", totals)
+    assert re.search(r" 0 +of 0 reference numbers met", totals)
 
 
 def test_the_page_names_the_paper(html):

@@ -34,7 +34,7 @@ ABOUT = "Recover a low-rank matrix from linear measurements, and certify the ans
 #: Group of entry points by which another distribution adds a command: its name, and a Command.
 GROUP = "liftless.commands"
 #: Commands of a distribution that may be missing, and that distribution.
-ELSEWHERE = dict.fromkeys(("reproduce", "compare", "list", "cite"), "liftless-papers")
+ELSEWHERE = dict.fromkeys(("reproduce", "compare", "list", "cite", "statements"), "liftless-papers")
 
 #: The commands of this package by name.
 COMMANDS = {

@@ -15,6 +15,8 @@ Factor = Float[np.ndarray, "n r"]
 
 #: Relative accuracy of eigenvalues that only scale a direction, where Lanczos finds them.
 ROUGH = 1e-3
+#: Least weight of a direction that fills up a factor, relative to the most negative eigenvalue.
+FILL = 0.3
 #: Share of h at which a rank lift stops and truncates: going on costs 30 times more and gains
 #: nothing, since only the direction matters.
 SETTLE_LIFT = 1e-2
@@ -102,12 +104,20 @@ def lift(problem: Problem, X: Factor, certificate: Certificate, extra: int = 2) 
 
 
 def replace(problem: Problem, X: Factor, certificate: Certificate, width: int) -> list[Candidate]:
-    """A whole new over-parameterised factor from the negative part of the slack."""
+    """A whole new over-parameterised factor from the negative part of the slack.
+
+    Where fewer than r eigenvalues are negative the next eigenvectors fill it up: descent cannot
+    leave a zero column.
+    """
     values, vectors = slack_eigenpairs(problem, X, width, accuracy=ROUGH)
-    negative = values < 0
-    D = vectors[:, negative] * np.sqrt(-values[negative])
-    if D.shape[1] == 0:
+    if values[0] >= 0:
         return []
+    # The slack is zero on the columns of X: an eigenvalue of that size is round-off.
+    negative = values < ROUGH * values[0]
+    if negative.sum() < X.shape[1]:
+        D = vectors * np.sqrt(np.maximum(-values, -FILL * values[0]))
+    else:
+        D = vectors[:, negative] * np.sqrt(-values[negative])
     s = best_scale(problem, D)
     if s == 0:
         return []

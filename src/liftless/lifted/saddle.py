@@ -46,8 +46,9 @@ class Saddle:
     direction : array of shape (k,)
         Weights of the unit tensor that has it.
     is_saddle : bool
-        Whether ``least`` is negative beyond round-off.  The whole space may have a direction of
-        negative curvature where the span has none: False proves nothing.
+        Whether the span has a direction of negative curvature, beyond round-off, at any order:
+        ``least`` itself may underflow.  The whole space may have one where the span has none:
+        False proves nothing.
     """
 
     order: int
@@ -95,8 +96,27 @@ def strict_saddle(problem: Problem, X: Any, order: int, *, o: Oracle | None = No
         along_b_printed=4 * (p - m) ** subspace.order + 8 * stiff**subspace.order,
         least=float(values[0]),
         direction=vectors[:, 0],
-        is_saddle=bool(values[0] < -FLAT * np.abs(values).max()),
+        is_saddle=_indefinite(subspace),
     )
+
+
+def _indefinite(subspace: LiftedSubspace) -> bool:
+    """Whether the Hessian at the first direction's lift has a negative curvature in the span.
+
+    Its entries 4(p_ij^l − m_ij^l) + 8 s_ij^l are divided by the sizes of the diagonal's terms
+    before the power is taken.  That keeps the signs of the eigenvalues, and a direction whose
+    terms are small at order l is not round-off beside one whose terms are large.
+    """
+    size, y = subspace.norms[0], subspace.products
+    p = size**2 * (y @ y[0, 0])
+    m = y @ subspace.b
+    s = size**2 * (y[0] @ y[0].T)
+    sizes = np.abs([p.diagonal(), m.diagonal(), s.diagonal()]).max(axis=0)
+    live = sizes > 0
+    root = np.sqrt(np.outer(sizes, sizes))[np.ix_(live, live)]
+    p, m, s = ((M[np.ix_(live, live)] / root) ** subspace.order for M in (p, m, s))
+    values = np.linalg.eigvalsh(4 * (p - m) + 8 * s)
+    return bool(values[0] < -FLAT * np.abs(values).max())
 
 
 def saddle_along_b(p: float, m: float, stiff: float, order: int) -> bool:

@@ -4,7 +4,13 @@ Importing this module imports neither JAX nor NumPy nor SciPy, as in :mod:`liftl
 """
 
 from liftless.cli.command import Command
-from liftless_papers.cli.options import CiteOptions, CompareOptions, ListOptions, ReproduceOptions
+from liftless_papers.cli.options import (
+    CiteOptions,
+    CompareOptions,
+    ListOptions,
+    ReproduceOptions,
+    StatementsOptions,
+)
 
 REPRODUCE = Command(
     "reproduce",
@@ -41,4 +47,13 @@ CITE = Command(
     help="Print how to cite the paper behind an experiment, or this software: BibTeX and a line.",
     short="Print how to cite a paper or this software.",
     epilog="",
+)
+STATEMENTS = Command(
+    "statements",
+    StatementsOptions,
+    "liftless_papers.cli.run_statements",
+    help="Say of every statement of the papers whether it holds, with what change, and what shows "
+    "it: the experiments, and the smallest counterexample. Nothing is run.",
+    short="Say of each statement of the papers whether it holds.",
+    epilog="Exit codes: 0 printed, 2 bad usage or input.",
 )

@@ -57,3 +57,14 @@ class CiteOptions:
     name: str | None = argument(
         "[NAME]", "An experiment or a paper; the software if left out.", None
     )
+
+
+@dataclass(frozen=True)
+class StatementsOptions:
+    """What was given to ``liftless statements``."""
+
+    name: str | None = argument(
+        "[PAPER|NAME]", "A paper (sod, local, ipgd) or a statement; all if left out.", None
+    )
+    as_json: bool = switch(JSON, "--json")
+    quiet: bool = switch("Leave out the counts.")

@@ -163,14 +163,19 @@ def _print_json(options: ReproduceOptions, results: Results) -> None:
 
 
 def report(done: "Run") -> None:
-    """Print the counts of the verdicts, then every claim that does not hold as printed."""
-    from liftless_papers.report.run import counts
+    """Print the counts of the verdicts, every claim that does not hold, and what disagrees."""
+    from liftless_papers.report.run import counts, references
+    from liftless_papers.statements import disagreements
 
     claims = done.outcome.claims
-    found = ", ".join(f"{number} {verdict}" for verdict, number in counts(claims).items())
-    emit(f"{done.name}: {len(claims)} claims: {found}; {done.seconds:.1f} s")
+    verdicts, (met, numbers) = counts(claims), references(claims)
+    found = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    beside = f"; {met} of {numbers} reference numbers met" if numbers else ""
+    emit(f"{done.name}: {sum(verdicts.values())} claims: {found}{beside}; {done.seconds:.1f} s")
     for claim in claims:
         if claim.verdict != HOLDS:
             why = f" | {claim.note}" if claim.note else ""
             emit(f"  {claim.verdict}: {claim.where}: {claim.text}{why}")
+    for line in disagreements(done.name, claims):
+        emit(f"  speaks against the statement {line}")
     sys.stdout.flush()

@@ -21,6 +21,9 @@ SIZES: tuple[Size, ...] = ("smoke", "paper")
 #: The three verdicts on a claim of a paper.
 HOLDS, CHANGED, FAILS = "holds", "holds with change", "fails"
 
+#: Ends the place of a number that an independent computation gave.
+REFERENCE = "(reference)"
+
 #: A row of numbers and short strings; the column "table" names the table it belongs to.
 Row = dict[str, Any]
 
@@ -52,6 +55,11 @@ class Claim:
     expected: Any
     tolerance: float | None = None
     note: str = ""
+
+    @property
+    def reference(self) -> bool:
+        """Whether it is the number of an independent computation, and no claim of a paper."""
+        return self.where.endswith(REFERENCE)
 
 
 def number_claim(

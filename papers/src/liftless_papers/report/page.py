@@ -13,14 +13,21 @@ from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, Claim, Row
 from liftless_papers.experiments.figures import Figure
 from liftless_papers.experiments.papers import PAPERS
 from liftless_papers.report.experiment import caption, draw_panel
-from liftless_papers.report.run import VERDICTS, Run, counts
+from liftless_papers.report.run import VERDICTS, Run, counts, references
 from liftless_papers.report.select import by_table, heads
 from liftless_papers.report.svg import inline_svg
+from liftless_papers.statements import EMPTY, OPEN, Statement, disagreements, statements, tally
 
 #: Tables up to this size are in the page; larger ones are linked only.
 SHOWN_ROWS, SHOWN_COLUMNS = 40, 16
 #: Class of a verdict in the style sheet, and its sign beside the word.
-BADGES = {HOLDS: ("holds", "✓"), CHANGED: ("changed", "~"), FAILS: ("fails", "✗")}
+BADGES = {
+    HOLDS: ("holds", "✓"),
+    CHANGED: ("changed", "~"),
+    FAILS: ("fails", "✗"),
+    EMPTY: ("empty", "∅"),
+    OPEN: ("open", "?"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Section:
     about: str
     counts: dict[str, int]
     claims: tuple[Claim, ...]
+    against: tuple[str, ...]
     figures: tuple[dict[str, Any], ...]
     tables: tuple[dict[str, Any], ...]
 
@@ -49,6 +57,7 @@ def section(run: Run) -> Section:
         about=f"size {run.size}, seed {run.seed}, {run.seconds:.1f} s",
         counts=counts(run.outcome.claims),
         claims=tuple(run.outcome.claims),
+        against=tuple(disagreements(run.name, run.outcome.claims)),
         figures=drawn(run.name, run.experiment.figures, run.outcome.rows, run.outcome.values),
         tables=tuple(shown_table(name, rows) for name, rows in by_table(run.outcome.rows).items()),
     )
@@ -93,7 +102,8 @@ def page(sections: Sequence[Section], failed: Sequence[tuple[str, str]] = ()) ->
         Needs no network; its only links lead to the CSV, SVG and PNG files beside it.
     """
     claims = [(claim, part) for part in sections for claim in part.claims]
-    claims.sort(key=lambda pair: VERDICTS.index(pair[0].verdict))
+    claims.sort(key=lambda pair: (pair[0].reference, VERDICTS.index(pair[0].verdict)))
+    judged = statements()
     papers = list(dict.fromkeys(part.paper for part in sections if part.paper))
     return (
         environment()
@@ -101,13 +111,22 @@ def page(sections: Sequence[Section], failed: Sequence[tuple[str, str]] = ()) ->
         .render(
             version=__version__,
             sections=sections,
+            judged=[(PAPERS[key].text, _of_paper(judged, key)) for key in PAPERS],
+            judgements=tally(judged),
+            shown={part.name for part in sections},
+            against=[line for part in sections for line in part.against],
             claims=claims,
             total=counts(claim for claim, _ in claims),
+            met=references(claim for claim, _ in claims),
             badges=BADGES,
             papers=papers,
             failed=failed,
         )
     )
+
+
+def _of_paper(judged: Sequence[Statement], key: str) -> list[Statement]:
+    return [one for one in judged if one.paper == key]
 
 
 def environment() -> Environment:

@@ -62,9 +62,15 @@ class Run:
 
 
 def counts(claims: Iterable[Claim]) -> dict[str, int]:
-    """How many claims have each verdict."""
-    found = [claim.verdict for claim in claims]
+    """How many claims have each verdict; reference numbers are no claims."""
+    found = [claim.verdict for claim in claims if not claim.reference]
     return {verdict: found.count(verdict) for verdict in VERDICTS}
+
+
+def references(claims: Iterable[Claim]) -> tuple[int, int]:
+    """How many numbers of independent computations are met, and how many there are."""
+    found = [claim.verdict == HOLDS for claim in claims if claim.reference]
+    return sum(found), len(found)
 
 
 def write_run(run: Run, folder: str | os.PathLike) -> list[str]:

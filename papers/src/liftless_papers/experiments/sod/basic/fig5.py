@@ -169,7 +169,8 @@ def _escapes(found: Census) -> list[Claim]:
             changed=falling == points > 0,
             measured=missed,
             expected=0,
-            note=f"It is sufficient, with δ an upper RIP constant ({falling} of {points} points). "
+            note="It is sufficient, with 1 + δ a bound on ‖A(P)‖²/2 and ‖A(Q)‖² "
+            f"({falling} of {points} points); a RIP constant bounds their span too. "
             f"It is not necessary: at {missed} points, {missed_strict} of them strict minima, h "
             "falls along u_n q_rᵀ although (4.4) has no solution.",
         ),
