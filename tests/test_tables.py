@@ -229,6 +229,22 @@ def test_effects_are_found_beside_the_matrix_and_grades_keep_their_range():
     assert done.deviation("nobody", "i1")[0] > done.deviation("u3", "i1")[0]
 
 
+@pytest.mark.parametrize(
+    ("data", "folds", "kind", "filled"),
+    [
+        (np.array([[np.nan, np.nan], [np.nan, 2.0]]), 0, "exact", np.full((2, 2), 2.0)),
+        (np.where(np.eye(8, 7) > 0, np.nan, 0.0), 2, "exact", np.zeros((8, 7))),
+        (np.array([[1.0, 2, np.nan, 4, 5]]), 2, "noise", None),
+    ],
+)
+def test_a_table_of_hardly_anything_is_completed_all_the_same(data, folds, kind, filled):
+    done = ll.complete(data, folds=folds)
+    assert done.kind == kind
+    if filled is not None:
+        np.testing.assert_array_equal(done.matrix, filled)
+    assert np.isfinite(done.matrix).all()
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 LONG = [("u1", "a b", 1.5), ("u1", "c", 2.0), ("u2", "c", -3.25), ("u3", "a b", 4.0)]

@@ -111,7 +111,8 @@ def held_out(
         off = model.mean(hidden.i, hidden.j) - hidden.y
         noise = model.sigma / (hidden.weights / np.sqrt(np.mean(table.weights**2)))
         errors.append(off)
-        scores.append(off / np.sqrt(model.deviation(hidden.i, hidden.j) ** 2 + noise**2))
+        expected = np.sqrt(model.deviation(hidden.i, hidden.j) ** 2 + noise**2)
+        scores.append(off / np.maximum(expected, np.finfo(float).tiny))
     square = np.concatenate(errors) ** 2
     error = math.sqrt(float(np.mean(square)))
     spread = float(np.std(square)) / math.sqrt(square.size) / (2 * error) if error > 0 else 0.0

@@ -130,8 +130,8 @@ def _completed(
     return CompletedTable(
         table,
         model,
-        "noise",
-        chosen.rank,
+        "noise" if model.sigma > 0 else "exact",
+        model.rank,
         chosen.additive,
         model.sigma,
         chosen.error,

@@ -195,7 +195,8 @@ class CompletedTable:
             words.append(f"too few entries determine {names} ({low.unknown.size} lines)")
         return "; ".join(words) + "."
 
-    __str__ = message.fget  # type: ignore[assignment]
+    def __str__(self) -> str:
+        return self.message
 
     def _at(self, rows: Any, cols: Any) -> tuple[np.ndarray, np.ndarray]:
         i, j = self.table.positions("row", rows), self.table.positions("col", cols)

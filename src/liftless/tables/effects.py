@@ -70,6 +70,10 @@ def effects(table: Table, y: Float[np.ndarray, " m"]) -> Effects:
     sides = [np.zeros(n) for _, n in ends]
     spreads = [np.zeros(n) for _, n in ends]
     total = float(np.average((y - mean) ** 2, weights=precision))
+    if total <= (1e-15 * mean) ** 2:
+        # All values are one: the mean is all there is.
+        flat = np.zeros(n1), np.zeros(n2)
+        return Effects(mean, *flat, *flat, (0.0, 0.0))
     priors, noise = [total / 4] * len(ends), total / 2
     for _ in range(ROUNDS):
         before = [*priors, noise]

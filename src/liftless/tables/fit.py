@@ -71,6 +71,17 @@ def problem_of(table: Table, y: Float[np.ndarray, " m"], rank: int) -> Problem:
     return Problem(operator, y, rank, weights=weights)
 
 
+def highest_rank(table: Table) -> int:
+    """Rank above which no line has entries enough to be determined."""
+    count = np.bincount(table.i, minlength=table.shape[0])
+    other = np.bincount(table.j, minlength=table.shape[1])
+    if table.symmetric:
+        return int(
+            (count + other - np.bincount(table.i[table.i == table.j], minlength=count.size)).max()
+        )
+    return int(min(max(count.max(), other.max()), *table.shape))
+
+
 def fitted(
     table: Table,
     rank: int,
@@ -86,7 +97,7 @@ def fitted(
     ----------
     table : Table
     rank : int
-        Of the matrix beside the effects; 0 for none.
+        Of the matrix beside the effects; 0 for none.  Lower where no line has so many entries.
     additive : bool
         Whether there are effects.
     seed, progress
@@ -97,6 +108,7 @@ def fitted(
     low = np.zeros(table.y.size)
     size = float(np.sqrt(np.mean(table.y**2)))
     base, found = no_effects(table), None
+    rank = min(rank, highest_rank(table))
     for _ in range(max(1, rounds) if additive else 1):
         base = effects(table, table.y - low) if additive else base
         left = table.y - base.at(table.i, table.j)
