@@ -19,6 +19,8 @@ ENDS = {
 }
 #: Share of the largest component below which one is noise: the gap the rank is read off at.
 GAP = 0.1
+#: Components below this share of the largest are all the same: zero.
+ROUNDOFF = 1e-12
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ class Completion:
         rms = self.components
         if rms.size < 2 or rms[0] <= 0:
             return int(rms.size)
-        ratio = np.maximum(rms[1:], 1e-300) / np.maximum(rms[:-1], 1e-300)
+        # Components that are nothing but round-off have no gap between them.
+        sizes = np.maximum(rms, ROUNDOFF * rms[0])
+        ratio = sizes[1:] / sizes[:-1]
         k = int(np.argmin(ratio))
         return k + 1 if ratio[k] <= GAP and rms[k + 1] <= GAP * rms[0] else int(rms.size)
 
