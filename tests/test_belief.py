@@ -168,18 +168,6 @@ def test_whitened_steps_end_where_dense_ones_do(balance):
         np.testing.assert_allclose(problem.space.matrix(done.X), M, atol=1e-8)
 
 
-def test_whitened_steps_need_no_blocks():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((6, 2))
-    A = rng.standard_normal((30, 6, 6))
-    operator = DenseOperator.from_matrices((A + A.transpose(0, 2, 1)) / 2)
-    problem = Problem(operator, np.asarray(operator.measure(X, X)), 2)
-    start = np.c_[X + 0.1 * rng.standard_normal(X.shape), np.zeros(6)]
-    done = descend(problem, start, WhitenedLM(), Stop(max_iterations=60))
-    np.testing.assert_allclose(done.X @ done.X.T, X @ X.T, atol=1e-8)
-    assert not np.any(done.X[:, 2])
-
-
 # -- completion ------------------------------------------------------------------------------------
 
 
@@ -349,19 +337,6 @@ def test_lines_are_brought_to_one_size():
     for k in range(N1 + N2):
         on = (seen.rows == k) | (seen.cols == k)
         np.testing.assert_allclose(np.mean(even.y[on] ** 2), 1, rtol=0.05)
-
-
-def test_open_entries_are_put_down_to_few_lines():
-    from liftless.identify.flexible import _causes
-
-    # Row 3 is open against two columns of six, column 4 against all rows of five.
-    opened = np.zeros((5, 6), bool)
-    opened[3, [0, 2]] = opened[:, 4] = True
-    found = _causes([opened.copy(), opened.T.copy()], [np.arange(6), np.arange(5)])
-    assert found.tolist() == [3, 5 + 4]
-    alone = np.zeros((6, 6), bool)
-    alone[2, [0, 5]] = alone[[0, 5], 2] = True
-    assert _causes([alone], [np.arange(6)]).tolist() == [2]
 
 
 def test_a_start_ends_when_it_is_told():

@@ -236,3 +236,16 @@ def test_mirror_image_that_another_row_follows():
     np.testing.assert_allclose(there, here, atol=1e-8)
     changed = np.abs(found.other @ found.other.T - TRUTH @ TRUTH.T).max(axis=1) > 1e-3
     assert changed[[3, 4]].all()
+
+
+def test_open_entries_are_put_down_to_few_lines():
+    from liftless.identify.flexible import _causes
+
+    # Row 3 is open against two columns of six, column 4 against all rows of five.
+    opened = np.zeros((5, 6), bool)
+    opened[3, [0, 2]] = opened[:, 4] = True
+    found = _causes([opened.copy(), opened.T.copy()], [np.arange(6), np.arange(5)])
+    assert found.tolist() == [3, 5 + 4]
+    alone = np.zeros((6, 6), bool)
+    alone[2, [0, 5]] = alone[[0, 5], 2] = True
+    assert _causes([alone], [np.arange(6)]).tolist() == [2]

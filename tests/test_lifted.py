@@ -402,6 +402,3 @@ def test_misuse():
         truncated_path(form, span("basic", 5)[0], np.array([1.0]))
     with pytest.raises(InvalidInput, match="mode"):
         subspace.gradient(subspace.start(), "other")
-
-
-# -- escape --------------------------------------------------------------------------------------

@@ -6,7 +6,16 @@ import numpy as np
 import optax
 import pytest
 
-from liftless import InvalidInput, Optax, Problem, SensingOperator, Stop, descend, make_instance
+from liftless import (
+    DenseOperator,
+    InvalidInput,
+    Optax,
+    Problem,
+    SensingOperator,
+    Stop,
+    descend,
+    make_instance,
+)
 from liftless.descent import (
     ALTO,
     SGD,
@@ -335,3 +344,15 @@ def test_second_order_ends_where_round_off_hides_the_fall(easy, starts, method):
     J = np.asarray(problem.operator.jacobian(done.X)).reshape(16, -1)
     r = np.asarray(rough.residual(done.X))
     assert np.linalg.norm(J.T @ r) <= 1e-12 * np.linalg.norm(J) * np.linalg.norm(problem.b)
+
+
+def test_whitened_steps_need_no_blocks():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6, 2))
+    A = rng.standard_normal((30, 6, 6))
+    operator = DenseOperator.from_matrices((A + A.transpose(0, 2, 1)) / 2)
+    problem = Problem(operator, np.asarray(operator.measure(X, X)), 2)
+    start = np.c_[X + 0.1 * rng.standard_normal(X.shape), np.zeros(6)]
+    done = descend(problem, start, WhitenedLM(), Stop(max_iterations=60))
+    np.testing.assert_allclose(done.X @ done.X.T, X @ X.T, atol=1e-8)
+    assert not np.any(done.X[:, 2])

@@ -1,5 +1,6 @@
 """Dense symmetric sensing matrices, stored as packed upper triangles."""
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -214,11 +215,11 @@ class DenseOperator(SensingOperator):
 
 def _least_squares(gram: Float[np.ndarray, "m m"], goal: Float[np.ndarray, " m"]) -> np.ndarray:
     """Solve normal equations, of which some may say the same."""
-    try:
+    from scipy.linalg import cho_solve
+
+    with contextlib.suppress(np.linalg.LinAlgError):
         root = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        root = np.zeros((1, 1))
-    ends = np.diag(root)
-    if ends.min() <= 1e-6 * ends.max():
-        return np.linalg.lstsq(gram, goal, rcond=1e-12)[0]
-    return np.linalg.solve(root.T, np.linalg.solve(root, goal))
+        ends = np.diag(root)
+        if ends.min() > 1e-6 * ends.max():
+            return cho_solve((root, True), goal)
+    return np.linalg.lstsq(gram, goal, rcond=1e-12)[0]

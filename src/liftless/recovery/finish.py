@@ -61,7 +61,6 @@ def finish(
     if not settled and effort.polish(X, near=near):
         X = effort.answer()
         # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
-        agreeing = max(agreeing, effort.ends.at(X, point.objective))
         told, known = dense_eigen(X.size), _agreed(effort, point, agreeing)
         # Whether it is a saddle, which the rounds deny, is not worth a search of its own.
         most: float | int = effort.policy.converge if known else math.inf

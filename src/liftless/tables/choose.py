@@ -10,6 +10,7 @@ import numpy as np
 
 from liftless._errors import InvalidInput
 from liftless.start.belief import Completion, complete_entries
+from liftless.tables.effects import no_effects
 from liftless.tables.fit import Model, fitted, problem_of
 from liftless.tables.table import Table
 
@@ -185,8 +186,6 @@ def shown_rank(table: Table, most: int, seed: int, progress: Any = None) -> int 
 
 def model_of(done: Completion, table: Table, rank: int) -> Model:
     """An exact completion as a model without effects."""
-    from liftless.tables.effects import no_effects
-
     return Model(no_effects(table), done, rank, 0.0)
 
 

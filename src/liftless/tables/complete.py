@@ -22,7 +22,7 @@ from liftless.tables.choose import (
     model_of,
     shown_rank,
 )
-from liftless.tables.completed import COVER, CompletedTable, _quantile
+from liftless.tables.completed import COVER, CompletedTable, normal_quantile
 from liftless.tables.fit import fitted
 from liftless.tables.table import Table, as_table
 
@@ -126,7 +126,7 @@ def _completed(
     model = fitted(table, chosen.rank, additive=chosen.additive, seed=seed, progress=callback)
     scale = 1.0
     if chosen.scores.size:
-        scale = float(np.quantile(chosen.scores, COVER)) / _quantile(COVER)
+        scale = float(np.quantile(chosen.scores, COVER)) / normal_quantile(COVER)
     return CompletedTable(
         table,
         model,

@@ -101,7 +101,7 @@ class CompletedTable:
         i, j = self._at(rows, cols)
         middle = self.model.mean(i, j)
         wide = np.sqrt(self.model.deviation(i, j) ** 2 + self.sigma**2) * self.scale
-        wide = np.where(self._open(i, j), np.inf, wide) * _quantile(cover)
+        wide = np.where(self._open(i, j), np.inf, wide) * normal_quantile(cover)
         return self._clipped(middle - wide), self._clipped(middle + wide)
 
     def determined(self, rows: Any, cols: Any) -> Bool[np.ndarray, "..."]:
@@ -208,7 +208,6 @@ class CompletedTable:
         if self.kind != "exact" or self.model.low is None:
             return np.zeros(i.shape, bool)
         shut = (i >= 0) & (j >= 0)
-        shut = np.array(shut)
         shut[shut] = self.model.low.determined(i[shut], j[shut])
         # What was given is known.
         n2 = self.table.shape[1]
@@ -219,7 +218,8 @@ class CompletedTable:
         return values if self.clip is None else np.clip(values, *self.clip)
 
 
-def _quantile(cover: float) -> float:
+def normal_quantile(cover: float) -> float:
+    """Half width, in standard deviations, of the interval of a normal law with that share."""
     from scipy.special import ndtri
 
     return float(ndtri((1 + cover) / 2))

@@ -111,5 +111,4 @@ def _sum(sides: list[np.ndarray], table: Table, without: int | None = None) -> n
 
 
 def _spread(spreads: list[np.ndarray], table: Table) -> np.ndarray:
-    both = spreads * 2
-    return both[0][table.i] + both[1][table.j]
+    return spreads[0][table.i] + spreads[-1][table.j]

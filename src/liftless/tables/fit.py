@@ -13,6 +13,7 @@ from jaxtyping import Float
 from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.start.belief import Completion, complete_entries
+from liftless.start.belief.observed import fullest_line
 from liftless.tables.effects import Effects, effects, no_effects
 from liftless.tables.table import Table
 
@@ -73,13 +74,7 @@ def problem_of(table: Table, y: Float[np.ndarray, " m"], rank: int) -> Problem:
 
 def highest_rank(table: Table) -> int:
     """Rank above which no line has entries enough to be determined."""
-    count = np.bincount(table.i, minlength=table.shape[0])
-    other = np.bincount(table.j, minlength=table.shape[1])
-    if table.symmetric:
-        return int(
-            (count + other - np.bincount(table.i[table.i == table.j], minlength=count.size)).max()
-        )
-    return int(min(max(count.max(), other.max()), *table.shape))
+    return min(fullest_line(problem_of(table, table.y, 1)) or 0, *table.shape)
 
 
 def fitted(

@@ -117,6 +117,17 @@ def tells(problem: Problem) -> bool:
     return bool(np.any(np.asarray(problem.b)[used & off]))
 
 
+def fullest_line(problem: Problem) -> int | None:
+    """Most entries of a row or column; None for other data."""
+    entries = problem.operator.entries()
+    if entries is None:
+        return None
+    rows, cols = np.asarray(entries.rows), np.asarray(entries.cols)
+    count = np.bincount(rows, minlength=problem.n)
+    count += np.bincount(cols[cols != rows], minlength=problem.n)
+    return int(count.max())
+
+
 def check_rank(problem: Problem) -> None:
     """Refuse a rank above the number of entries of every line: then no line is determined.
 
@@ -125,14 +136,8 @@ def check_rank(problem: Problem) -> None:
     InvalidInput
         If no row and no column has as many entries as the rank; nothing is said of other data.
     """
-    entries = problem.operator.entries()
-    if entries is None:
-        return
-    rows, cols = np.asarray(entries.rows), np.asarray(entries.cols)
-    count = np.bincount(rows, minlength=problem.n)
-    count += np.bincount(cols[cols != rows], minlength=problem.n)
-    most = int(count.max())
-    if problem.rank > most:
+    most = fullest_line(problem)
+    if most is not None and problem.rank > most:
         was = f"{problem.rank}, where no row or column has more than {most} entries"
         raise InvalidInput("rank", was, f"at most {most}", "Add entries, or lower the rank.")
 
