@@ -29,5 +29,5 @@ def within(method: Method, most: float | int, columns: int) -> tuple[Any, float 
     """
     if isinstance(method, WhitenedLM):
         price = step_cost(columns)
-        return WhitenedLM(method.damping, method.inner, method.accuracy, most), price
+        return WhitenedLM(method.damping, method.inner, method.accuracy, float(most)), price
     return method, STEP
