@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from liftless.cost import CHECK
 from liftless.descent import LevenbergMarquardt, Stop, descend
 from liftless.identify.fit import Fit
-from liftless.identify.groups import components
+from liftless.identify.groups import Ties, components
 from liftless.identify.question import live_rows, row_lengths
 from liftless.problem import Problem
 
@@ -31,6 +31,8 @@ Factor = Float[np.ndarray, "n r"]
 INSIDE = 1e-6
 #: Most hyperplanes.
 HYPERPLANES = 2000
+#: Hyperplanes whose normals are computed in one go.
+TOGETHER = 500
 #: Largest n r for which a mirror image is descended from.
 SMALL = 400
 #: Most mirror images that are descended from.
@@ -68,8 +70,7 @@ def mirrored_part(fit: Fit) -> Mirrored | None:
         None says that no hyperplane through rows of X separates others, where all of them could be
         examined (:func:`examined`).
     """
-    X = fit.X
-    live = live_rows(fit.problem.operator.space, X)
+    X, live, ties = fit.X, fit.live, Ties(fit.problem.operator, fit.used)
     seen: set[bytes] = set()
     for normal in _normals(X, live):
         inside = _inside(X, normal, live)
@@ -79,7 +80,7 @@ def mirrored_part(fit: Fit) -> Mirrored | None:
         if key in seen or np.count_nonzero(outside) < 2:
             continue
         seen.add(key)
-        labels = components(fit.problem, outside)
+        labels = components(ties, outside)
         if labels is None:
             return None
         parts, sizes = np.unique(labels[labels >= 0], return_counts=True)
@@ -104,10 +105,10 @@ def _normals(X: Factor, live: Bool[np.ndarray, " n"]) -> Iterator[Float[np.ndarr
         yield np.ones(1)
         return
     units = X[live] / np.linalg.norm(X[live], axis=1)[:, None]
-    for rows in itertools.combinations(range(len(units)), r - 1):
-        _, s, Vt = np.linalg.svd(units[list(rows)])
-        if s[-1] > INSIDE:
-            yield Vt[-1]
+    every = itertools.combinations(range(len(units)), r - 1)
+    while some := list(itertools.islice(every, TOGETHER)):
+        _, s, Vt = np.linalg.svd(units[np.array(some)])
+        yield from Vt[s[:, -1] > INSIDE, -1]
 
 
 def mirrored_row(fit: Fit) -> Mirrored | None:

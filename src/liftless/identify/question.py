@@ -9,7 +9,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from liftless._precision import entry
 from liftless._types import AnyArray
@@ -66,14 +66,25 @@ class Question:
         whole = np.tensordot(w, self.A, 1)
         return whole, float(w @ self.b), float(np.abs(w).sum())
 
+    @functools.cached_property
+    def level(self) -> float:
+        """Measurements that differ by less are the same."""
+        return SAME_FIT * max(1.0, float(np.sum(self.X**2)))
+
+    def may_fit(self, Y: Float[np.ndarray, "k n r"]) -> Bool[np.ndarray, " k"]:
+        """Which scaled factors fit the sum of all A_i: what fits each does.
+
+        It refuses most at an m-th of the work.
+        """
+        whole, known, weight = self.blend
+        values = np.sum((whole @ Y) * Y, axis=(-2, -1))
+        return np.abs(values - known) <= weight * self.level
+
     def fits(self, Y: Factor) -> bool:
         """Whether a scaled factor has the measurements of X, to round-off."""
-        level = SAME_FIT * max(1.0, float(np.sum(self.X**2)))
-        # What fits each fits their sum, which refuses most at an m-th of the work.
-        whole, known, weight = self.blend
-        if abs(float(np.vdot(whole @ Y, Y)) - known) > weight * level:
+        if not self.may_fit(Y[None])[0]:
             return False
-        return bool(np.all(np.abs(measured(self.A, Y) - self.b) <= level))
+        return bool(np.all(np.abs(measured(self.A, Y) - self.b) <= self.level))
 
     def apart(self, Y: Factor) -> float:
         """Distance of the matrices of a scaled factor and of X, relative to the size of X's."""

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.identify.fit import Fit
-from liftless.identify.question import live_rows
+from liftless.identify.question import Question, live_rows
 from liftless.space import Hermitian
 
 Factor = Float[np.ndarray, "n r"]
@@ -32,10 +32,18 @@ def images(fit: Fit) -> Iterator[tuple[str, Factor]]:
     elif space.name == "symmetric":
         yield from _orders(fit.X, live_rows(space, fit.X))
         if fit.q is not None and len(fit.X) <= EXCHANGED:
-            for i, j in itertools.combinations(range(len(fit.X)), 2):
-                image = fit.X.copy()
-                image[[i, j]] = fit.X[[j, i]]
-                yield f"exchange of {space.line_name(i)} and {space.line_name(j)}", image
+            yield from _exchanges(fit, fit.q)
+
+
+def _exchanges(fit: Fit, q: Question) -> Iterator[tuple[str, Factor]]:
+    """Exchanges of two rows that may fit: all at once, since nearly all do not."""
+    pairs = np.array(list(itertools.combinations(range(len(fit.X)), 2)), int).reshape(-1, 2)
+    orders = np.tile(np.arange(len(fit.X)), (len(pairs), 1))
+    np.put_along_axis(orders, pairs, pairs[:, ::-1], axis=1)
+    name = fit.problem.operator.space.line_name
+    for k in np.flatnonzero(q.may_fit(fit.X[orders] / q.lengths[:, None])):
+        i, j = pairs[k].tolist()
+        yield f"exchange of {name(i)} and {name(j)}", fit.X[orders[k]]
 
 
 def _orders(Z: np.ndarray, live: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
