@@ -1,12 +1,9 @@
 """The lifted space in closed form, against explicit tensors and independent reference numbers."""
 
-import functools
-import string
-
 import jax
 import numpy as np
 import pytest
-from lifted_tools import closed_form, point, span
+from lifted_tools import Tensors, closed_form, point, span, unit_tensors
 
 from liftless import InvalidInput, Problem, oracle
 from liftless.lifted import (
@@ -31,55 +28,6 @@ CURVATURES = [
     ("real-world", 5, 0.0363552, 0.169595, 0.171539, -1.40237e-4, -4.19917e-5, 6.27282e-4),
     ("pmc", 3, 0.759725, 1.09, 0.834862, -0.85653, -0.036027, 1.229042),
 ]
-
-
-class Tensors:
-    """The lifted problem with every tensor written out; w has shape (n r,) * l."""
-
-    def __init__(self, problem, order):
-        units = np.eye(problem.m)
-        A = [np.asarray(problem.operator.matrix(y)) for y in units]
-        self.A, self.l = np.stack(A) * np.asarray(problem.weights)[:, None, None], order
-        self.b = self.power(np.asarray(problem.weights) * np.asarray(problem.b))
-        self.n = problem.n
-
-    def power(self, x):
-        return functools.reduce(np.multiply.outer, [x] * self.l)
-
-    def rows(self, w):
-        """W as a matrix: rows j_1 … j_l, columns the indices of the columns of X."""
-        q, r = self.l, w.shape[0] // self.n
-        modes = w.reshape((self.n, r) * q).transpose(*range(0, 2 * q, 2), *range(1, 2 * q, 2))
-        return modes.reshape(self.n**q, r**q)
-
-    def residual(self, w):
-        W = self.rows(w)
-        M, letters = (W @ W.T).reshape((self.n,) * (2 * self.l)), string.ascii_letters
-        for q in range(self.l):
-            # Contract the first row index and the first column index left; append the result.
-            rest = letters[: M.ndim]
-            first, second = rest[0], rest[self.l - q]
-            kept = rest.replace(first, "").replace(second, "")
-            M = np.einsum(f"{rest},Z{first}{second}->{kept}Z", M, self.A)
-        return M - self.b
-
-    def objective(self, w):
-        return float(np.sum(self.residual(w) ** 2))
-
-    def printed_gradient(self, w):
-        p, r, R = self.l, w.shape[0] // self.n, self.residual(w)
-        for _ in range(p):
-            R = np.tensordot(R, self.A, axes=(0, 0))
-        S = R.transpose(*range(0, 2 * p, 2), *range(1, 2 * p, 2)).reshape(self.n**p, -1)
-        G = (S @ self.rows(w)).reshape((self.n,) * p + (r,) * p)
-        order = [k for q in range(p) for k in (q, p + q)]
-        return G.transpose(*order).reshape((self.n * r,) * p)
-
-
-def unit_tensors(tensors, subspace):
-    """Unit basis tensors as columns."""
-    flat = [tensors.power(D.ravel()).ravel() for D in subspace.directions]
-    return np.stack([t / np.linalg.norm(t) for t in flat], axis=1)
 
 
 @pytest.mark.parametrize(("name", "order"), TINY)

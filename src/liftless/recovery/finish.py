@@ -46,26 +46,9 @@ def finish(
 ) -> Recovery:
     """Polish and certify the best point, and say what happened."""
     effort.telling.ending = True
-    X, problem = effort.answer(), effort.problem
     account = effort.account
-    point = _judged(effort, X, trace_bound, noise)
-    # A polish may lead some way from where the rounds ended, along a flat valley: but down from it.
-    agreeing = effort.ends.at(X, point.objective)
-    # A fit within the noise is the best estimate only at the end of its descent; one to the digits
-    # of the data is there.
-    digits = point.kind == "fitted" and effort.level == 0
-    near = point.kind == "fitted" or point.relative_gradient <= NEAR
-    # Of a noisy completion the means are a better estimate than what fits the data closest.
-    means = point.kind == "fitted" and effort.noisy
-    settled = point.certified or digits or means or stopped or effort.best is None
-    if not settled and effort.polish(X, near=near):
-        X = effort.answer()
-        # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
-        told, known = dense_eigen(X.size), _agreed(effort, point, agreeing)
-        # Whether it is a saddle, which the rounds deny, is not worth a search of its own.
-        most: float | int = effort.policy.converge if known else math.inf
-        point = _judged(effort, X, trace_bound, noise, told=told, most=most)
-    fit = Fit(problem, X)
+    X, point, agreeing = _polished(effort, stopped, trace_bound, noise)
+    fit = Fit(effort.problem, X)
     if point.kind == "exact" and not stopped:
         fit, point = _sharper(effort, fit, point, trace_bound, noise)
     agreeing = max(agreeing, effort.ends.at(fit.X, point.objective))
@@ -99,7 +82,7 @@ def finish(
         seed=seed,
         seconds=time.perf_counter() - began,
         work=account.spent,
-        space=problem.operator.space,
+        space=effort.problem.operator.space,
         agreeing=agreeing,
         sigma=found.sigma,
         sigma_interval=(found.low, found.high),
@@ -108,6 +91,31 @@ def finish(
         completion=effort.completion,
         known=sure,
     )
+
+
+def _polished(
+    effort: Effort, stopped: bool, trace_bound: float | None, noise: float | None
+) -> tuple[Factor, Certificate, int]:
+    """The best point, polished where it is no end yet, its kind, and how many rounds met it."""
+    X = effort.answer()
+    point = _judged(effort, X, trace_bound, noise)
+    # A polish may lead some way from where the rounds ended, along a flat valley: but down from it.
+    agreeing = effort.ends.at(X, point.objective)
+    # A fit within the noise is the best estimate only at the end of its descent; one to the digits
+    # of the data is there.
+    digits = point.kind == "fitted" and effort.level == 0
+    near = point.kind == "fitted" or point.relative_gradient <= NEAR
+    # Of a noisy completion the means are a better estimate than what fits the data closest.
+    means = point.kind == "fitted" and effort.noisy
+    settled = point.certified or digits or means or stopped or effort.best is None
+    if not settled and effort.polish(X, near=near):
+        X = effort.answer()
+        # The Hessian's ends are told where they are quickly had; the kind asks for them by itself.
+        told, known = dense_eigen(X.size), _lowest(effort, point, agreeing)
+        # Whether it is a saddle, which the rounds deny, is not worth a search of its own.
+        most: float | int = effort.policy.converge if known else math.inf
+        point = _judged(effort, X, trace_bound, noise, told=told, most=most)
+    return X, point, agreeing
 
 
 def _known(
@@ -189,7 +197,7 @@ def _judged(
         return certify(effort.problem, X, trace_bound=trace_bound, noise=noise, second_order=told)
 
 
-def _agreed(effort: Effort, point: Certificate, agreeing: int) -> bool:
+def _lowest(effort: Effort, point: Certificate, agreeing: int) -> bool:
     """Whether so many rounds at a point say that it is the lowest level."""
     many = excess_rows(effort.problem) >= effort.policy.agree_rows
     needed = rounds_needed(effort.problem, effort.policy, point.relative_objective)
@@ -201,7 +209,7 @@ def _in_context(effort: Effort, point: Certificate, agreeing: int, stopped: bool
     flat = point.relative_gradient <= kinds.STATIONARY
     settled = point.code == kinds.STATIONARY_POINT or point.why == kinds.CLOSE
     settled |= flat and point.why == kinds.TIME
-    if settled and _agreed(effort, point, agreeing):
+    if settled and _lowest(effort, point, agreeing):
         return dataclasses.replace(point, code=kinds.AGREED, why=kinds.DONE)
     late = effort.account.late
     if point.why == kinds.TIME and not (late or stopped):
