@@ -11,7 +11,7 @@ from markupsafe import Markup
 from liftless._version import __version__
 from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, Claim, Row
 from liftless_papers.experiments.figures import Figure
-from liftless_papers.experiments.papers import PAPERS
+from liftless_papers.experiments.papers import OWN, PAPERS
 from liftless_papers.report.experiment import caption, draw_panel
 from liftless_papers.report.run import VERDICTS, Run, counts, references
 from liftless_papers.report.select import by_table, heads
@@ -111,7 +111,10 @@ def page(sections: Sequence[Section], failed: Sequence[tuple[str, str]] = ()) ->
         .render(
             version=__version__,
             sections=sections,
-            judged=[(PAPERS[key].text, _of_paper(judged, key)) for key in PAPERS],
+            judged=[
+                *((paper.text, _of_paper(judged, key)) for key, paper in PAPERS.items()),
+                ("Beyond the papers (docs/escapes.md)", _of_paper(judged, OWN)),
+            ],
             judgements=tally(judged),
             shown={part.name for part in sections},
             against=[line for part in sections for line in part.against],
