@@ -16,7 +16,7 @@ from liftless_papers.report.experiment import caption, draw_panel
 from liftless_papers.report.run import VERDICTS, Run, counts, references
 from liftless_papers.report.select import by_table, heads
 from liftless_papers.report.svg import inline_svg
-from liftless_papers.statements import EMPTY, OPEN, Statement, disagreements, statements, tally
+from liftless_papers.statements import EMPTY, OPEN, Statement, statements, tally
 
 #: Tables up to this size are in the page; larger ones are linked only.
 SHOWN_ROWS, SHOWN_COLUMNS = 40, 16
@@ -57,7 +57,7 @@ def section(run: Run) -> Section:
         about=f"size {run.size}, seed {run.seed}, {run.seconds:.1f} s",
         counts=counts(run.outcome.claims),
         claims=tuple(run.outcome.claims),
-        against=tuple(disagreements(run.name, run.outcome.claims)),
+        against=tuple(run.against),
         figures=drawn(run.name, run.experiment.figures, run.outcome.rows, run.outcome.values),
         tables=tuple(shown_table(name, rows) for name, rows in by_table(run.outcome.rows).items()),
     )
