@@ -267,7 +267,7 @@ class Fig2(Experiment):
                     "residual / γ",
                     (
                         Layer("draws", "escape", "deviation", "points", "draws"),
-                        Layer("equal", "escape", "deviation", "line", "equal", dashed=True),
+                        Layer("equal", "escape", "deviation", "curve", "equal", dashed=True),
                     ),
                     legend="outside",
                 ),

@@ -39,7 +39,7 @@ FIGURES = (
                 "$c^2$",
                 "$2x$",
                 (
-                    Layer("edge", "c2", "two_x", "line", "2x + c² = 1", dashed=True),
+                    Layer("edge", "c2", "two_x", "curve", "2x + c² = 1", dashed=True),
                     Layer("minima", "c2", "two_x", "points", "{group}", (), "cell"),
                 ),
                 legend="outside",
@@ -49,7 +49,7 @@ FIGURES = (
                 "$\\cos^2(A(P), S)$",
                 "$\\cos^2(A(P), A(Q))$",
                 (
-                    Layer("edge", "c2", "c2", "line", "equal", dashed=True),
+                    Layer("edge", "c2", "c2", "curve", "equal", dashed=True),
                     Layer("minima", "s2", "c2", "points", "{group}", (), "cell"),
                 ),
                 legend="outside",
