@@ -13,10 +13,13 @@ from liftless.cost import affordable_width
 from liftless.escape import moves
 from liftless.escape.base import Candidate, Escape
 from liftless.escape.multi_step import MultiStep
-from liftless.escape.oracle import Oracle, oracle
+from liftless.escape.oracle import Oracle, oracle, oracles
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Lowest eigenpairs of the slack for which the ladder tries the γ move.
+EIGENPAIRS = 3
 
 
 def _leaves(X: Factor, certificate: Certificate) -> bool:
@@ -29,8 +32,9 @@ class Ladder(Escape):
     """Every move with its exact amplitude, cheapest local solve for its chance first.
 
     Order: a fresh over-parameterised factor from the negative part of the slack; two more columns,
-    truncated early; a swap of each singular triple for u_n; the γ move.  For r = 1 the swap is the
-    β move.
+    truncated early, where all A_i are positive semidefinite; a swap of each singular triple for
+    u_n (for r = 1 the β move); the γ move for the three lowest eigenpairs and every triple.  From
+    minima of other measurements the two columns led nowhere (``docs/escapes.md``).
 
     Parameters
     ----------
@@ -49,9 +53,11 @@ class Ladder(Escape):
         width = affordable_width(problem, self.budget)
         if width > problem.rank:
             yield from moves.replace(problem, X, certificate, width)
-            yield from moves.lift(problem, X, certificate)
+            if problem.operator.amplitudes() is not None:
+                yield from moves.lift(problem, X, certificate)
         yield from moves.swap(problem, X, certificate, certificate.u_n)
-        yield from moves.gamma(problem, X, certificate, oracle(problem, X))
+        for o in oracles(problem, X, EIGENPAIRS, accuracy=moves.ROUGH):
+            yield from moves.gamma(problem, X, certificate, o)
 
 
 @dataclass(frozen=True)

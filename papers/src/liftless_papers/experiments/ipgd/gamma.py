@@ -193,7 +193,9 @@ class Gamma(Experiment):
                     "iterations until certified",
                     (
                         Layer("medians", "decades", "iterations", "line", "{group}", (), "name"),
-                        Layer("guide", "decades", "iterations", "curve", "first power", dashed=True),
+                        Layer(
+                            "guide", "decades", "iterations", "curve", "first power", dashed=True
+                        ),
                     ),
                     x_scale="log",
                     y_scale="log",
