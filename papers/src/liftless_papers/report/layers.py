@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
 
 from liftless._errors import InvalidInput
@@ -17,7 +18,7 @@ from liftless.figures.style import GREY
 from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.figures import Layer, Panel
 from liftless_papers.report.select import numbers, text_of
-from liftless_papers.report.style import COLOUR_MAP, COLOURS, TABLE_MAP, Pen
+from liftless_papers.report.style import ANSWERS, COLOUR_MAP, COLOURS, TABLE_MAP, Pen
 from liftless_papers.report.typeset import typeset
 
 Values = Float[np.ndarray, " k"]
@@ -207,17 +208,21 @@ def image(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pe
     low, high = layer.z_limits
     # A fine grid samples a function and is drawn smooth; the nodes of a coarse one are cells.
     smooth = min(z.shape) >= SMOOTH and bool(np.isfinite(z).all()) and np.unique(z).size > LEVELS
+    answers = set(np.unique(z[np.isfinite(z)])) <= {0.0, 1.0}
     drawn = canvas.axes.pcolormesh(
         x,
         y,
         z,
-        cmap=COLOUR_MAP,
+        cmap=ListedColormap(ANSWERS) if answers else COLOUR_MAP,
         shading="gouraud" if smooth else "nearest",
         rasterized=True,
-        vmin=low,
-        vmax=high,
+        vmin=0.0 if answers else low,
+        vmax=1.0 if answers else high,
     )
-    _colour_bar(canvas, drawn, label or typeset(layer.z))
+    scale = _colour_bar(canvas, drawn, label or typeset(layer.z))
+    if answers:
+        scale.set_ticks([0.25, 0.75], labels=["no", "yes"])
+        scale.ax.tick_params(length=0)
     canvas.axes.grid(visible=False)
 
 
@@ -334,12 +339,13 @@ def cells(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pe
         _colour_bar(canvas, drawn, label or layer.shade)
 
 
-def _colour_bar(canvas: Canvas, drawn: Any, label: str) -> None:
+def _colour_bar(canvas: Canvas, drawn: Any, label: str) -> Colorbar:
     figure = canvas.axes.get_figure()
     assert figure is not None
     scale = figure.colorbar(drawn, ax=canvas.axes, shrink=0.9, pad=0.02)
     scale.set_label(label, fontsize=8)
     scale.ax.tick_params(labelsize=7)
+    return scale
 
 
 DRAW: dict[str, Callable[[Canvas, Layer, Sequence[Row], str, Pen], None]] = {

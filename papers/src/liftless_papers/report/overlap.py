@@ -18,7 +18,7 @@ CLOSE, MUCH = 0.012, 0.8
 def covered(series: Sequence[tuple[Layer, Sequence[Row]]], panel: Panel) -> list[int]:
     """How many later lines run where each series does; 0 for what is no line.
 
-    Lines are compared at the values of x that they share.
+    Lines are compared at the values of x that they share, or between them if they share none.
     """
     found = [0] * len(series)
     lines = {
@@ -31,11 +31,21 @@ def covered(series: Sequence[tuple[Layer, Sequence[Row]]], panel: Panel) -> list
         return found
     near = CLOSE * max(float(np.ptp(heights)), 1e-300)
     for first, second in itertools.combinations(lines, 2):
-        shared = lines[first].keys() & lines[second].keys()
-        same = sum(abs(lines[first][x] - lines[second][x]) <= near for x in shared)
-        if shared and same > MUCH * len(lines[first]):
+        if _met(lines[first], lines[second], near) > MUCH * len(lines[first]):
             found[first] += 1
     return found
+
+
+def _met(first: dict[object, float], second: dict[object, float], near: float) -> int:
+    """At how many points of the first line the second is near."""
+    shared = first.keys() & second.keys()
+    if shared:
+        return sum(abs(first[x] - second[x]) <= near for x in shared)
+    if not second or not all(isinstance(x, int | float) for x in (*first, *second)):
+        return 0
+    at = np.sort(np.array([*second], float))
+    between = np.interp(np.array([*first], float), at, [second[x] for x in sorted(second)])
+    return int(np.sum(np.abs(between - np.array([*first.values()])) <= near))
 
 
 def _is_line(layer: Layer) -> bool:

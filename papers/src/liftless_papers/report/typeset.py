@@ -4,7 +4,7 @@ import re
 
 #: What may stand before an index: one letter (a Greek one too, with what is above it), a bracket.
 _BASE = (
-    r"(?:(?<![A-Za-z0-9_\u0300-\u036f])[A-Za-z\u0391-\u03c9\U0001d4b3](?:[\u0300-\u036f])?"
+    r"(?:(?<![A-Za-z0-9_\u0300-\u036f])[A-Za-z\u0391-\u03c9\U0001d4b3](?:[\u0300-\u036f])?[*]?"
     r"|‖|\)|\]|(?<![\d.])\d+)"
 )
 _PART = r"(?:\{[^}]*\}|\([^()]*\)|[-−]?[A-Za-z0-9\u0391-\u03c9⊥*#]+)"

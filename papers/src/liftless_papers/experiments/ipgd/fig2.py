@@ -250,7 +250,7 @@ class Fig2(Experiment):
                                 "a",
                                 "b",
                                 "path",
-                                "",
+                                f"{name} γ, {k // 3 + 1}",
                                 (("radius", name), ("path", k)),
                                 dashed=name == "large",
                             )
