@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 from liftless._errors import InvalidInput
 from liftless.figures.style import GREY, new_figure, tidy
@@ -181,6 +182,7 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
             rule(at, color=GREY, lw=0.9, ls=(0, (6, 2, 1, 2)), zorder=1.5)
     axes.set_xlim(*panel.x_limits)
     axes.set_ylim(*panel.y_limits)
+    _few_names(axes)
     if panel.equal:
         axes.set_aspect("equal", adjustable="box")
     for fill in canvas.endless:
@@ -189,6 +191,18 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
     # Handles of the legend that belong to no single artist travel with the axes.
     for handle in canvas.handles:
         axes.add_artist(handle)
+
+
+def _few_names(axes: Axes) -> None:
+    """Name no ticks between the powers of ten, or only a few where there is hardly a power."""
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if axis.get_scale() != "log" or not 0 < low < high:
+            continue
+        axis.set_minor_formatter(NullFormatter())
+        if math.floor(math.log10(high)) - math.ceil(math.log10(low)) < 1:
+            axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            every = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
+            axis.set_major_formatter(every)
 
 
 def _place(mark: Mark, values: Mapping[str, Any]) -> float:

@@ -103,7 +103,7 @@ REST = Figure(
             "share recovered",
             (Layer("balance", "share", "rate", "line", "{group}", (), "name"),),
             (Mark("x", 1.0, "bound"),),
-            x_limits=(-0.1, 2.2),
+            x_limits=(-0.1, None),
             y_limits=(-0.05, 1.05),
             legend="outside",
         ),
