@@ -170,7 +170,8 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
     if canvas.categories is not None:
         names = [typeset(text_of(value)) for value in canvas.categories]
         long = sum(map(len, names)) > 30
-        style = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if long else {}
+        turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        style: dict[str, Any] = turned if long else {}
         if len(names) > NAMED_BARS and max(map(len, names)) <= 4:
             style = {"rotation": 90}
         axes.set_xticks(range(len(names)), names, **style)

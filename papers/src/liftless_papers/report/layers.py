@@ -319,7 +319,7 @@ def cells(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pe
         words = row.get(layer.z)
         if words is not None:
             # White where the ground is dark.
-            dark = math.isfinite(shade) and drawn.norm(shade) > 0.6
+            dark = math.isfinite(shade) and float(np.asarray(drawn.norm(shade))) > 0.6
             style = {"color": "white" if dark else "black", "fontsize": 7}
             axes.text(*place, typeset(text_of(words)), ha="center", va="center", **style)
 

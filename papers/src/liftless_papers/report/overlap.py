@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -36,7 +37,7 @@ def covered(series: Sequence[tuple[Layer, Sequence[Row]]], panel: Panel) -> list
     return found
 
 
-def _met(first: dict[object, float], second: dict[object, float], near: float) -> int:
+def _met(first: dict[Any, float], second: dict[Any, float], near: float) -> int:
     """At how many points of the first line the second is near."""
     shared = first.keys() & second.keys()
     if shared:
@@ -54,7 +55,7 @@ def _is_line(layer: Layer) -> bool:
     return layer.kind in ("line", "curve") and not crowd
 
 
-def _line(layer: Layer, rows: Sequence[Row], panel: Panel) -> dict[object, float]:
+def _line(layer: Layer, rows: Sequence[Row], panel: Panel) -> dict[Any, float]:
     """Heights by x, on the axis's own scale; what is not shown is left out."""
     y = numbers(rows, layer.y, layer.table)
     shown: Bool[np.ndarray, " k"] = np.isfinite(y) & ((y > 0) | (panel.y_scale != "log"))
