@@ -229,6 +229,24 @@ def test_replace_takes_the_negative_part_where_it_fills_a_factor():
     assert move.point.shape == (3, negative)
 
 
+@pytest.mark.parametrize(
+    ("family", "kinds"),
+    [("gaussian", ["replace", "swap", "gamma"]), ("phase", ["replace", "lift", "swap", "gamma"])],
+)
+def test_rungs_of_the_ladder(family, kinds):
+    """Two more columns where every A_i is positive semidefinite, else γ for several pairs."""
+    problem = make_instance(family, n=5, rank=2, seed=3).problem
+    X = np.random.default_rng(1).standard_normal((5, 2)) * [1.0, 0.4]
+    certificate = certify(problem, X)
+    assert certificate.lambda_n < 0
+    found = [c.kind for c in Ladder().candidates(problem, X, certificate)]
+    assert list(dict.fromkeys(found)) == kinds
+    slack = problem.operator.matrix(measure(problem.operator, X, X) - problem.b)
+    values = np.linalg.eigvalsh(slack)
+    several = 2 * min(3, np.sum(values < 1e-3 * values[0]))
+    assert found.count("gamma") == (1 if "lift" in kinds else several)
+
+
 ESCAPES = [Ladder(), OracleJump(), SingleStep(), MultiStepEscape(order=5), LiftedEscape()]
 
 

@@ -24,7 +24,7 @@ from liftless_papers.experiments import (
 )
 
 SHOWN = Panel("Title", "step", "value", (Layer("course", "k", "v", label="v"),))
-KEYS = ["name", "paper", "size", "seed", "seconds", "rows", "claims"]
+KEYS = ["name", "paper", "size", "seed", "seconds", "rows", "claims", "against"]
 CLAIM_KEYS = ["where", "text", "verdict", "measured", "expected", "tolerance", "note"]
 FILES = {"tiny-a/course.csv", "tiny-a/shown.svg", "tiny-a/shown.png", "tiny-a/claims.json"}
 
@@ -120,6 +120,19 @@ def test_report_in_words(experiments):
         "tiny-a (1 of 2): A tiny one",
         "tiny-b (2 of 2): A tiny one",
     ]
+
+
+def test_a_run_that_speaks_against_a_statement(experiments, monkeypatch):
+    experiments(tiny_a=Tiny, tiny_b=Other)
+    says = {"tiny-a": ["sod-x (holds): tiny-a says fails: Fig. 1: It falls"], "tiny-b": []}
+    monkeypatch.setattr("liftless_papers.report.run.disagreements", lambda name, _: says[name])
+    found = run("reproduce", "all", "--quiet")
+    assert (found.code, found.err.count("\n")) == (3, 1)
+    assert found.err.startswith("error: tiny-a: ")
+    assert f"  speaks against the statement {says['tiny-a'][0]}" in found.out.splitlines()
+    found = run("reproduce", "tiny-a", "--json", "--quiet")
+    assert (found.code, strict_json(found.out)["against"]) == (3, says["tiny-a"])
+    assert run("reproduce", "tiny-b", "--quiet").code == 0
 
 
 def test_json_of_all(experiments):

@@ -1,5 +1,7 @@
 """What holds for every experiment: the registry, rows, claims, figures, and the same run again."""
 
+import re
+
 import pytest
 from experiment_tools import smoke
 
@@ -63,7 +65,12 @@ def test_claims_agree_with_the_statements(name):
 def test_figures_are_drawn_from_the_rows(name):
     done = smoke(name)
     for figure in experiment(name).figures:
-        assert "nan" not in caption(figure, done.values).split()
+        words = caption(figure, done.values)
+        assert "nan" not in words.split()
+        # One of a thing, and ranges that are none.
+        plural = "draws|trials|runs|seeds|starts|minima|instances|problems"
+        assert not re.search(rf"(?<![\d.])1 ({plural})\b", words)
+        assert not re.search(r"\b(\d+) to \1\b", words)
         assert len(draw(figure, done.rows, done.values).axes) >= len(figure.panels)
 
 

@@ -9,7 +9,7 @@ import pytest
 from cli_tools import run, strict_json
 
 from liftless_papers.experiments import CHANGED, EXPERIMENTS, FAILS, HOLDS, truth_claim
-from liftless_papers.experiments.papers import PAPERS
+from liftless_papers.experiments.papers import SOURCES
 from liftless_papers.statements import (
     EMPTY,
     NUMBERED,
@@ -54,7 +54,7 @@ PRINTED = {
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 def test_an_entry_is_complete(one):
     assert complaints(one) == []
-    assert one.paper in PAPERS
+    assert one.paper in SOURCES
     assert re.fullmatch(r"[a-z]+(-[A-Za-z0-9.]+)+", one.name)
     for evidence in one.evidence:
         if evidence.where:

@@ -8,6 +8,7 @@ import pytest
 
 from liftless.instances import make_instance
 from liftless.lifted import LiftedSubspace, step_bounds
+from liftless_papers.experiments.own.minima import Points, descend
 
 
 def power(x, order):
@@ -242,3 +243,26 @@ def test_one_column_too_many_is_slow():
             X = X - 0.1 * gap @ X
     assert errors[1, 2000] < 1e-12
     assert errors[2, 2000] / errors[2, 4000] == pytest.approx(2, rel=0.1)
+
+
+def operators(rng, count, ratio):
+    """Operators on symmetric 3 × 3 matrices with A*A between 1 − δ and 1 + δ, both attained."""
+    low, high = 2 / (1 + ratio), 2 * ratio / (1 + ratio)
+    turned = np.linalg.qr(rng.standard_normal((count, 6, 6)))[0]
+    gains = np.where(rng.random((count, 6)) < 0.8, high, low)
+    gains[:, 0], gains[:, -1] = high, low
+    i, j = np.triu_indices(3)
+    A = np.zeros((count, 6, 3, 3))
+    A[:, :, i, j] = np.sqrt(gains)[:, :, None] * turned * np.where(i == j, 1, 0.5**0.5)
+    A[:, :, j, i] = A[:, :, i, j]
+    return A
+
+
+@pytest.mark.parametrize(("ratio", "spurious"), [(3.82, False), (200.0, True)])
+def test_over_parameterised_minima(ratio, spurious):
+    """r_search = 2 > ((1+δ)/(1−δ) − 1)²/4 up to 1 + 2√2; δ of rank three is that of n = 3."""
+    assert ((ratio - 1) ** 2 / 4 < 2) != spurious
+    rng = np.random.default_rng(0)
+    Z, X = rng.standard_normal((400, 3, 1)), rng.standard_normal((400, 3, 2))
+    ends = descend(Points(operators(rng, 400, ratio), Z, X))
+    assert (not ends.true.all()) == spurious

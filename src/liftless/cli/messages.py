@@ -11,6 +11,8 @@ from liftless._ends import INTERRUPTED
 
 #: Exit code of an experiment that ended with an error.
 FAILED = 1
+#: Exit code of a run that speaks against what is written of a statement.
+CONTRADICTED = 3
 #: Exit code of bad usage or bad input.
 USAGE = 2
 

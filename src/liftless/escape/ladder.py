@@ -13,10 +13,14 @@ from liftless.cost import affordable_width
 from liftless.escape import moves
 from liftless.escape.base import Candidate, Escape
 from liftless.escape.multi_step import MultiStep
-from liftless.escape.oracle import Oracle, oracle
+from liftless.escape.oracle import Oracle, oracle, oracles
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n r"]
+
+#: Lowest eigenpairs of the slack for which the ladder tries the γ move; where all A_i are positive
+#: semidefinite γ led to a fit at none of 44 tries after the other rungs, whichever the pair.
+EIGENPAIRS = 3
 
 
 def _leaves(X: Factor, certificate: Certificate) -> bool:
@@ -29,8 +33,10 @@ class Ladder(Escape):
     """Every move with its exact amplitude, cheapest local solve for its chance first.
 
     Order: a fresh over-parameterised factor from the negative part of the slack; two more columns,
-    truncated early; a swap of each singular triple for u_n; the γ move.  For r = 1 the swap is the
-    β move.
+    truncated early, where all A_i are positive semidefinite; a swap of each singular triple for
+    u_n (for r = 1 the β move); the γ move, at (u_n, q_r) for such measurements and for the three
+    lowest eigenpairs and every triple for others, from whose minima the two columns led nowhere
+    (``docs/escapes.md``).
 
     Parameters
     ----------
@@ -47,11 +53,18 @@ class Ladder(Escape):
         if not _leaves(X, certificate):
             return
         width = affordable_width(problem, self.budget)
+        # Squared amplitudes: every A_i is some a_i a_iᵀ, or a sum of such.
+        semidefinite = problem.operator.amplitudes() is not None
         if width > problem.rank:
             yield from moves.replace(problem, X, certificate, width)
-            yield from moves.lift(problem, X, certificate)
+            if semidefinite:
+                yield from moves.lift(problem, X, certificate)
         yield from moves.swap(problem, X, certificate, certificate.u_n)
-        yield from moves.gamma(problem, X, certificate, oracle(problem, X))
+        if semidefinite:
+            yield from moves.gamma(problem, X, certificate, oracle(problem, X))
+            return
+        for o in oracles(problem, X, EIGENPAIRS, accuracy=moves.ROUGH):
+            yield from moves.gamma(problem, X, certificate, o)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The quantities a lifted problem would reveal at a point, computed without lifting."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from liftless.problem import Problem
 
 #: A singular value below this fraction of the largest counts as zero.
 ZERO_SINGULAR = 1e-10
+#: An eigenvalue of the slack above this fraction of the most negative one may be round-off.
+ROUND_OFF = 1e-3
 
 
 @dataclass(frozen=True)
@@ -111,17 +114,44 @@ def oracle(
     pair = positive_int("pair", pair, most=problem.n)
     if not np.any(X):
         raise InvalidInput("X", "zero", "a factor with a nonzero singular value")
-    V, sigma, Q = singular_triples(np.asarray(X, np.float64))
-    j = sigma.size if triple is None else positive_int("triple", triple, most=sigma.size)
+    triples = singular_triples(np.asarray(X, np.float64))
+    count = triples[1].size
+    j = count if triple is None else positive_int("triple", triple, most=count)
     values, vectors = slack_eigenpairs(problem, X, pair)
-    u, v = vectors[:, pair - 1], V[:, j - 1]
-    a_p, a_q, EX = map(np.asarray, _images(problem, X, u[:, None], v[:, None]))
+    return _oracle(problem, X, (values[pair - 1], vectors[:, pair - 1]), triples, j - 1)
+
+
+def oracles(
+    problem: Problem, X: Float[np.ndarray, "n r"], pairs: int, accuracy: float = 0.0
+) -> Iterator[Oracle]:
+    """Oracle quantities at ``X`` for its lowest eigenpairs, negative ones, and every triple.
+
+    The lowest eigenpair comes first, and with each the smallest triple.  ``accuracy`` is that of
+    Lanczos, 0 for machine precision; an eigenvalue below 1e-3 of the lowest counts as zero, as
+    those of the columns of X are.
+    """
+    triples = singular_triples(np.asarray(X, np.float64))
+    values, vectors = slack_eigenpairs(problem, X, min(pairs, problem.n), accuracy=accuracy)
+    for i in range(int(np.sum(values < min(ROUND_OFF * values[0], 0.0)))):
+        for j in reversed(range(triples[1].size)):
+            yield _oracle(problem, X, (values[i], vectors[:, i]), triples, j)
+
+
+def _oracle(
+    problem: Problem,
+    X: np.ndarray,
+    eigenpair: tuple[float | np.floating, np.ndarray],
+    triples: tuple[np.ndarray, np.ndarray, np.ndarray],
+    j: int,
+) -> Oracle:
+    (value, u), (V, sigma, Q) = eigenpair, triples
+    a_p, a_q, EX = map(np.asarray, _images(problem, X, u[:, None], V[:, j][:, None]))
     return Oracle(
-        lambda_n=float(values[pair - 1]),
+        lambda_n=float(value),
         u_n=u,
-        sigma=float(sigma[j - 1]),
-        v=v,
-        q=Q[:, j - 1],
+        sigma=float(sigma[j]),
+        v=V[:, j],
+        q=Q[:, j],
         A_P=a_p,
         A_Q=a_q,
         EX=EX,

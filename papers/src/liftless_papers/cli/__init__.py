@@ -20,6 +20,7 @@ REPRODUCE = Command(
     "measured. A claim that fails is a result, not an error.",
     short="Run the papers' experiments and judge their claims.",
     epilog="Exit codes: 0 ran, 1 an experiment ended with an error, 2 bad usage or input, "
+    "3 a run speaks against what is written of a statement, "
     "75 interrupted.",
 )
 COMPARE = Command(

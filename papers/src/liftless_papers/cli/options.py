@@ -64,7 +64,7 @@ class StatementsOptions:
     """What was given to ``liftless statements``."""
 
     name: str | None = argument(
-        "[PAPER|NAME]", "A paper (sod, local, ipgd) or a statement; all if left out.", None
+        "[PAPER|NAME]", "A paper (sod, local, ipgd), own, or a statement; all if left out.", None
     )
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch("Leave out the counts.")

@@ -6,13 +6,13 @@ from liftless.cli.messages import emit
 from liftless.cli.names import nearest
 from liftless_papers.cli.options import CiteOptions
 from liftless_papers.experiments import EXPERIMENTS
-from liftless_papers.experiments.papers import PAPERS, Paper
+from liftless_papers.experiments.papers import OWN, PAPERS, Paper
 
 SOFTWARE = "liftless: low-rank matrix recovery that escapes spurious local minima"
 
 
 def run(options: CiteOptions) -> int:
-    """Print a line of text and a BibTeX entry."""
+    """Print a line of text and a BibTeX entry: of a paper, or of liftless for its own."""
     if options.name is None:
         emit(f"The liftless maintainers. {SOFTWARE}. Version {__version__}.")
         emit("")
@@ -22,6 +22,8 @@ def run(options: CiteOptions) -> int:
         emit(f"  version = {{{__version__}}}")
         emit("}")
         return 0
+    if options.name in EXPERIMENTS and options.name.startswith(f"{OWN}-"):
+        return run(CiteOptions())
     paper = _paper(options.name)
     emit(paper.text)
     emit("")

@@ -12,7 +12,7 @@ from liftless._checks import describe
 from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
-from liftless.cli.messages import FAILED, complain, emit, emit_json, note
+from liftless.cli.messages import CONTRADICTED, FAILED, complain, emit, emit_json, note
 from liftless.cli.names import nearest
 from liftless_papers.cli.options import ReproduceOptions
 from liftless_papers.experiments import EXPERIMENTS, HOLDS, SIZES, experiment
@@ -57,7 +57,12 @@ def run(options: ReproduceOptions) -> int:
     if results.interrupted:
         note(f"interrupted; {len(results.records)} of {len(names)} experiments are complete")
         return INTERRUPTED
-    return FAILED if results.failed else 0
+    if results.failed:
+        return FAILED
+    against = [record["name"] for record in results.records if record["against"]]
+    for name in against:
+        complain(f"{name}: this run speaks against what is written of a statement")
+    return CONTRADICTED if against else 0
 
 
 def _names(options: ReproduceOptions) -> list[str]:
@@ -165,7 +170,6 @@ def _print_json(options: ReproduceOptions, results: Results) -> None:
 def report(done: "Run") -> None:
     """Print the counts of the verdicts, every claim that does not hold, and what disagrees."""
     from liftless_papers.report.run import counts, references
-    from liftless_papers.statements import disagreements
 
     claims = done.outcome.claims
     verdicts, (met, numbers) = counts(claims), references(claims)
@@ -176,6 +180,6 @@ def report(done: "Run") -> None:
         if claim.verdict != HOLDS:
             why = f" | {claim.note}" if claim.note else ""
             emit(f"  {claim.verdict}: {claim.where}: {claim.text}{why}")
-    for line in disagreements(done.name, claims):
+    for line in done.against:
         emit(f"  speaks against the statement {line}")
     sys.stdout.flush()

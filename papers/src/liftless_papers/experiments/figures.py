@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["line", "points", "bar", "band", "image", "contour", "path", "text"]
+Kind = Literal[
+    "line", "curve", "points", "bar", "band", "image", "contour", "path", "text", "table"
+]
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,10 @@ class Layer:
     table, x, y : str
         Table and columns.  For "bar" x may be a column of names.
     kind : str
-        "line", "points", "bar"; "band" between y and z; "image" or "contour" of z over the grid of
-        x and y; "path" (a line in the order of the rows, with its start and end marked); "text"
-        (the column z written at x, y).
+        "line"; "curve", a line without markers, for what a formula gives; "points", "bar"; "band"
+        between y and z; "image" or "contour" of z over the grid of x and y; "path" (a line in the
+        order of the rows, with its start and end marked); "text" (the column z written at x, y);
+        "table" (the text z in the cell of the name y of its line and the name x of its column).
     label : str
         In the legend; "" for none.  With ``group`` it may contain "{group}".
     where : tuple of (column, value)
@@ -30,7 +33,9 @@ class Layer:
         Columns of error bars, for "points" and "line".
     dashed : bool
     z_limits : tuple
-        Ends of the colours of an "image"; those of the data where None.
+        Ends of the colours of an "image" or a "table"; those of the data where None.
+    shade : str
+        Column of numbers that colours the cells of a "table".
     """
 
     table: str
@@ -45,6 +50,7 @@ class Layer:
     high: str = ""
     dashed: bool = False
     z_limits: tuple[float | None, float | None] = (None, None)
+    shade: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,3 +92,13 @@ class Figure:
     panels: tuple[Panel, ...]
     columns: int = 3
     height: float = field(default=2.9)
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun, for a caption: "1 draw", "3 draws"."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
+def spanned(least: int, most: int) -> str:
+    """Return a range for a caption: "4 to 8", or "4" where it is one number."""
+    return str(least) if least == most else f"{least} to {most}"

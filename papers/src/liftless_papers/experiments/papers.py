@@ -90,3 +90,8 @@ PAPERS: dict[str, Paper] = {
         arxiv="2505.17304",
     ),
 }
+
+
+#: Whose statements there are: the papers', and those that liftless adds.
+OWN = "own"
+SOURCES = (*PAPERS, OWN)

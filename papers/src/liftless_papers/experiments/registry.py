@@ -63,6 +63,26 @@ EXPERIMENTS: dict[str, tuple[str, str, str]] = {
         "Theory",
         "Theorems 2, 5 and 31, Propositions 4, 11 and 23 to 30, and the lemmas",
     ),
+    "own-region": (
+        "own.region",
+        "Region",
+        "Straight lines from a minimum: the region of escape, and what lies in it",
+    ),
+    "own-families": (
+        "own.families",
+        "Families",
+        "Cheap moves from a minimum: what lowers h, and what leads to the truth",
+    ),
+    "own-lift": (
+        "own.lift",
+        "Lift",
+        "Lifts of spurious minima: which order makes a strict saddle",
+    ),
+    "own-ladder": (
+        "own.ladder",
+        "Rungs",
+        "The ladder of escapes: what each rung alone is worth",
+    ),
 }
 
 

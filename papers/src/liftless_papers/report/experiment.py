@@ -1,5 +1,6 @@
 """Figures of experiments, drawn from their rows; nothing is computed here."""
 
+import dataclasses
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 from liftless._errors import InvalidInput
 from liftless.figures.style import GREY, new_figure, tidy
@@ -16,8 +18,10 @@ from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
 from liftless_papers.report.layers import DRAW, HALO, Canvas
 from liftless_papers.report.legend import lay_out, place_legends
+from liftless_papers.report.overlap import covered
 from liftless_papers.report.select import by_table, groups, select, text_of
 from liftless_papers.report.style import COLOUR_MAP, COLOURS, MARKERS, Pen, pen
+from liftless_papers.report.typeset import typeset
 
 #: Width of a panel in inches by the number of panels in a row: a column of a page, or the page.
 WIDTHS = {1: 4.4, 2: 3.6, 3: 2.75}
@@ -96,7 +100,8 @@ def _panel(
 ) -> None:
     letters = int(13.5 * width)
     y_name = textwrap.fill(panel.y, 34)
-    tidy(axes, textwrap.fill(panel.title, letters), textwrap.fill(panel.x, letters), y_name)
+    names = textwrap.fill(panel.title, letters), textwrap.fill(panel.x, letters), y_name
+    tidy(axes, *map(typeset, names))
     axes.set_xscale(panel.x_scale)
     axes.set_yscale(panel.y_scale)
     series: list[Series] = []
@@ -106,10 +111,13 @@ def _panel(
     bars = sum(layer.kind == "bar" for layer, _, _ in series)
     canvas = Canvas(axes, panel, _categories(panel, series), max(bars, 1), len(series))
     named: set[tuple[Layer, str]] = set()
-    for (layer, value, part), style in zip(series, _pens(series), strict=True):
+    under = covered([(layer, part) for layer, _, part in series], panel)
+    pens = [dataclasses.replace(p, under=u) for p, u in zip(_pens(series), under, strict=True)]
+    for (layer, value, part), style in zip(series, pens, strict=True):
         label = layer.label.replace("{group}", text_of(value))
         # A group without its name in the label is one entry of the legend.
-        DRAW[layer.kind](canvas, layer, part, "" if (layer, label) in named else label, style)
+        shown = "" if (layer, label) in named else typeset(label)
+        DRAW[layer.kind](canvas, layer, part, shown, style)
         named.add((layer, label))
     _finish(canvas, values)
 
@@ -121,7 +129,7 @@ def _pens(series: Sequence[Series]) -> list[Pen]:
     used: dict[Pen, None] = {}
     for labelled in (True, False):
         for k, (layer, value, _) in enumerate(series):
-            if bool(layer.label) != labelled or layer.kind in ("image", "text"):
+            if bool(layer.label) != labelled or layer.kind in ("image", "text", "table"):
                 continue
             partner = (layer.table, layer.where, layer.group, str(value))
             # A group whose label does not tell its members apart has one style.
@@ -146,6 +154,8 @@ def _family(layer: Layer, value: Any, series: Sequence[Series]) -> Pen | None:
 
 def _categories(panel: Panel, series: Sequence[Series]) -> list[Any] | None:
     """Values of x in the order of their appearance, if they are names; else None."""
+    if any(layer.kind == "table" for layer in panel.layers):
+        return None
     found = list(dict.fromkeys(row.get(layer.x) for layer, _, part in series for row in part))
     if any(isinstance(value, str) for value in found):
         return found
@@ -158,9 +168,12 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
     """Limits, areas that reach to infinity, category names, marks."""
     axes, panel = canvas.axes, canvas.panel
     if canvas.categories is not None:
-        names = [text_of(value) for value in canvas.categories]
+        names = [typeset(text_of(value)) for value in canvas.categories]
         long = sum(map(len, names)) > 30
-        style = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if long else {}
+        turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        style: dict[str, Any] = turned if long else {}
+        if len(names) > NAMED_BARS and max(map(len, names)) <= 4:
+            style = {"rotation": 90}
         axes.set_xticks(range(len(names)), names, **style)
         axes.grid(visible=False, axis="x")
     places = [(mark, _place(mark, values)) for mark in panel.marks]
@@ -170,6 +183,7 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
             rule(at, color=GREY, lw=0.9, ls=(0, (6, 2, 1, 2)), zorder=1.5)
     axes.set_xlim(*panel.x_limits)
     axes.set_ylim(*panel.y_limits)
+    _few_names(axes)
     if panel.equal:
         axes.set_aspect("equal", adjustable="box")
     for fill in canvas.endless:
@@ -178,6 +192,18 @@ def _finish(canvas: Canvas, values: Mapping[str, Any]) -> None:
     # Handles of the legend that belong to no single artist travel with the axes.
     for handle in canvas.handles:
         axes.add_artist(handle)
+
+
+def _few_names(axes: Axes) -> None:
+    """Name no ticks between the powers of ten, or only a few where there is hardly a power."""
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if axis.get_scale() != "log" or not 0 < low < high:
+            continue
+        axis.set_minor_formatter(NullFormatter())
+        if math.floor(math.log10(high)) - math.ceil(math.log10(low)) < 1:
+            axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            every = LogFormatterSciNotation(minor_thresholds=(math.inf, math.inf))
+            axis.set_major_formatter(every)
 
 
 def _place(mark: Mark, values: Mapping[str, Any]) -> float:
@@ -211,7 +237,7 @@ def _mark_names(axes: Axes, marks: Sequence[tuple[Mark, float]]) -> None:
             style = {"ha": "right", "va": "bottom"}
             spot, shift = (0.99 - 0.3 * level, along), (0, 1)
         axes.annotate(
-            mark.label,
+            typeset(mark.label),
             spot,
             xycoords="axes fraction",
             xytext=shift,

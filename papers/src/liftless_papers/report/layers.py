@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
 
 from liftless._errors import InvalidInput
@@ -17,7 +18,8 @@ from liftless.figures.style import GREY
 from liftless_papers.experiments.base import Row
 from liftless_papers.experiments.figures import Layer, Panel
 from liftless_papers.report.select import numbers, text_of
-from liftless_papers.report.style import COLOUR_MAP, COLOURS, Pen
+from liftless_papers.report.style import ANSWERS, COLOUR_MAP, COLOURS, TABLE_MAP, Pen
+from liftless_papers.report.typeset import typeset
 
 Values = Float[np.ndarray, " k"]
 
@@ -25,6 +27,8 @@ Values = Float[np.ndarray, " k"]
 MARKED = 25
 #: Levels of a contour plot.
 LEVELS = 12
+#: Nodes along either axis from which on a grid is one of a function.
+SMOOTH = 20
 #: Start and end of a path.
 END_STYLES: dict[str, dict[str, Any]] = {
     "start": {"marker": "o", "markersize": 5.5, "markerfacecolor": "white"},
@@ -93,6 +97,9 @@ def line(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
     if layer.group and "{group}" not in layer.label:
         # Many runs of one kind: thin, so that their crowd shows its density.
         style |= {"lw": 0.7, "alpha": 0.6}
+    elif pen.under:
+        # Wide and pale below the lines that would hide it.
+        style |= {"lw": 1.3 + 2.0 * min(pen.under, 3), "alpha": 0.45, "solid_capstyle": "round"}
     elif few or canvas.crowd > 1:
         style |= {"marker": pen.marker, "markersize": 3.2 if few else 3.6}
         # Distances on the page, shifted from line to line, keep markers apart on any scale.
@@ -100,6 +107,13 @@ def line(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
         style["markevery"] = 1 if few else (shift, 0.22)
     canvas.axes.plot(x, y, label=label or None, **style)
     _errors(canvas, layer, rows, x, y, pen)
+
+
+def curve(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen) -> None:
+    """A thin line without markers: what a formula gives, beside what was measured."""
+    x, y = canvas.x(rows, layer), canvas.y(rows, layer.y, layer)
+    ls = "--" if layer.dashed else "-"
+    canvas.axes.plot(x, y, color=pen.colour, lw=1.1, ls=ls, label=label or None, zorder=1.8)
 
 
 def points(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen) -> None:
@@ -174,7 +188,7 @@ def band(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
         if pen.hatch:
             # By itself: in SVG a hatched area has no transparent ground.
             axes.fill_between(x, low, high, facecolor="none", alpha=0.5, **hatched)
-        if label:
+        if label and np.any(high > low):
             axes.fill_between([], [], [], facecolor=_pale(pen.colour), label=label, **hatched)
         axes.set_ylim(bottom, top)
 
@@ -192,14 +206,23 @@ def image(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pe
     del pen
     x, y, z = _grid(rows, layer)
     low, high = layer.z_limits
+    # A fine grid samples a function and is drawn smooth; the nodes of a coarse one are cells.
+    smooth = min(z.shape) >= SMOOTH and bool(np.isfinite(z).all()) and np.unique(z).size > LEVELS
+    answers = set(np.unique(z[np.isfinite(z)])) <= {0.0, 1.0}
     drawn = canvas.axes.pcolormesh(
-        x, y, z, cmap=COLOUR_MAP, shading="nearest", rasterized=True, vmin=low, vmax=high
+        x,
+        y,
+        z,
+        cmap=ListedColormap(ANSWERS) if answers else COLOUR_MAP,
+        shading="gouraud" if smooth else "nearest",
+        rasterized=True,
+        vmin=0.0 if answers else low,
+        vmax=1.0 if answers else high,
     )
-    figure = canvas.axes.get_figure()
-    assert figure is not None
-    scale = figure.colorbar(drawn, ax=canvas.axes, shrink=0.9, pad=0.02)
-    scale.set_label(label or layer.z, fontsize=8)
-    scale.ax.tick_params(labelsize=7)
+    scale = _colour_bar(canvas, drawn, label or typeset(layer.z))
+    if answers:
+        scale.set_ticks([0.25, 0.75], labels=["no", "yes"])
+        scale.ax.tick_params(length=0)
     canvas.axes.grid(visible=False)
 
 
@@ -263,7 +286,7 @@ def text(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
     x, y = canvas.x(rows, layer), canvas.y(rows, layer.y, layer)
     for row, at_x, at_y in zip(rows, x, y, strict=True):
         if math.isfinite(at_x) and math.isfinite(at_y) and row.get(layer.z) is not None:
-            words = text_of(row[layer.z])
+            words = typeset(text_of(row[layer.z]))
             canvas.axes.annotate(
                 words,
                 (float(at_x), float(at_y)),
@@ -272,13 +295,62 @@ def text(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen
                 fontsize=7,
                 path_effects=HALO,
                 annotation_clip=True,
+                # Above the star in which a path ends.
+                zorder=6,
             )
     # Text alone does not stretch the axes.
     canvas.axes.plot(x, y, ls="none", marker=".", markersize=2, color=GREY)
 
 
+def cells(canvas: Canvas, layer: Layer, rows: Sequence[Row], label: str, pen: Pen) -> None:
+    """Text in cells, under the names of its columns and beside those of its lines."""
+    del pen
+    axes = canvas.axes
+    across = list(dict.fromkeys(row.get(layer.x) for row in rows))
+    down = list(dict.fromkeys(row.get(layer.y) for row in rows))
+    shown = np.full((len(down), len(across)), math.nan)
+    shades = numbers(rows, layer.shade, layer.table) if layer.shade else np.full(len(rows), np.nan)
+    for row, shade in zip(rows, shades, strict=True):
+        shown[down.index(row.get(layer.y)), across.index(row.get(layer.x))] = shade
+    low, high = layer.z_limits
+    drawn = axes.imshow(shown, cmap=TABLE_MAP, aspect="auto", vmin=low, vmax=high)
+    for row, shade in zip(rows, shades, strict=True):
+        place = across.index(row.get(layer.x)), down.index(row.get(layer.y))
+        words = row.get(layer.z)
+        if words is not None:
+            # White where the ground is dark.
+            dark = math.isfinite(shade) and float(np.asarray(drawn.norm(shade))) > 0.6
+            style = {"color": "white" if dark else "black", "fontsize": 7}
+            axes.text(*place, typeset(text_of(words)), ha="center", va="center", **style)
+
+    def name() -> None:
+        """Names in place of numbers, the columns' on top."""
+        long = sum(len(text_of(value)) for value in across) > 40
+        turned = {"rotation": 35, "ha": "left", "rotation_mode": "anchor"} if long else {}
+        axes.xaxis.tick_top()
+        axes.set_xticks(range(len(across)), [typeset(text_of(v)) for v in across], **turned)
+        axes.set_yticks(range(len(down)), [typeset(text_of(v)) for v in down])
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+
+    canvas.endless.append(name)
+    if layer.shade and np.isfinite(shown).any():
+        _colour_bar(canvas, drawn, label or layer.shade)
+
+
+def _colour_bar(canvas: Canvas, drawn: Any, label: str) -> Colorbar:
+    figure = canvas.axes.get_figure()
+    assert figure is not None
+    scale = figure.colorbar(drawn, ax=canvas.axes, shrink=0.9, pad=0.02)
+    scale.set_label(label, fontsize=8)
+    scale.ax.tick_params(labelsize=7)
+    return scale
+
+
 DRAW: dict[str, Callable[[Canvas, Layer, Sequence[Row], str, Pen], None]] = {
     "line": line,
+    "curve": curve,
     "points": points,
     "bar": bar,
     "band": band,
@@ -286,4 +358,5 @@ DRAW: dict[str, Callable[[Canvas, Layer, Sequence[Row], str, Pen], None]] = {
     "contour": contour,
     "path": path,
     "text": text,
+    "table": cells,
 }

@@ -19,6 +19,7 @@ from liftless_papers.experiments.figures import Panel
 MOST = 6
 #: Values of a panel's ``legend`` that are not places of matplotlib.
 NONE, OUTSIDE = ("", "none"), "outside"
+_MARKUP = str.maketrans("", "", "$\\{}_^")
 #: Corners in which "best" looks for room.
 CORNERS = ("upper right", "upper left", "lower left", "lower right", "center right", "center left")
 
@@ -59,7 +60,8 @@ def _place(axes: Axes, panel: Panel, width: float) -> float:
         corners = CORNERS if panel.legend == "best" else (panel.legend, *CORNERS)
         if _inside(axes, corners):
             return 0.0
-    longest = max(map(len, labels))
+    # Signs of mathematics take no room.
+    longest = max(len(label.translate(_MARKUP)) for label in labels)
     columns = max(1, min(len(labels), int(width * 13 / (longest + 5))))
     shift = ScaledTranslation(0, -_room(axes), _drawing(axes).dpi_scale_trans)
     legend = axes.legend(

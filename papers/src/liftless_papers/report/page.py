@@ -11,12 +11,12 @@ from markupsafe import Markup
 from liftless._version import __version__
 from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, Claim, Row
 from liftless_papers.experiments.figures import Figure
-from liftless_papers.experiments.papers import PAPERS
+from liftless_papers.experiments.papers import OWN, PAPERS
 from liftless_papers.report.experiment import caption, draw_panel
 from liftless_papers.report.run import VERDICTS, Run, counts, references
 from liftless_papers.report.select import by_table, heads
 from liftless_papers.report.svg import inline_svg
-from liftless_papers.statements import EMPTY, OPEN, Statement, disagreements, statements, tally
+from liftless_papers.statements import EMPTY, OPEN, Statement, statements, tally
 
 #: Tables up to this size are in the page; larger ones are linked only.
 SHOWN_ROWS, SHOWN_COLUMNS = 40, 16
@@ -57,7 +57,7 @@ def section(run: Run) -> Section:
         about=f"size {run.size}, seed {run.seed}, {run.seconds:.1f} s",
         counts=counts(run.outcome.claims),
         claims=tuple(run.outcome.claims),
-        against=tuple(disagreements(run.name, run.outcome.claims)),
+        against=tuple(run.against),
         figures=drawn(run.name, run.experiment.figures, run.outcome.rows, run.outcome.values),
         tables=tuple(shown_table(name, rows) for name, rows in by_table(run.outcome.rows).items()),
     )
@@ -111,7 +111,10 @@ def page(sections: Sequence[Section], failed: Sequence[tuple[str, str]] = ()) ->
         .render(
             version=__version__,
             sections=sections,
-            judged=[(PAPERS[key].text, _of_paper(judged, key)) for key in PAPERS],
+            judged=[
+                *((paper.text, _of_paper(judged, key)) for key, paper in PAPERS.items()),
+                ("Beyond the papers (docs/escapes.md)", _of_paper(judged, OWN)),
+            ],
             judgements=tally(judged),
             shown={part.name for part in sections},
             against=[line for part in sections for line in part.against],

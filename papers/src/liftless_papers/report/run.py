@@ -14,6 +14,7 @@ from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, Claim, Exper
 from liftless_papers.experiments.figures import Figure
 from liftless_papers.report.experiment import draw
 from liftless_papers.report.select import by_table, heads
+from liftless_papers.statements import disagreements
 
 #: Verdicts in the order of a reader's interest.
 VERDICTS = (FAILS, CHANGED, HOLDS)
@@ -48,6 +49,11 @@ class Run:
         """Command line that repeats the run."""
         return f"liftless reproduce {self.name} --size {self.size} --seed {self.seed}"
 
+    @property
+    def against(self) -> list[str]:
+        """Where the run speaks against what is written of a statement, a line each."""
+        return disagreements(self.name, self.outcome.claims)
+
     def record(self) -> dict[str, Any]:
         """Return everything but the figures, as one flat record for JSON."""
         return {
@@ -58,6 +64,7 @@ class Run:
             "seconds": self.seconds,
             "rows": self.outcome.rows,
             "claims": [asdict(claim) for claim in self.outcome.claims],
+            "against": self.against,
         }
 
 

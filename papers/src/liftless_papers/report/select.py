@@ -40,7 +40,7 @@ def select(tables: Mapping[str, list[Row]], layer: Layer) -> list[Row]:
         have = ", ".join(tables) or "none"
         raise InvalidInput(f"table {layer.table!r}", "not in the rows", f"one of: {have}")
     rows = tables[layer.table]
-    named = [layer.x, layer.y, layer.z, layer.low, layer.high, layer.group]
+    named = [layer.x, layer.y, layer.z, layer.low, layer.high, layer.group, layer.shade]
     for name in filter(None, [*named, *(column for column, _ in layer.where)]):
         if not any(name in row for row in rows):
             raise InvalidInput(

@@ -13,15 +13,20 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "++", "ooo", "--")
 #: Colour map of images and of families of lines; perceptually uniform and colour-blind safe.
 COLOUR_MAP = "viridis"
+#: Colours of "no" and "yes" where an image has nothing between.
+ANSWERS = ("#D9D9D9", BLUE)
+#: Colour map of tables, whose text must be readable on it.
+TABLE_MAP = "Blues"
 
 
 @dataclass(frozen=True)
 class Pen:
-    """How one series of a panel is drawn."""
+    """How one series of a panel is drawn; ``under`` later lines run where it does."""
 
     colour: str
     marker: str
     hatch: str
+    under: int = 0
 
 
 def pen(number: int) -> Pen:

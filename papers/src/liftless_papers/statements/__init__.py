@@ -1,4 +1,4 @@
-"""Every statement of the three papers, judged once.
+"""Every statement of the three papers, and the theory added to them, judged once.
 
 The entries are data: files ``data/<paper>_*.toml``, one table a statement.  A verdict is the
 statement's own.  What an experiment measured supports it, contradicts it, or is silent, and

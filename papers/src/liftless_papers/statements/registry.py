@@ -7,7 +7,7 @@ from typing import Any
 
 from liftless._errors import InvalidInput
 from liftless.cli.names import nearest
-from liftless_papers.experiments.papers import PAPERS
+from liftless_papers.experiments.papers import SOURCES
 from liftless_papers.statements.base import Evidence, Statement
 
 #: What a table of the files may have, and must have.
@@ -26,7 +26,7 @@ def statements() -> tuple[Statement, ...]:
     """
     files = sorted(
         resources.files("liftless_papers.statements").joinpath("data").iterdir(),
-        key=lambda entry: (list(PAPERS).index(entry.name.partition("_")[0]), entry.name),
+        key=lambda entry: (SOURCES.index(entry.name.partition("_")[0]), entry.name),
     )
     found: dict[str, Statement] = {}
     for file in files:
@@ -59,7 +59,7 @@ def _evidence(words: str, name: str) -> Evidence:
 
 
 def find(name: str | None) -> list[Statement]:
-    """Statements of a paper, or the one of that name; all of them for None.
+    """Statements of a paper or our own, or the one of that name; all of them for None.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def find(name: str | None) -> list[Statement]:
         return list(statements())
     found = [one for one in statements() if name in (one.paper, one.name)]
     if not found:
-        must = f"a statement, or a paper: {', '.join(PAPERS)}"
-        names = [*PAPERS, *(one.name for one in statements())]
+        must = f"a statement, a paper, or own: {', '.join(SOURCES)}"
+        names = [*SOURCES, *(one.name for one in statements())]
         cure = nearest(name, names) or "'liftless statements' shows them."
         raise InvalidInput("name", repr(name), must, cure)
     return found

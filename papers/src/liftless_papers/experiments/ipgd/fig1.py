@@ -13,7 +13,7 @@ from liftless.instances.ipgd import IpgdProblem, make_ipgd_problem
 from liftless.operators import DenseOperator
 from liftless.problem import Problem
 from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, table
-from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
+from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel, counted
 from liftless_papers.experiments.ipgd._runs import recovered
 from liftless_papers.experiments.ipgd.fig1_claims import IPGD_PLUS, OFTEN, UNPERTURBED, fig1_claims
 
@@ -183,7 +183,7 @@ CAPTION = (
     "the solution."
 )
 COUNTS_CAPTION = (
-    "Error of PGD after {long} steps over the number of measurements, {count_seeds} draws each. "
+    "Error of PGD after {long} steps over the number of measurements, {count_seeds} each. "
     "Only below the 74 unknowns of four columns (line) is there a wrong solution of rank 4 to "
     "converge to; above, r' = 4 is on its slow way to M*."
 )
@@ -239,6 +239,6 @@ class Fig1(Experiment):
             "seed": seed,
             "noise": noise,
             "long": LONG[size],
-            "count_seeds": COUNT_SEEDS[size],
+            "count_seeds": counted(COUNT_SEEDS[size], "draw"),
         }
         return Outcome(rows, fig1_claims(curves, ends, counts, STEPS[size]), values)

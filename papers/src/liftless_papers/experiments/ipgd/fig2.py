@@ -250,7 +250,7 @@ class Fig2(Experiment):
                                 "a",
                                 "b",
                                 "path",
-                                "",
+                                f"{name} γ, {k // 3 + 1}",
                                 (("radius", name), ("path", k)),
                                 dashed=name == "large",
                             )
@@ -267,7 +267,7 @@ class Fig2(Experiment):
                     "residual / γ",
                     (
                         Layer("draws", "escape", "deviation", "points", "draws"),
-                        Layer("equal", "escape", "deviation", "line", "equal", dashed=True),
+                        Layer("equal", "escape", "deviation", "curve", "equal", dashed=True),
                     ),
                     legend="outside",
                 ),

@@ -17,7 +17,7 @@ from liftless_papers.experiments.base import (
     table,
     truth_claim,
 )
-from liftless_papers.experiments.figures import Figure, Layer, Panel
+from liftless_papers.experiments.figures import Figure, Layer, Panel, counted
 from liftless_papers.experiments.ipgd._runs import NAMES, ends
 
 GAMMAS: dict[Size, tuple[float, ...]] = {
@@ -37,7 +37,7 @@ PRINTED = 4
 SEEN = 1e-15
 
 CAPTION = (
-    "IPGD+ (adaptive rule) from zero with perturbations of radius γ, medians over {seeds} seeds "
+    "IPGD+ (adaptive rule) from zero with perturbations of radius γ, medians over {seeds} "
     "from {seed}. (a) Iterations until the certified return: about proportional to log(1/γ) where "
     "nothing else perturbs (sparse), far below the fourth power of Theorem 2 (dashed: the first "
     "power), and far slower for matrices once round-off, not γ, starts the growth. (b) The "
@@ -193,7 +193,9 @@ class Gamma(Experiment):
                     "iterations until certified",
                     (
                         Layer("medians", "decades", "iterations", "line", "{group}", (), "name"),
-                        Layer("guide", "decades", "iterations", "line", "first power", dashed=True),
+                        Layer(
+                            "guide", "decades", "iterations", "curve", "first power", dashed=True
+                        ),
                     ),
                     x_scale="log",
                     y_scale="log",
@@ -221,5 +223,5 @@ class Gamma(Experiment):
         last = float(end["iterations"] or math.nan)
         guide = [{"decades": x, "iterations": last * x / 100} for x in (10.0, 100.0)]
         out = table("runs", rows) + table("medians", medians) + table("fits", fits)
-        values: dict[str, Any] = {"seed": seed, "seeds": SEEDS[size]}
+        values: dict[str, Any] = {"seed": seed, "seeds": counted(SEEDS[size], "seed")}
         return Outcome(out + table("guide", guide), claims_of(medians, fits), values)

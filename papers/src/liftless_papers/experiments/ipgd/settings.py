@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, table
-from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
+from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel, spanned
 from liftless_papers.experiments.ipgd._runs import NAMES, SEEDS, End
 from liftless_papers.experiments.ipgd.settings_cases import (
     CHANGES,
@@ -21,15 +21,13 @@ from liftless_papers.experiments.ipgd.settings_cases import (
 )
 from liftless_papers.experiments.ipgd.settings_claims import settings_claims
 
-#: Left edge of the names of the lines, in columns.
-EDGE = -3.4
 #: Ends of the axis of the growth that is needed.
 NEEDED = (1e9, 3.2e11)
 
 CELLS = Figure(
     "cells",
     "IPGD+ with the printed constants (γ = 1e-15, G = 1e-7, F = 1e-10, T_escape = 50, printed η "
-    "unless named): runs of {runs} that end within 1e-6 of the truth, seeds {seed} to {last}. "
+    "unless named): runs of {runs} that end within 1e-6 of the truth, {seeds}. "
     "Columns: Algorithm 1 as printed, which returns the point before the perturbation; the same "
     "returning the present point; the same with T_escape from the least curvature. Started at "
     "zero, the printed one mostly returns zero; two losses need another step or scale too.",
@@ -38,14 +36,7 @@ CELLS = Figure(
             "",
             "",
             "",
-            (
-                Layer("cells", "column", "line", "image", "share of runs", z="rate"),
-                Layer("cells", "left", "low", "text", z="words"),
-                Layer("names", "x", "line", "text", z="name"),
-                Layer("heads", "left", "y", "text", z="name"),
-            ),
-            x_limits=(EDGE, None),
-            y_limits=(None, 1.4),
+            (Layer("cells", "change", "case", "table", "share of runs", z="words", shade="rate"),),
             legend="none",
         ),
     ),
@@ -66,7 +57,7 @@ REASONS = Figure(
             "growth in 50 steps",
             (
                 Layer("budgets", "needed", "growth", "points", "{group}", (), "name"),
-                Layer("diagonal", "needed", "needed", "line", "equal", dashed=True),
+                Layer("diagonal", "needed", "needed", "curve", "equal", dashed=True),
             ),
             y_scale="log",
             x_limits=(0.0, NEEDED[1]),
@@ -100,7 +91,7 @@ REST = Figure(
             "distance to the solutions",
             (
                 Layer("adaptive", "residual", "distance", "points", "{group}", (), "name"),
-                Layer("equal", "residual", "residual", "line", "equal", dashed=True),
+                Layer("equal", "residual", "residual", "curve", "equal", dashed=True),
             ),
             x_scale="log",
             y_scale="log",
@@ -112,7 +103,7 @@ REST = Figure(
             "share recovered",
             (Layer("balance", "share", "rate", "line", "{group}", (), "name"),),
             (Mark("x", 1.0, "bound"),),
-            x_limits=(-0.1, 2.2),
+            x_limits=(-0.1, None),
             y_limits=(-0.05, 1.05),
             legend="outside",
         ),
@@ -122,27 +113,22 @@ REST = Figure(
 
 
 def cell_rows(cells: Sequence[Cell], size: Size) -> list[Row]:
-    """Rows of the table: its cells, and the names beside and above them."""
+    """Rows of the table, cell by cell."""
     found = {(cell.case.text, cell.change): cell for cell in cells}
     rows: list[Row] = []
-    for k, case in enumerate(cases(size)):
-        for c, change in enumerate(CHANGES):
+    for case in cases(size):
+        for change in CHANGES:
             cell = found.get((case.text, change))
             count = len(cell.ends) if cell else 0
-            place = {"case": case.text, "problem": case.name, "change": change, "line": -k}
+            place = {"case": case.text, "problem": case.name, "change": change}
             good = cell.good if cell else None
             rate = good / count if good is not None else None
             words = f"{good}/{count}" if cell else ""
             stuck = sum(end.row["end"] == "stuck" for end in cell.ends) if cell else None
-            # Words begin at the lower left of their cell.
-            place |= {"column": c, "left": c - 0.2, "low": -k - 0.2, "words": words}
-            rows.append(place | {"good": good, "runs": count, "rate": rate, "stuck": stuck})
-    names = [
-        {"x": EDGE + 0.05, "line": -k - 0.2, "name": case.text}
-        for k, case in enumerate(cases(size))
-    ]
-    heads = [{"left": c - 0.45, "y": 0.7, "name": change} for c, change in enumerate(CHANGES)]
-    return table("cells", rows) + table("names", names) + table("heads", heads)
+            rows.append(
+                place | {"words": words, "good": good, "runs": count, "rate": rate, "stuck": stuck}
+            )
+    return table("cells", rows)
 
 
 def reason_rows(budgets: Sequence[Budget], cells: Sequence[Cell]) -> list[Row]:
@@ -191,7 +177,7 @@ class Settings(Experiment):
         claims = settings_claims(cells, budgets, balance, found, scales)
         values: dict[str, Any] = {
             "seed": seed,
-            "last": seeds[-1],
+            "seeds": f"seed{'s' * (len(seeds) > 1)} {spanned(seeds[0], seeds[-1])}",
             "runs": len(seeds),
             "good": sum(end.good and end.run.certified for end in found),
             "all": len(found),

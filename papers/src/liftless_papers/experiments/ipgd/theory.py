@@ -39,7 +39,7 @@ class Theory(Experiment):
                     "steps T",
                     (
                         Layer("theorem_2", "log", "steps", "points", "measured"),
-                        Layer("theorem_2", "log", "bound", "line", "bound", dashed=True),
+                        Layer("theorem_2", "log", "bound", "curve", "bound", dashed=True),
                     ),
                     y_scale="log",
                     legend="outside",

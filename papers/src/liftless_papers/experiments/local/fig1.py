@@ -8,7 +8,7 @@ import numpy as np
 
 from liftless_papers.compare.store import Store
 from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, table
-from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
+from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel, counted, spanned
 from liftless_papers.experiments.local.fig1_claims import RATE, crossing, fig1_claims, rate
 from liftless_papers.experiments.local.relaxation import compare
 from liftless_papers.experiments.local.transition import RUNS, STARTS, SUCCESS, Cell, run_cells
@@ -125,13 +125,12 @@ def _values(size: Size, seed: int) -> dict[str, Any]:
     return {
         "n": ORDER[size],
         "seed": seed,
-        "least": min(counts),
-        "most": max(counts),
+        "counts": f"{spanned(min(counts), max(counts))} trials",
         "limit": int(RUNS["converged"][1].max_iterations),
         "cap": int(RUNS["capped"][1].max_iterations),
         "capped": max(CAPPED[size]),
         "small": CONVEX[size][0],
-        "convex_trials": CONVEX[size][3],
+        "convex_trials": counted(CONVEX[size][3], "trial"),
     }
 
 
@@ -139,14 +138,14 @@ def _image(letter: str, start: str) -> Panel:
     where = (("run", "converged"), ("start", start))
     layers = (
         Layer("grid", "r", "ratio", "image", RATE, where, z="rate", z_limits=(0.0, 1.0)),
-        Layer("first", "r", "dof", "line", "unknowns", ONE, dashed=True),
+        Layer("first", "r", "dof", "curve", "unknowns", ONE, dashed=True),
     )
     return Panel(f"({letter}) {_shown(start)} start, converged", "rank r", "m / (n r)", layers)
 
 
 TRANSITION_CAPTION = (
     "Success (relative error <= 0.01) over rank and m/(nr), n = {n}, seed {seed}, X* = QQᵀ, "
-    "Gaussian A_i, {least} to {most} trials a cell; descent to convergence (L-BFGS, at most "
+    "Gaussian A_i, {counts} a cell; descent to convergence (L-BFGS, at most "
     "{limit} steps). (a) random start, (b) SVD start; the dashed line is the number of unknowns, "
     "nr − r(r−1)/2. (c) First m/(nr) with success in half of the trials: near the unknowns, the "
     "SVD start first, and both fall with r. Gradient descent cut at {cap} iterations (lines that "
@@ -156,7 +155,7 @@ CURVES_CAPTION = (
     "Success over m/(nr) with 95 % Wilson intervals, seed {seed}. (a) n = {n}: gradient descent "
     "with backtracking cut at {cap} iterations, both starts. (b) n = {small}: descent to "
     "convergence beside trace minimisation (Clarabel) on the same problems, {convex_trials} "
-    "trials each; the convex relaxation needs more measurements until half of the trials succeed."
+    "each; the convex relaxation needs more measurements until half of the trials succeed."
 )
 
 
@@ -186,7 +185,7 @@ class Fig1(Experiment):
                     "first m / (n r)",
                     (
                         Layer("first", "r", "first", "line", "{group}", (), "series"),
-                        Layer("first", "r", "dof", "line", "unknowns", ONE, dashed=True),
+                        Layer("first", "r", "dof", "curve", "unknowns", ONE, dashed=True),
                     ),
                     (Mark("y", 2.0, "paper"),),
                     legend="outside",

@@ -10,7 +10,7 @@ from liftless_papers.experiments.local.certified import draw_sensing
 
 NOISE_CAPTION = (
     "Left: error of local minima, ‖UUᵀ − X*‖ √m/σ_w, over the root of the degrees of freedom, at "
-    "exact isometry (n = 100 and 200) and under Gaussian sensing (n = 10, certified δ = "
+    "exact isometry (n = {orders}) and under Gaussian sensing (n = 10, certified δ = "
     "{delta:.3f}), seed {seed}. It follows √dof (dashed), so the bound of Theorem 3.1, 20 √log n "
     "(its value at n = 100 is the level), fails once dof > 400 log n. Right: minima of rank 2 "
     "without noise for a truth with a tail, Theorem 3.4: the error is ‖X* − X*_r‖ itself (dashed), "
@@ -40,7 +40,7 @@ class Theorems(Experiment):
                     "error · √m/σ_w",
                     (
                         Layer("noise", "root", "scaled", "points", "{group}", group="label"),
-                        Layer("line", "root", "root", "line", "√dof", dashed=True),
+                        Layer("line", "root", "root", "curve", "√dof", dashed=True),
                     ),
                     (Mark("y", "limit", "bound, n = 100"),),
                     legend="outside",
@@ -51,8 +51,8 @@ class Theorems(Experiment):
                     "‖UUᵀ − X*‖_F",
                     (
                         Layer("low_rank", "frobenius", "error", "points", "local minima"),
-                        Layer("low_rank", "frobenius", "bound", "line", "bound"),
-                        Layer("low_rank", "frobenius", "frobenius", "line", "least", dashed=True),
+                        Layer("low_rank", "frobenius", "bound", "curve", "bound"),
+                        Layer("low_rank", "frobenius", "frobenius", "curve", "least", dashed=True),
                     ),
                     x_scale="log",
                     y_scale="log",
@@ -78,7 +78,7 @@ class Theorems(Experiment):
                             "X* = diag({group}, 0, …)",
                             group="spectrum",
                         ),
-                        Layer("slope", "s", "value", "line", "−4 s", dashed=True),
+                        Layer("slope", "s", "value", "curve", "−4 s", dashed=True),
                     ),
                     (Mark("y", -0.4, "bound"),),
                     legend="outside",
@@ -118,6 +118,7 @@ class Theorems(Experiment):
             "seed": seed,
             "delta": float(parts["noise"][0][0]["delta"]),
             "saddle_delta": sensing.delta,
+            "orders": " and ".join(dict.fromkeys(str(order) for order, _ in isometries)),
             "limit": 20 * float(np.sqrt(np.log(100))),
         }
         return Outcome(rows, claims, values)

@@ -75,7 +75,7 @@ FIG = Figure(
                 Layer("course", "x1", "x2", "path", "GD alone", (("method", "GD alone"),)),
                 Layer("course", "x1", "x2", "path", "SGD", (("method", "SGD"),)),
                 Layer("course", "x1", "x2", "path", "GD after the jump", (("part", "after"),)),
-                Layer("leap", "x1", "x2", label="jump", dashed=True),
+                Layer("leap", "x1", "x2", "curve", label="jump", dashed=True),
                 Layer("points", "x1", "x2", "text", z="name"),
             ),
             x_limits=(-1.4, 1.4),
@@ -103,7 +103,7 @@ TRAP = Figure(
             y="h − h(x̂)",
             layers=(
                 Layer("arc", "a", "change", "points", "h along the arc"),
-                Layer("arc", "a", "law", label="−3a⁴/2", dashed=True),
+                Layer("arc", "a", "law", "curve", label="−3a⁴/2", dashed=True),
             ),
         ),
         Panel(

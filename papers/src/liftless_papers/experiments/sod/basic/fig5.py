@@ -203,7 +203,7 @@ def _panel(title: str, name: str, marks: tuple[Mark, ...]) -> Panel:
         "left side of (4.4)",
         (
             Layer("course", "rho", "printed", label="printed, with δ", where=where),
-            Layer("course", "rho", "exact", label="exact", where=where, dashed=True),
+            Layer("course", "rho", "exact", "curve", label="exact", where=where, dashed=True),
             Layer("course", "rho", "measured", "points", label="2Δh/ρ̂², measured", where=where),
         ),
         (*marks, Mark("y", 0.0)),

@@ -37,7 +37,7 @@ def _matrix_panel(run: Run, x: str, y: str) -> Panel:
             Layer("slice", "x", "y", "contour", where=_keep(run), z="shape"),
             Layer("escape", "x", "y", "path", f"{sign} points to t = {t:g}", _keep(run)),
             Layer("after", "x", "y", "path", "descent after the jump", _keep(run)),
-            Layer("leap", "x", "y", label="escape", where=_keep(run), dashed=True),
+            Layer("leap", "x", "y", "curve", label="escape", where=_keep(run), dashed=True),
             Layer("points", "x", "y", "text", where=_keep(run), z="name"),
         ),
         legend="outside",

@@ -189,7 +189,7 @@ def trajectory_panel(x: int, y: int, *, equal: bool = True) -> Panel:
         layers=(
             Layer("descent", x_name, y_name, "path", "before", where=before),
             Layer("descent", x_name, y_name, "path", "after", where=after),
-            Layer("leap", x_name, y_name, "line", "escape", dashed=True),
+            Layer("leap", x_name, y_name, "curve", "escape", dashed=True),
             Layer("points", x_name, y_name, "text", z="point", where=(("drawn", True),)),
         ),
         equal=equal,

@@ -84,7 +84,7 @@ FIGURES = (
                         "paley",
                         "theta",
                         "bound",
-                        "line",
+                        "curve",
                         "bound, m = {group}",
                         (),
                         "m",

@@ -55,7 +55,7 @@ FIGURES = (
                 "part across M*, over √r_2",
                 (
                     Layer(
-                        "circles", "along", "across", "line", "{group}", (), "circle", dashed=True
+                        "circles", "along", "across", "curve", "{group}", (), "circle", dashed=True
                     ),
                     Layer("points", "along", "across", "points", "{group}", (), "kind"),
                 ),
@@ -89,7 +89,7 @@ FIGURES = (
                 "sampled δ",
                 "‖X̂X̂ᵀ − M*‖_F²/(σ_r² Tr M*)",
                 (
-                    Layer("radii", "delta", "radius", "line", "{group}", (), "name", dashed=True),
+                    Layer("radii", "delta", "radius", "curve", "{group}", (), "name", dashed=True),
                     Layer("points", "delta", "distance", "points", "strict minima"),
                 ),
                 (Mark("x", 1.0, "δ = 1"),),

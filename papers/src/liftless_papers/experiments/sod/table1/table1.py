@@ -39,17 +39,9 @@ _WHAT += "baseline tuned per column on other starts (and other instances); seed 
 def _map(title: str, column: str, label: str, words: str) -> Panel:
     return Panel(
         title=title,
-        x="case",
+        x="",
         y="",
-        layers=(
-            Layer("cells", "column", "line", "image", label, z=column),
-            Layer("cells", "left_edge", "low_edge", "text", z=words),
-            Layer("names", "x", "line", "text", z="name"),
-            Layer("heads", "column", "y", "text", z="name"),
-        ),
-        x_limits=(-5.4, None),
-        # From the top down, as a table is read.
-        y_limits=(len(NAMES) + 0.6, -1.7),
+        layers=(Layer("cells", "case", "method", "table", label, z=words, shade=column),),
         legend="none",
     )
 
@@ -133,7 +125,8 @@ class Table1(Experiment):
         flips, still = _flips(lines), _settled(lines, cases, seed, count, budget)
         repeats = _repeats(cases, seed, budget)
         sgd = sgd_rows(SGD_RUNS[size], seed)
-        rows = [*cells, *tuning, *flips, *still, *repeats, *sgd, *_labels(cases)]
+        described = table("cases", [{"case": case.name, "text": case.text} for case in cases])
+        rows = [*cells, *tuning, *flips, *still, *repeats, *sgd, *described]
         claims = [
             *random_claims(cells, flips, still),
             *heuristic_claims(cells, tuning),
@@ -156,21 +149,17 @@ class Table1(Experiment):
 
 def _cells(lines: list[Line], cases: list[Case]) -> list[Row]:
     """One row a cell: rates with their intervals, and costs."""
-    order = {case.name: k for k, case in enumerate(cases)}
+    order = [case.name for case in cases]
     rows = []
-    for line in lines:
+    for line in sorted(lines, key=lambda one: (NAMES.index(one.name), order.index(one.case))):
         runs, count = line.runs, len(line.runs.success)
         low, high = wilson(int(runs.success.sum()), count)
         price = runs.price
         rows.append(
             {
                 "case": line.case,
-                "column": order[line.case],
                 "method": line.name,
                 "line": NAMES.index(line.name) + 1,
-                # The corner of the cell, at which its words begin.
-                "left_edge": order[line.case] - 0.45,
-                "low_edge": NAMES.index(line.name) + 1.45,
                 "family": line.family,
                 "value": line.value,
                 "runs": count,
@@ -195,16 +184,6 @@ def _short(price: float) -> str:
     if price < 1000:
         return f"{price:.0f}"
     return f"{price / 1000:.1f}k" if price < 9950 else f"{price / 1000:.0f}k"
-
-
-def _labels(cases: list[Case]) -> list[Row]:
-    """Names of the lines and columns of the maps."""
-    heads = [
-        {"column": k - 0.45, "y": 0.45 - 0.9 * (k % 2), "name": case.name, "text": case.text}
-        for k, case in enumerate(cases)
-    ]
-    lines = [{"x": -5.3, "line": k + 1.45, "name": name} for k, name in enumerate(NAMES)]
-    return [*table("names", lines), *table("heads", heads)]
 
 
 def _flips(lines: list[Line]) -> list[Row]:

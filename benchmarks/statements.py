@@ -1,0 +1,54 @@
+"""Whether every statement keeps its verdict: all experiments, at sizes and seeds of one's choice.
+
+    python benchmarks/statements.py                           # smoke, seeds 0, 1, 2
+    python benchmarks/statements.py --sizes smoke paper --only own-region local-fig1
+
+One line a run: its CPU seconds, and where it speaks against what is written of a statement.  Then
+the rows whose own verdict is not the same in all runs, for which no statement may rely on one.
+"""
+
+import argparse
+import collections
+import sys
+import time
+
+from liftless_papers.experiments import EXPERIMENTS, SIZES, experiment
+from liftless_papers.statements import disagreements, untold
+
+
+def main() -> int:
+    """Run them one after the other; 3 if a run speaks against a statement."""
+    parser = argparse.ArgumentParser(description="Runs against the statements")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["smoke"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=EXPERIMENTS)
+    parser.add_argument("--skip", nargs="+", metavar="NAME", choices=EXPERIMENTS, default=[])
+    options = parser.parse_args()
+    against, verdicts = 0, collections.defaultdict(dict)
+    for name in options.only or EXPERIMENTS:
+        if name in options.skip:
+            continue
+        for size in options.sizes:
+            for seed in options.seeds:
+                began = time.process_time()
+                claims = experiment(name).run(size, seed).claims
+                found = disagreements(name, claims)
+                found += [f"no statement names {c.where}: {c.text}" for c in untold(name, claims)]
+                against += len(found)
+                spent = time.process_time() - began
+                print(f"{name} {size} {seed}: {spent:.1f} s, {len(found)} against", flush=True)
+                for line in found:
+                    print(f"  {line}", flush=True)
+                for claim in claims:
+                    key = name, claim.where, claim.text
+                    verdicts[key][size, seed] = claim.verdict
+    for (name, where, text), runs in verdicts.items():
+        if len(set(runs.values())) > 1:
+            kinds = collections.Counter(runs.values())
+            shown = ", ".join(f"{verdict} {count}" for verdict, count in kinds.items())
+            print(f"differs: {name}: {where}: {text}: {shown}", flush=True)
+    return 3 if against else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Statements beyond the papers: lines, cheap moves, lifts, and the ladder they order."""
