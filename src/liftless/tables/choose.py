@@ -4,24 +4,23 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from liftless._errors import InvalidInput
-from liftless.start.belief import Completion, complete_entries
-from liftless.tables.effects import no_effects
-from liftless.tables.fit import Model, fitted, problem_of
+from liftless.tables.exact import Shown, shown_by
+from liftless.tables.fit import BOUND, Fit, Fits, problem_of
 from liftless.tables.table import Table
 
 #: Entries a degree of freedom up to which a rank is tried, and the largest rank.
 ROOM, MOST = 1.3, 12
-#: Noise relative to the entries below which they are taken for exact, to be confirmed.
-EXACT = 1e-3
 #: Ranks that are tried by holding out, in turn, and folds; of many entries one fold tells enough.
 RANKS, FOLDS, MANY = (1, 2, 3, 4, 5, 6, 8, 10, 12), 5, 50_000
 #: Ranks in turn without a lower error after which no larger one is tried.
 PATIENCE = 2
+#: Standard errors by which held-out entries must speak for one rank more than a gap of the spectrum
+#: shows.  One, as between models of equal standing, is overstepped by chance one time in six.
+SURE = 3.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Trial:
     additive : bool
         Whether rows and columns have effects.
     error, spread : float
-        Root mean square error of held-out entries, and its standard error.
+        Root mean square error of held-out entries, and its standard error.  Where gross errors are
+        expected, an error counts by Huber's loss.
     scores : array of shape (k,)
         Sizes of the errors over what their predicted deviations are.
     squares : array of shape (k,)
@@ -59,6 +59,33 @@ class Trial:
         return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a table is to be completed with.
+
+    Attributes
+    ----------
+    rank : int or None
+        None where it is to be found.
+    most : int
+        Largest rank that is tried.
+    additive : bool or None
+        None where it is to be found.
+    folds, seed : int
+    robust : bool
+        Whether gross errors are expected.
+    callback : callable or None
+    """
+
+    rank: int | None
+    most: int
+    additive: bool | None
+    folds: int
+    seed: int
+    robust: bool = False
+    callback: Callable[[dict], None] | None = None
+
+
 def largest_rank(table: Table, most: int = MOST) -> int:
     """Largest rank that the entries leave room for, at least one."""
     n1, n2 = table.shape
@@ -71,91 +98,73 @@ def largest_rank(table: Table, most: int = MOST) -> int:
     return rank
 
 
-def exact_completion(
-    table: Table, most: int, seed: int, progress: Callable[[dict], None] | None
-) -> tuple[Completion | None, int | None]:
-    """Completion of exact entries, or None; and the rank that a gap of the spectrum shows, or None.
-
-    One fit of the largest rank learns the noise and the sizes of the components; those that the
-    data do not carry shrink.  Entries without noise are then completed at the rank that is left.
-    """
-    if not np.any(table.y[table.i != table.j] if table.symmetric else table.y):
-        return None, None
-    found = complete_entries(problem_of(table, table.y, most), seed, noise=True, progress=progress)
-    size = float(np.sqrt(np.mean(table.y**2)))
-    shown = found.rank if found.rank < most else None
-    if not found.sigma <= EXACT * size:
-        return None, shown
-    for rank in dict.fromkeys((found.rank, most)):
-        done = complete_entries(problem_of(table, table.y, rank), seed, progress=progress)
-        if done.end == "exact":
-            return done, rank
-    return None, shown
-
-
-def held_out(
-    table: Table,
-    rank: int,
-    additive: bool,
-    folds: int,
-    seed: int,
-    progress: Callable[[dict], None] | None = None,
-) -> Trial:
-    """Error of a model on entries that it was not shown, every one in one of the folds."""
-    fold = np.random.default_rng([seed, 31]).permutation(table.y.size) % folds
-    # Of very many entries one fold is enough.
-    used = 1 if table.y.size > MANY else folds
-    errors, scores = [], []
-    for k in range(used):
-        shown, hidden = table.take(fold != k), table.take(fold == k)
-        model = fitted(shown, rank, additive=additive, seed=seed, rounds=2, progress=progress)
-        off = model.mean(hidden.i, hidden.j) - hidden.y
-        noise = model.sigma / (hidden.weights / np.sqrt(np.mean(table.weights**2)))
-        errors.append(off)
-        expected = np.sqrt(model.deviation(hidden.i, hidden.j) ** 2 + noise**2)
-        scores.append(off / np.maximum(expected, np.finfo(float).tiny))
-    square = np.concatenate(errors) ** 2
-    error = math.sqrt(float(np.mean(square)))
-    spread = float(np.std(square)) / math.sqrt(square.size) / (2 * error) if error > 0 else 0.0
-    return Trial(rank, additive, error, spread, np.abs(np.concatenate(scores)), square)
-
-
 class Search:
     """Models that are held against what they were not shown, each once.
 
+    Every entry is held out in one of the folds; of very many entries one fold is enough.  A fit of
+    higher rank goes on from the one before of the same fold.
+
     Parameters
     ----------
-    table : Table
-    folds, seed : int
-    progress : callable, optional
+    fits : Fits
+    folds : int
     """
 
-    def __init__(
-        self, table: Table, folds: int, seed: int, progress: Callable[[dict], None] | None
-    ) -> None:
-        self.table, self.folds, self.seed, self.progress = table, folds, seed, progress
+    def __init__(self, fits: Fits, folds: int) -> None:
+        self.fits = fits
+        table = fits.table
+        self.fold = np.random.default_rng([fits.seed, 31]).permutation(table.y.size) % folds
+        self.used = 1 if table.y.size > MANY else folds
         self.tried: list[Trial] = []
+        self._last: dict[tuple[bool, int], Fit] = {}
 
     def trial(self, rank: int, additive: bool) -> Trial:
         """Error of one model."""
         for one in self.tried:
             if (one.rank, one.additive) == (rank, additive):
                 return one
-        one = held_out(self.table, rank, additive, self.folds, self.seed, self.progress)
+        parts = [self._held_out(rank, additive, k) for k in range(self.used)]
+        off, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        square = self._squares(off)
+        error = math.sqrt(float(np.mean(square)))
+        spread = float(np.std(square)) / math.sqrt(square.size) / (2 * error) if error > 0 else 0.0
+        one = Trial(rank, additive, error, spread, scores, square)
         self.tried.append(one)
-        if self.progress is not None:
-            row = {"event": "held out", "rank": rank, "additive": additive, "error": one.error}
-            self.progress(row)
+        if self.fits.progress is not None:
+            row = {"event": "held out", "rank": rank, "additive": additive, "error": error}
+            self.fits.progress(row)
         return one
+
+    def _held_out(self, rank: int, additive: bool, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Errors of the entries of one fold, and their sizes over what is predicted."""
+        table = self.fits.table
+        hidden = table.take(self.fold == k)
+        fit = self.fits.fit(rank, additive, self.fold != k, self._last.get((additive, k)))
+        self._last[additive, k] = fit
+        model = self.fits.model(fit)
+        off = model.mean(hidden.i, hidden.j) - hidden.y
+        noise = model.sigma / (hidden.weights / np.sqrt(np.mean(table.weights**2)))
+        expected = np.sqrt(model.deviation(hidden.i, hidden.j) ** 2 + noise**2)
+        return off, np.abs(off) / np.maximum(expected, np.finfo(float).tiny)
+
+    def _squares(self, off: np.ndarray) -> np.ndarray:
+        """Squared errors; of Huber's loss at the bound of the first model where it is asked for."""
+        if not self.fits.robust:
+            return off**2
+        size = np.abs(off)
+        if not self.tried:
+            self._bound = BOUND * 1.4826 * float(np.median(size))
+        inside = size <= self._bound
+        return np.where(inside, size**2, 2 * self._bound * size - self._bound**2)
 
     def helped_by_effects(self, rank: int) -> bool:
         """Whether effects and a matrix of a rank do better than one of two ranks more."""
         return self.trial(rank + 2, False).above(self.trial(rank, True)) > 1
 
     def confirmed(self, rank: int, additive: bool) -> Trial | None:
-        """A model whose rank the spectrum shows, unless one rank more does better."""
+        """A model whose rank the spectrum shows, unless one rank more does clearly better."""
         one = self.trial(rank, additive)
-        return None if one.above(self.trial(rank + 1, additive)) > 1 else one
+        return None if one.above(self.trial(rank + 1, additive)) > SURE else one
 
     def best(self, ranks: tuple[int, ...], additive: bool) -> Trial:
         """The smallest rank whose error is within one standard error of the least.
@@ -178,15 +187,26 @@ class Search:
         return min(good, key=lambda one: one.rank)
 
 
-def shown_rank(table: Table, most: int, seed: int, progress: Any = None) -> int | None:
-    """Rank beside the effects at which the spectrum has a gap, or None."""
-    low = fitted(table, most, additive=True, seed=seed, rounds=2, progress=progress).low
-    return None if low is None or low.rank >= most else low.rank
-
-
-def model_of(done: Completion, table: Table, rank: int) -> Model:
-    """An exact completion as a model without effects."""
-    return Model(no_effects(table), done, rank, 0.0)
+def chosen(fits: Fits, asked: Asked, shown: Shown) -> tuple[Trial, list[Trial]]:
+    """The model to fit: as the caller says, as the spectrum shows, or by holding out."""
+    if asked.folds == 0:
+        k = asked.rank if asked.rank is not None else (shown.rank or min(asked.most, 2))
+        beside = shown.rank is None if asked.additive is None else asked.additive
+        nothing = np.zeros(0)
+        return Trial(k, beside, math.nan, math.nan, nothing, nothing), []
+    search, additive = Search(fits, asked.folds), asked.additive
+    if asked.rank is not None:
+        if additive is None:
+            additive = search.helped_by_effects(max(0, asked.rank - 2))
+        return search.trial(asked.rank, additive), search.tried
+    if additive is None:
+        # Effects are two components, and the mean alone makes a gap.
+        additive = search.helped_by_effects(max(shown.rank or 0, min(asked.most, 3), 2) - 2)
+    if additive:
+        shown = shown_by(fits, True, asked.most)
+    sure = None if shown.rank is None else search.confirmed(shown.rank, additive)
+    ranks = tuple(k for k in (0, *RANKS) if k <= asked.most)
+    return sure or search.best(ranks, additive), search.tried
 
 
 def check_folds(table: Table, folds: int) -> None:
