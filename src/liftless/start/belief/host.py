@@ -35,15 +35,19 @@ def half_sweep(side: Side, own: Beliefs, other: Beliefs, told: Told) -> tuple[Be
                     side.y[slots].reshape(some, d),
                     spread,
                     (source >= 0).astype(float),
-                    other.out[source],
-                    own.out[slots].reshape(some, d, -1),
+                    _swapped(other.out.take(source, axis=0, mode="wrap")),
+                    _swapped(own.out[slots].reshape(some, d, -1)),
                 )
                 mean[at], cov[at], new, more = lines(np, given, entries, own.mean[at], own.cov[at])
-                out[slots] = new.reshape(some * d, -1)
+                out[slots] = new.swapaxes(1, 2).reshape(some * d, -1)
                 total = more if total is None else Sums(*map(np.add, total, more))
         assert total is not None
         prior, average, centre = learned(np, own, side.lines, total, told)
     return Beliefs(mean, cov, out, prior, average, centre), float(total.bad)
+
+
+def _swapped(x: Float[np.ndarray, "c d w"]) -> Float[np.ndarray, "c w d"]:
+    return np.ascontiguousarray(x.swapaxes(1, 2))
 
 
 def misfit(

@@ -58,12 +58,8 @@ class Parts:
                 (self.plans[0], self.plans[-1]), (self.rows, self.cols), strict=True
             )
         )
-        sides = tuple(
-            self._shown(side, plan, line, y, shown)
-            for side, plan, line in zip(
-                self.sides, self.plans, (self.rows, self.cols), strict=False
-            )
-        )
+        known = zip(self.sides, self.plans, (self.rows, self.cols), strict=False)
+        sides = tuple(self._shown(*of, y, shown) for of in known)
         values = np.pad(y[shown], padding)
         if self.host:
             return Graph(sides, self.plans, ends, values, m, host=True)

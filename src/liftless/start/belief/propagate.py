@@ -27,6 +27,8 @@ DAMPING, DAMPING_SYMMETRIC, DAMPING_AFTER = 0.2, 0.3, 0.5
 SMALL = 0.3
 #: Messages from which the noise level is estimated; their median is within a percent.
 SAMPLE = 1 << 16
+#: The same where no more is compiled, and every sweep of fewer entries counts: within two percent.
+SAMPLE_HOST = 1 << 14
 #: Median of a squared standard Gaussian.
 MEDIAN = 0.4549364231195724
 #: Entries from which messages are kept in single precision.
@@ -47,7 +49,7 @@ class _Sample(NamedTuple):
 
 
 class Effects(NamedTuple):
-    """Effects that lines begin with, of rows and of columns (or of all lines of a symmetric matrix).
+    """Effects that lines begin with, of rows and of columns, or of a symmetric matrix's lines.
 
     Attributes
     ----------
@@ -412,8 +414,9 @@ def _widened(of: Beliefs, width: int) -> tuple[np.ndarray, ...]:
 def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
     """Slots that the noise level is read from, always the same, with the places of their lines."""
     filled = np.flatnonzero(np.asarray(side.source) >= 0)
-    if filled.size > SAMPLE:
-        filled = np.sort(np.random.default_rng(0).choice(filled, SAMPLE, replace=False))
+    most = SAMPLE_HOST if of.host else SAMPLE
+    if filled.size > most:
+        filled = np.sort(np.random.default_rng(0).choice(filled, most, replace=False))
     starts = np.array([b.slot for b in plan.buckets])
     which = np.searchsorted(starts, filled, side="right") - 1
     width = np.array([b.width for b in plan.buckets])[which]

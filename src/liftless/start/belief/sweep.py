@@ -109,8 +109,9 @@ class Entries(NamedTuple):
     Attributes
     ----------
     y, spread, mask : arrays of shape (c, d)
-    told, old : arrays of shape (c, d, r + 2)
-        What the other side says, and what the lines last said.
+    told, old : arrays of shape (c, r + 2, d)
+        What the other side says, and what the lines last said.  Components first and slots last:
+        sums over the components are then vectors' sums.
     """
 
     y: AnyArray
@@ -230,12 +231,13 @@ def _chunk(
     old = cut(own.out, slot, c * d).reshape(c, d, r + 2).astype(y.dtype)
     at = given.messages.at[jnp.maximum(source, 0)]
     told_here = at.get(mode="promise_in_bounds").astype(y.dtype)
-    entries = Entries(y, spread, (source >= 0).astype(y.dtype), told_here, old)
+    swapped = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
+    entries = Entries(y, spread, (source >= 0).astype(y.dtype), *swapped)
     before = cut(own.mean, line, c), cut(own.cov, line, c)
     u, C, new, more = lines(jnp, given, entries, *before)
     sums = Sums(*(total + part for total, part in zip(sums, more, strict=True)))
     put = jax.lax.dynamic_update_slice_in_dim
-    out = put(out, new.reshape(c * d, r + 2).astype(out.dtype), slot, 0)
+    out = put(out, jnp.swapaxes(new, 1, 2).reshape(c * d, r + 2).astype(out.dtype), slot, 0)
     return put(mean, u, line, 0), put(cov, C, line, 0), out, sums
 
 
@@ -282,17 +284,15 @@ def lines(
     _, inverse, pull, average, scale, told = given
     y, spread, mask = entries.y, entries.spread, entries.mask
     r = inverse.shape[0]
-    # Components first and slots last: sums over the components are then vectors' sums.
-    told_here, old = xp.swapaxes(entries.told, 1, 2), xp.swapaxes(entries.old, 1, 2)
+    told_here, old = entries.told, entries.old
     x, kept = told_here[:, :r], old[:, :r]
-    fixed = xp.zeros(r, y.dtype)
+    fixed = xp.zeros((1, r), y.dtype)
     if pull is not None:
-        # The other's effect is part of what is told, and no unknown of this line belongs to it.
-        second = xp.arange(r) == 1
-        fixed = xp.where(second, 1.0, 0.0)
-        x = partner(x, 1, xp)
-        y = y - x[:, 1]
-        x = x * xp.where(second, 0.0, 1.0)[:, None]
+        # The other's effect is part of what is told, and no unknown of this line belongs to it;
+        # its constant is the slope of this line's own.
+        fixed = xp.where(xp.arange(r) == 1, 1.0, 0.0)[None]
+        y = y - x[:, 0]
+        x = xp.concatenate([x[:, 1:2], xp.zeros_like(x[:, :1]), x[:, 2:]], axis=1)
     trace = xp.sum(old_cov * average[None], axis=(1, 2))
     surrogate = trace[:, None] * told_here[:, r + 1] / scale
     q = xp.where(told.blind, 1.0, told_here[:, r] + surrogate)
@@ -309,7 +309,7 @@ def lines(
     raised = xp.where(told.noise > 0, 1.0, xp.maximum(chi, 1.0) ** CALIBRATION)
     calibrated = C * raised[:, None, None]
     part = xp.sum(calibrated * average[None], axis=(1, 2))
-    new = told.damping * kept + (1 - told.damping) * (cavity + fixed[:, None])
+    new = told.damping * kept + (1 - told.damping) * (cavity + fixed[..., None])
     caused = caused * raised[:, None]
 
     real = xp.max(mask, axis=1)
@@ -329,7 +329,7 @@ def lines(
         xp.sum(counts * (q + old[:, r])),
         xp.sum(real * ~good),
     )
-    return u + fixed * real[:, None], calibrated, xp.swapaxes(new, 1, 2), sums
+    return u + fixed * real[:, None], calibrated, new, sums
 
 
 def _regress(
@@ -346,7 +346,7 @@ def _regress(
     both = xp.concatenate([x, y[:, None]], axis=1)
     G = (x * (mask / s)[:, None]) @ xp.swapaxes(both, 1, 2)
     C = inverses(G[..., :r] + inverse[None], xp)
-    pulled = G[..., r] if pull is None else G[..., r] + pull
+    pulled = G[..., r] if pull is None else G[..., r] + pull[None]
     u = xp.sum(C * pulled[:, None], axis=-1)
     Cx = C @ x
     # What removing an entry from its own line's posterior changes: a rank-one downdate.
