@@ -9,13 +9,14 @@ import numpy as np
 
 from liftless._errors import InvalidInput
 from liftless.tables.exact import Shown, shown_by
-from liftless.tables.fit import BOUND, Fit, Fits, problem_of
+from liftless.tables.fit import BOUND, MANY, Fit, Fits, problem_of
 from liftless.tables.table import Table
 
 #: Entries a degree of freedom up to which a rank is tried, and the largest rank.
 ROOM, MOST = 1.3, 12
-#: Ranks that are tried by holding out, in turn, and folds; of many entries one fold tells enough.
-RANKS, FOLDS, MANY = (1, 2, 3, 4, 5, 6, 8, 10, 12), 5, 50_000
+#: Ranks that are tried by holding out, in turn, and folds.  Of many entries one fold tells enough,
+#: and fewer ranks do: what the data do not carry shrinks.
+RANKS, FEWER, FOLDS = (1, 2, 3, 4, 5, 6, 8, 10, 12), (1, 2, 4, 8, 12), 5
 #: Ranks in turn without a lower error after which no larger one is tried.
 PATIENCE = 2
 #: Standard errors by which held-out entries must speak for one rank more than a gap of the spectrum
@@ -116,7 +117,7 @@ class Search:
         self.fold = np.random.default_rng([fits.seed, 31]).permutation(table.y.size) % folds
         self.used = 1 if table.y.size > MANY else folds
         self.tried: list[Trial] = []
-        self._last: dict[tuple[bool, int], Fit] = {}
+        self._fits: dict[tuple[int, bool, int], Fit] = {}
 
     def trial(self, rank: int, additive: bool) -> Trial:
         """Error of one model."""
@@ -139,13 +140,22 @@ class Search:
         """Errors of the entries of one fold, and their sizes over what is predicted."""
         table = self.fits.table
         hidden = table.take(self.fold == k)
-        fit = self.fits.fit(rank, additive, self.fold != k, self._last.get((additive, k)))
-        self._last[additive, k] = fit
+        fit = self.fits.fit(rank, additive, self.fold != k, self._below(rank, additive, k))
+        self._fits[rank, additive, k] = fit
         model = self.fits.model(fit)
         off = model.mean(hidden.i, hidden.j) - hidden.y
         noise = model.sigma / (hidden.weights / np.sqrt(np.mean(table.weights**2)))
         expected = np.sqrt(model.deviation(hidden.i, hidden.j) ** 2 + noise**2)
         return off, np.abs(off) / np.maximum(expected, np.finfo(float).tiny)
+
+    def _below(self, rank: int, additive: bool, k: int) -> Fit | None:
+        """Fit of the same fold with the next lower rank."""
+        lower = [key for key in self._fits if key[1:] == (additive, k) and key[0] < rank]
+        return self._fits[max(lower)] if lower else None
+
+    def nearest(self, one: Trial) -> Fit:
+        """A fit of the model to the first fold, from which that to all entries may go on."""
+        return self._fits[one.rank, one.additive, 0]
 
     def _squares(self, off: np.ndarray) -> np.ndarray:
         """Squared errors; of Huber's loss at the bound of the first model where it is asked for."""
@@ -187,26 +197,27 @@ class Search:
         return min(good, key=lambda one: one.rank)
 
 
-def chosen(fits: Fits, asked: Asked, shown: Shown) -> tuple[Trial, list[Trial]]:
+def chosen(fits: Fits, asked: Asked, shown: Shown) -> tuple[Trial, Search | None]:
     """The model to fit: as the caller says, as the spectrum shows, or by holding out."""
     if asked.folds == 0:
         k = asked.rank if asked.rank is not None else (shown.rank or min(asked.most, 2))
         beside = shown.rank is None if asked.additive is None else asked.additive
         nothing = np.zeros(0)
-        return Trial(k, beside, math.nan, math.nan, nothing, nothing), []
+        return Trial(k, beside, math.nan, math.nan, nothing, nothing), None
     search, additive = Search(fits, asked.folds), asked.additive
     if asked.rank is not None:
         if additive is None:
             additive = search.helped_by_effects(max(0, asked.rank - 2))
-        return search.trial(asked.rank, additive), search.tried
+        return search.trial(asked.rank, additive), search
     if additive is None:
         # Effects are two components, and the mean alone makes a gap.
         additive = search.helped_by_effects(max(shown.rank or 0, min(asked.most, 3), 2) - 2)
-    if additive:
+    many = fits.table.y.size > MANY
+    if additive and not many:
         shown = shown_by(fits, True, asked.most)
     sure = None if shown.rank is None else search.confirmed(shown.rank, additive)
-    ranks = tuple(k for k in (0, *RANKS) if k <= asked.most)
-    return sure or search.best(ranks, additive), search.tried
+    ranks = tuple(k for k in (0, *(FEWER if many else RANKS)) if k <= asked.most)
+    return sure or search.best(ranks, additive), search
 
 
 def check_folds(table: Table, folds: int) -> None:

@@ -112,8 +112,9 @@ def _completed(table: Table, asked: Asked, clip: tuple[float, float] | None) -> 
             return CompletedTable(
                 table, model, "exact", model.rank, False, 0.0, math.nan, 1.0, (), clip, asked.seed
             )
-    best, tried = chosen(fits, asked, shown)
-    model = fits.model(fits.fit(best.rank, best.additive))
+    best, search = chosen(fits, asked, shown)
+    near = None if search is None else search.nearest(best)
+    model = fits.model(fits.fit(best.rank, best.additive, after=near))
     scale = 1.0
     if best.scores.size:
         scale = float(np.quantile(best.scores, COVER)) / normal_quantile(COVER)
@@ -126,7 +127,7 @@ def _completed(table: Table, asked: Asked, clip: tuple[float, float] | None) -> 
         model.sigma,
         best.error,
         scale,
-        tuple(tried),
+        () if search is None else tuple(search.tried),
         clip,
         asked.seed,
     )

@@ -269,6 +269,33 @@ class Propagation:
             twin.beliefs[k] = made if self.graph.host else _taken(made)
         return twin
 
+    def retold(self, of: Graph) -> "Propagation":
+        """Return the same beliefs of more entries, of the same layout.
+
+        Along an entry that is new a line tells what it believes.
+        """
+        twin = self.copy()
+        twin.graph, twin._samples, twin.sweeps, twin.failed = of, None, 1, 0
+        where = [_places(plan, np.arange(plan.slots)) for plan in self.graph.plans]
+        for k, was in enumerate(self.beliefs):
+            source = np.asarray(of.sides[k].source)
+            new = np.flatnonzero((source >= 0) & (np.asarray(self.graph.sides[k].source) < 0))
+            other = 0 if self.symmetric else 1 - k
+            mean, out, r = np.asarray(was.mean), np.array(was.out), was.prior.shape[0]
+            x = np.asarray(self.beliefs[other].mean)[where[other][source[new]]]
+            average = np.asarray(self.beliefs[other].average)
+            if was.centre is not None:
+                x, average = partner(x, 1, np), partner(partner(average, 0, np), 1, np)
+            cov = np.asarray(was.cov)[where[k][new]]
+            out[new, :r] = mean[where[k][new]]
+            if was.centre is not None:
+                out[new, 1] = 1.0
+            out[new, r] = np.einsum("ka,kab,kb->k", x, cov, x)
+            out[new, r + 1] = np.sum(cov * average, axis=(1, 2))
+            made = Beliefs(mean, was.cov, out, was.prior, was.average, was.centre)
+            twin.beliefs[k] = made if of.host else _taken(made)
+        return twin
+
     # -- sweeps -------------------------------------------------------------------------------
 
     def sweep(self, *, learn: bool = False) -> float:
@@ -411,17 +438,22 @@ def _widened(of: Beliefs, width: int) -> tuple[np.ndarray, ...]:
     return mean, cov, wide, prior, average, np.pad(np.asarray(of.centre), line)
 
 
+def _places(plan: Plan, slots: np.ndarray) -> np.ndarray:
+    """Places of the lines that slots belong to."""
+    starts = np.array([b.slot for b in plan.buckets])
+    which = np.searchsorted(starts, slots, side="right") - 1
+    width = np.array([b.width for b in plan.buckets])[which]
+    first = np.array([b.line for b in plan.buckets])[which]
+    return first + (slots - starts[which]) // width
+
+
 def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
     """Slots that the noise level is read from, always the same, with the places of their lines."""
     filled = np.flatnonzero(np.asarray(side.source) >= 0)
     most = SAMPLE_HOST if of.host else SAMPLE
     if filled.size > most:
         filled = np.sort(np.random.default_rng(0).choice(filled, most, replace=False))
-    starts = np.array([b.slot for b in plan.buckets])
-    which = np.searchsorted(starts, filled, side="right") - 1
-    width = np.array([b.width for b in plan.buckets])[which]
-    first = np.array([b.line for b in plan.buckets])[which]
-    places = first + (filled - starts[which]) // width
+    places = _places(plan, filled)
     count = np.asarray(filled.size)
     if of.host:
         return _Sample(filled, places, count)
