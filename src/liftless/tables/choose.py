@@ -157,6 +157,13 @@ class Search:
         """A fit of the model to the first fold, from which that to all entries may go on."""
         return self._fits[one.rank, one.additive, 0]
 
+    def narrowed(self, one: Trial) -> Trial:
+        """The same model, or that of the rank at which its spectrum has a gap."""
+        low = self.fits.model(self.nearest(one)).low
+        if low is None or low.rank >= one.rank:
+            return one
+        return self.confirmed(low.rank, one.additive) or one
+
     def _squares(self, off: np.ndarray) -> np.ndarray:
         """Squared errors; of Huber's loss at the bound of the first model where it is asked for."""
         if not self.fits.robust:
@@ -215,8 +222,10 @@ def chosen(fits: Fits, asked: Asked, shown: Shown) -> tuple[Trial, Search | None
     many = fits.table.y.size > MANY
     if additive and not many:
         shown = shown_by(fits, True, asked.most)
-    sure = None if shown.rank is None else search.confirmed(shown.rank, additive)
     ranks = tuple(k for k in (0, *(FEWER if many else RANKS)) if k <= asked.most)
+    if many:
+        return search.narrowed(search.best(ranks, additive)), search
+    sure = None if shown.rank is None else search.confirmed(shown.rank, additive)
     return sure or search.best(ranks, additive), search
 
 

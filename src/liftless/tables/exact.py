@@ -10,7 +10,7 @@ from liftless.start.belief import Completion, complete_entries, extend, peel
 from liftless.start.belief.complete import Schedule
 from liftless.start.belief.observed import digits_of, holds
 from liftless.tables.effects import no_effects
-from liftless.tables.fit import Fits, Model, problem_of
+from liftless.tables.fit import MANY, Fits, Model, problem_of
 from liftless.tables.table import Table
 
 #: Noise relative to the entries below which they are taken for exact, to be confirmed.
@@ -18,6 +18,8 @@ EXACT = 1e-3
 #: Multiplications, of entries by the square of the unknowns, up to which the last digits are found
 #: by dense least squares; steps of it.
 DENSE, STEPS = 1e9, 12
+#: Noise relative to the entries, and its change over three sweeps, that show that there is some.
+PLAIN, RESTS = 0.05, 0.03
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,18 @@ def shown_by(fits: Fits, additive: bool, most: int) -> Shown:
     """Learn noise and sizes of the components; complete the table where there is no noise.
 
     Components that the data do not carry shrink.  Entries without noise are completed at the rank
-    that is left, without effects, which are two components more.
+    that is left, without effects, which are two components more.  Of many entries no more is asked
+    than whether they have noise.
     """
     table, most = fits.table, min(most, fits.most)
     if not np.any(table.y[fits.kept]):
         return Shown(None, None)
-    fit = fits.fit(most, additive)
+    many = table.y.size > MANY
+    fit = fits.fit(most, additive, until=_noisy if many else None)
     low = fits.model(fit).low
     if low is None:
         return Shown(None, None)
-    shown = low.rank if low.rank < most else None
+    shown = low.rank if low.rank < most and not many else None
     size = float(np.sqrt(np.mean(table.y**2)))
     if additive or not fit.sigma <= EXACT * size:
         return Shown(None, shown)
@@ -58,6 +62,12 @@ def shown_by(fits: Fits, additive: bool, most: int) -> Shown:
         if done is not None:
             return Shown(Model(no_effects(table), done, rank, 0.0), shown)
     return Shown(None, shown)
+
+
+def _noisy(levels: list[float]) -> bool:
+    """Whether the noise levels of the sweeps so far have come to rest well above round-off."""
+    last = levels[-3:]
+    return len(levels) > 4 and min(last) > PLAIN and max(last) < (1 + RESTS) * min(last)
 
 
 def completed(

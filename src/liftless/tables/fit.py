@@ -29,7 +29,7 @@ HOST, WIDTHS = 500_000, (2, 4, 6, 8, 12)
 #: Predicted deviations from which a misfit is a gross error, where such are expected: of Gaussian
 #: noise Huber's estimate is then 95 % efficient.
 BOUND = 1.345
-#: Entries from which fewer digits of the learned numbers are asked for: predictions are settled long
+#: Entries from which fewer digits of learned numbers are asked for: predictions are settled long
 #: before these.
 MANY = 50_000
 
@@ -186,7 +186,8 @@ class Fits:
         precision = table.weights**2 / np.mean(table.weights**2)
         self.rows, self.cols = table.i[off], cols[off]
         host = table.y.size <= HOST
-        self.parts = Parts(self.rows, self.cols, 1 / precision[off], self.space, host=host)
+        spread, single = 1 / precision[off], table.y.size > MANY
+        self.parts = Parts(self.rows, self.cols, spread, self.space, host=host, single=single)
 
     def fit(
         self,
@@ -194,6 +195,7 @@ class Fits:
         additive: bool,
         shown: Bool[np.ndarray, " m"] | None = None,
         after: Fit | None = None,
+        until: Callable[[list[float]], bool] | None = None,
     ) -> Fit:
         """Learn effects, matrix and noise from what is shown.
 
@@ -208,6 +210,9 @@ class Fits:
         after : Fit, optional
             A fit of lower rank to the same entries, or of the same rank to fewer, from which to
             go on.
+        until : callable, optional
+            Asked after every sweep, with the noise levels so far relative to the entries, whether
+            that is enough.
         """
         table, rank = self.table, min(rank, self.most)
         shown = np.ones(table.y.size, bool) if shown is None else shown
@@ -222,7 +227,7 @@ class Fits:
             if rank == 0 or not shown[self.kept].any() or not np.any(left[self._off(part)]):
                 return Fit(shown, additive, 0, scale, base)
             beliefs = self._begun(rank, additive, shown, base, scale)
-        self._learn(beliefs)
+        self._learn(beliefs, until)
         sigma = math.sqrt(beliefs.noise) * scale
         return Fit(shown, additive, rank, sigma, base, beliefs, scale)
 
@@ -289,16 +294,18 @@ class Fits:
         y = (self.table.y - base.mean)[self.kept] / scale
         return self.parts.graph(y, shown[self.kept])
 
-    def _learn(self, beliefs: Propagation) -> None:
+    def _learn(self, beliefs: Propagation, until: Callable[[list[float]], bool] | None) -> None:
         rule = SHORT if self.table.y.size > MANY else USUAL
         least = rule.warm if beliefs.sweeps else rule.least
         values: list[float] = []
+        levels: list[float] = []
         for k in range(rule.most):
             values.append(beliefs.sweep(learn=True))
             if self.progress is not None:
                 row = {"event": "sweep", "sweeps": beliefs.sweeps, "misfit": beliefs.misfit}
                 self.progress({**row, "noise": beliefs.noise})
-            if not math.isfinite(values[-1]):
+            levels.append(math.sqrt(beliefs.noise))
+            if not math.isfinite(values[-1]) or (until is not None and until(levels)):
                 break
             if k >= least and abs(values[-1] - values[-6]) < rule.settled * values[-1]:
                 break

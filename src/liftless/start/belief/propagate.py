@@ -214,9 +214,12 @@ class Propagation:
         width = r if self.beside is None else first + self.beside.width
         prior = np.zeros((width, width))
         prior[first : first + r, first : first + r] = np.eye(r) / math.sqrt(r)
-        mean, centre = np.zeros((plan.places, width)), None
+        centre = None
         # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
-        kind = np.float32 if self.graph.m >= SINGLE else np.float64
+        of = self.graph
+        single = of.sides[k].y.dtype == np.float32 if of.host else of.m >= SINGLE
+        kind = np.float32 if single else np.float64
+        mean = np.zeros((plan.places, width), kind if of.host else float)
         out = aligned_zeros((plan.slots, width + 2), kind)
         out[:, width + 1] = np.trace(prior @ prior)
         effects = None if self.beside is None else self.beside.effects
@@ -228,7 +231,7 @@ class Propagation:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
             mean[plan.place, first : first + r] = drawn
             _say(plan, mean, out)
-        cov = np.broadcast_to(prior, (plan.places, width, width)).copy()
+        cov = np.broadcast_to(prior, (plan.places, width, width)).astype(mean.dtype)
         made = Beliefs(mean, cov, out, prior, prior.copy(), centre)
         return made if self.graph.host else _taken(made)
 
@@ -238,7 +241,7 @@ class Propagation:
         return 0 if self.beside is None or self.beside.effects is None else 2
 
     def grown(self, rank: int, seed: int, width: int) -> "Propagation":
-        """Return the same beliefs with more components, of the size of the misfit.
+        """Return the same beliefs with more components, as large as the weakest of those.
 
         Components that are new begin as in the first messages.
 
@@ -256,7 +259,7 @@ class Propagation:
         rng = np.random.default_rng([seed, rank])
         new = slice(first + self.rank, first + rank)
         at, more = np.arange(new.start, new.stop), rank - self.rank
-        size = max(self.misfit, 1e-6) / math.sqrt(more)
+        size = max(min(self.misfit / math.sqrt(more), self.weakest()), 1e-6)
         for k, (plan, of) in enumerate(zip(self.graph.plans, self.beliefs, strict=True)):
             mean, cov, out, prior, average, centre = _widened(of, first + twin.beside.width)
             prior[at, at] = average[at, at] = size

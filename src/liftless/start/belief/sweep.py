@@ -321,8 +321,8 @@ def lines(
     C = xp.where(good[:, None, None], C, old_cov)
     calibrated = xp.where(good[:, None, None], calibrated, old_cov)
     sums = Sums(
-        xp.tensordot(real, C, 1),
-        xp.tensordot(real, calibrated, 1),
+        xp.sum(real[:, None, None] * C, axis=0),
+        xp.sum(real[:, None, None] * calibrated, axis=0),
         u.T @ u,
         xp.sum(u, axis=0),
         xp.sum(counts * miss**2),
