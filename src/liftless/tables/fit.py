@@ -17,6 +17,7 @@ from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.start.belief import Completion, peel
 from liftless.start.belief import propagate as belief
+from liftless.start.belief.going import grown, retold
 from liftless.start.belief.observed import fullest_line
 from liftless.start.belief.parts import Parts
 from liftless.start.belief.propagate import Beside, Graph, Propagation
@@ -236,8 +237,10 @@ class Fits:
         beliefs = after.beliefs
         assert beliefs is not None
         if not np.array_equal(shown, after.shown):
-            beliefs = beliefs.retold(self._graph(shown, after.base, after.scale))
-        return beliefs.grown(rank, self.seed, self._width(rank)) if rank > after.rank else beliefs
+            beliefs = retold(beliefs, self._graph(shown, after.base, after.scale))
+        if rank > after.rank:
+            beliefs = grown(beliefs, rank, self.seed, self._width(rank))
+        return beliefs
 
     def model(self, fit: Fit) -> Model:
         """Means, covariances and priors in the table's units."""

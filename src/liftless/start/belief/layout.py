@@ -269,3 +269,27 @@ def one_side(
     back = np.concatenate([both.slot[m:], both.slot[:m]])
     values, noise = np.concatenate([y, y]), np.concatenate([spread, spread])
     return (side(both, back, values, noise),), (both,)
+
+
+def say(
+    plan: Plan,
+    mean: Float[np.ndarray, "places r"],
+    out: Float[np.ndarray, "slots w"],
+    which: slice = slice(None),
+) -> None:
+    """Make every message of a line its mean, or some numbers of it, in place."""
+    r = mean.shape[1]
+    for bucket in plan.buckets:
+        stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
+        rows = mean[bucket.line : stop, None, which]
+        slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
+        slots.reshape(len(rows), bucket.width, -1)[:, :, :r][:, :, which] = rows
+
+
+def places_of(plan: Plan, slots: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Places of the lines that slots belong to."""
+    starts = np.array([b.slot for b in plan.buckets])
+    at = np.searchsorted(starts, slots, side="right") - 1
+    width = np.array([b.width for b in plan.buckets])[at]
+    first = np.array([b.line for b in plan.buckets])[at]
+    return first + (slots - starts[at]) // width

@@ -15,7 +15,16 @@ from liftless._types import AnyArray
 from liftless.operators.lines import gathered_products
 from liftless.space import Space
 from liftless.start.belief import host
-from liftless.start.belief.layout import CHUNK, Plan, Side, one_side, rounded, two_sides
+from liftless.start.belief.layout import (
+    CHUNK,
+    Plan,
+    Side,
+    one_side,
+    places_of,
+    rounded,
+    say,
+    two_sides,
+)
 from liftless.start.belief.observed import Observed
 from liftless.start.belief.sweep import Beliefs, Told, half_sweep, partner, whole_sweep
 
@@ -210,7 +219,7 @@ class Propagation:
 
     def _silent(self, plan: Plan, rng: np.random.Generator | None, k: int) -> Beliefs:
         """Beliefs before the first sweep: a random mean for those that speak first."""
-        r, first = self.rank, self._first
+        r, first = self.rank, self.first
         width = r if self.beside is None else first + self.beside.width
         prior = np.zeros((width, width))
         prior[first : first + r, first : first + r] = np.eye(r) / math.sqrt(r)
@@ -230,74 +239,15 @@ class Propagation:
         if rng is not None:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
             mean[plan.place, first : first + r] = drawn
-            _say(plan, mean, out)
+            say(plan, mean, out)
         cov = np.broadcast_to(prior, (plan.places, width, width)).astype(mean.dtype)
         made = Beliefs(mean, cov, out, prior, prior.copy(), centre)
         return made if self.graph.host else _taken(made)
 
     @property
-    def _first(self) -> int:
+    def first(self) -> int:
         """Where the components begin among a line's numbers."""
         return 0 if self.beside is None or self.beside.effects is None else 2
-
-    def grown(self, rank: int, seed: int, width: int) -> "Propagation":
-        """Return the same beliefs with more components, as large as the weakest of those.
-
-        Components that are new begin as in the first messages.
-
-        Parameters
-        ----------
-        rank, seed : int
-        width : int
-            Components that there shall be room for.
-        """
-        assert self.beside is not None
-        first = self._first
-        twin = self.copy()
-        twin.beside = replace(self.beside, width=max(width, self.beside.width))
-        twin.rank, twin.sweeps, twin.failed = rank, 1, 0
-        rng = np.random.default_rng([seed, rank])
-        new = slice(first + self.rank, first + rank)
-        at, more = np.arange(new.start, new.stop), rank - self.rank
-        size = max(min(self.misfit / math.sqrt(more), self.weakest()), 1e-6)
-        for k, (plan, of) in enumerate(zip(self.graph.plans, self.beliefs, strict=True)):
-            mean, cov, out, prior, average, centre = _widened(of, first + twin.beside.width)
-            prior[at, at] = average[at, at] = size
-            cov[:, at, at] = size
-            if k == len(self.beliefs) - 1:
-                drawn = rng.standard_normal((plan.place.size, more)) * SMALL * math.sqrt(size)
-                mean[plan.place, new] = drawn
-                _say(plan, mean, out, new)
-            made = Beliefs(mean, cov, out, prior, average, centre)
-            twin.beliefs[k] = made if self.graph.host else _taken(made)
-        return twin
-
-    def retold(self, of: Graph) -> "Propagation":
-        """Return the same beliefs of more entries, of the same layout.
-
-        Along an entry that is new a line tells what it believes.
-        """
-        twin = self.copy()
-        twin.graph, twin._samples, twin.sweeps, twin.failed = of, None, 1, 0
-        where = [_places(plan, np.arange(plan.slots)) for plan in self.graph.plans]
-        for k, was in enumerate(self.beliefs):
-            source = np.asarray(of.sides[k].source)
-            new = np.flatnonzero((source >= 0) & (np.asarray(self.graph.sides[k].source) < 0))
-            other = 0 if self.symmetric else 1 - k
-            mean, out, r = np.asarray(was.mean), np.array(was.out), was.prior.shape[0]
-            x = np.asarray(self.beliefs[other].mean)[where[other][source[new]]]
-            average = np.asarray(self.beliefs[other].average)
-            if was.centre is not None:
-                x, average = partner(x, 1, np), partner(partner(average, 0, np), 1, np)
-            cov = np.asarray(was.cov)[where[k][new]]
-            out[new, :r] = mean[where[k][new]]
-            if was.centre is not None:
-                out[new, 1] = 1.0
-            out[new, r] = np.einsum("ka,kab,kb->k", x, cov, x)
-            out[new, r + 1] = np.sum(cov * average, axis=(1, 2))
-            made = Beliefs(mean, was.cov, out, was.prior, was.average, was.centre)
-            twin.beliefs[k] = made if of.host else _taken(made)
-        return twin
 
     # -- sweeps -------------------------------------------------------------------------------
 
@@ -355,6 +305,19 @@ class Propagation:
         given = self.graph.sides[k], self.beliefs[k], other, self._samples[k]
         return float(noise_of(np, *given) if self.graph.host else _noise(*given))
 
+    def with_beliefs(
+        self, beliefs: list[Beliefs], *, of: Graph | None = None, rank: int = 0, width: int = 0
+    ) -> "Propagation":
+        """Return other beliefs, of NumPy, of another graph or more components, to be swept on."""
+        twin = object.__new__(Propagation)
+        twin.__dict__.update(self.__dict__)
+        twin.graph, twin._samples = of or self.graph, None if of else self._samples
+        twin.rank, twin.sweeps, twin.failed = rank or self.rank, 1, 0
+        if self.beside is not None:
+            twin.beside = replace(self.beside, width=max(width, self.beside.width))
+        twin.beliefs = beliefs if twin.graph.host else [_taken(one) for one in beliefs]
+        return twin
+
     def copy(self) -> "Propagation":
         """Return the same state, to be swept on its own."""
         twin = object.__new__(Propagation)
@@ -372,7 +335,7 @@ class Propagation:
 
     def components(self) -> Float[np.ndarray, " r"]:
         """Root mean square of the entries of each component, largest first."""
-        used = slice(self._first, self._first + self.rank)
+        used = slice(self.first, self.first + self.rank)
         A, B = (np.asarray(self.beliefs[k].prior)[used, used] for k in (0, -1))
         if not (np.isfinite(A).all() and np.isfinite(B).all()):
             return np.zeros(self.rank)
@@ -391,72 +354,13 @@ class Propagation:
         return np.concatenate([np.asarray(b.cov)[p.place] for b, p in parts])
 
 
-def _say(plan: Plan, mean: np.ndarray, out: np.ndarray, which: slice = slice(None)) -> None:
-    """Make every message of a line its mean, or some numbers of it."""
-    r = mean.shape[1]
-    for bucket in plan.buckets:
-        stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
-        rows = mean[bucket.line : stop, None, which]
-        slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
-        slots.reshape(len(rows), bucket.width, r + 2)[:, :, :r][:, :, which] = rows
-
-
-def _widened(of: Beliefs, width: int) -> tuple[Any, ...]:
-    """Copies of beliefs, as arrays of NumPy, with room for more numbers of a line."""
-    r, out = of.prior.shape[0], np.asarray(of.out)
-    line, square = (0, width - r), ((0, width - r), (0, width - r))
-    mean = np.pad(np.asarray(of.mean), ((0, 0), line))
-    cov = np.pad(np.asarray(of.cov), ((0, 0), *square))
-    wide = aligned_zeros((len(out), width + 2), out.dtype)
-    wide[:, :r], wide[:, width:] = out[:, :r], out[:, r:]
-    prior, average = (np.pad(np.asarray(part), square) for part in (of.prior, of.average))
-    centre = None if of.centre is None else np.pad(np.asarray(of.centre), line)
-    return mean, cov, wide, prior, average, centre
-
-
-def _say(plan: Plan, mean: np.ndarray, out: np.ndarray, which: slice = slice(None)) -> None:
-    """Make every message of a line its mean, or some numbers of it."""
-    r = mean.shape[1]
-    for bucket in plan.buckets:
-        stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
-        rows = mean[bucket.line : stop, None, which]
-        slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
-        slots.reshape(len(rows), bucket.width, r + 2)[:, :, :r][:, :, which] = rows
-
-
-def _widened(of: Beliefs, width: int) -> tuple[np.ndarray, ...]:
-    """Beliefs with room for more numbers of a line."""
-    assert of.centre is not None
-    r = of.prior.shape[0]
-    out = np.array(of.out)
-    if width == r:
-        squares = (np.array(of.prior), np.array(of.average))
-        return np.array(of.mean), np.array(of.cov), out, *squares, np.array(of.centre)
-    line, square = (0, width - r), ((0, width - r), (0, width - r))
-    mean = np.pad(np.asarray(of.mean), ((0, 0), line))
-    cov = np.pad(np.asarray(of.cov), ((0, 0), *square))
-    wide = aligned_zeros((len(out), width + 2), out.dtype)
-    wide[:, :r], wide[:, width:] = out[:, :r], out[:, r:]
-    prior, average = (np.pad(np.asarray(part), square) for part in (of.prior, of.average))
-    return mean, cov, wide, prior, average, np.pad(np.asarray(of.centre), line)
-
-
-def _places(plan: Plan, slots: np.ndarray) -> np.ndarray:
-    """Places of the lines that slots belong to."""
-    starts = np.array([b.slot for b in plan.buckets])
-    which = np.searchsorted(starts, slots, side="right") - 1
-    width = np.array([b.width for b in plan.buckets])[which]
-    first = np.array([b.line for b in plan.buckets])[which]
-    return first + (slots - starts[which]) // width
-
-
 def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
     """Slots that the noise level is read from, always the same, with the places of their lines."""
     filled = np.flatnonzero(np.asarray(side.source) >= 0)
     most = SAMPLE_HOST if of.host else SAMPLE
     if filled.size > most:
         filled = np.sort(np.random.default_rng(0).choice(filled, most, replace=False))
-    places = _places(plan, filled)
+    places = places_of(plan, filled)
     count = np.asarray(filled.size)
     if of.host:
         return _Sample(filled, places, count)
