@@ -297,26 +297,30 @@ def lines(
     surrogate = trace[:, None] * told_here[:, r + 1] / scale
     q = xp.where(told.blind, 1.0, told_here[:, r] + surrogate)
     s = xp.maximum(told.noise * spread + q, LEAST)
-    miss = y - xp.sum(kept * x, axis=1)
+    miss = y - _dots(xp, kept, x)
     counts = mask
     if told.bound is not None:
         size = told.bound * xp.sqrt(s + old[:, r])
         share = xp.minimum(1.0, size / xp.maximum(xp.abs(miss), 1e-300))
         s, counts = s / xp.maximum(share, 1e-150), mask * share
-    u, C, cavity, caused, chi = _regress(xp, x, y, s, mask, inverse, pull)
+    u, C, Cx, ratio, caused, chi = _regress(xp, x, y, s, mask, inverse, pull)
     # Of noise, by chance half of the lines have more than they should: to raise those alone is to
     # raise the mean, from which the noise is then told too low and the error bars too wide.
     raised = xp.where(told.noise > 0, 1.0, xp.maximum(chi, 1.0) ** CALIBRATION)
     calibrated = C * raised[:, None, None]
     part = xp.sum(calibrated * average[None], axis=(1, 2))
-    new = told.damping * kept + (1 - told.damping) * (cavity + fixed[..., None])
+    fresh = 1 - told.damping
+    new = told.damping * kept - Cx * (fresh * ratio)[:, None]
+    new = new + (fresh * (u + fixed))[..., None]
     caused = caused * raised[:, None]
 
     real = xp.max(mask, axis=1)
-    check = xp.sum(new * mask[:, None], axis=(1, 2)) + xp.sum(caused * mask, axis=1)
+    check = xp.sum(u, axis=1) + xp.sum((ratio + caused) * mask, axis=1)
     good = xp.isfinite(check + xp.sum(calibrated, axis=(1, 2)))
     words = (new, caused[:, None], xp.broadcast_to(part[:, None, None], caused[:, None].shape))
-    new = xp.where(good[:, None, None], xp.concatenate(words, axis=1), old)
+    new = xp.concatenate(words, axis=1)
+    if xp is jnp or not good.all():
+        new = xp.where(good[:, None, None], new, old)
     u = xp.where(good[:, None], u, old_mean - fixed) * real[:, None]
     C = xp.where(good[:, None, None], C, old_cov)
     calibrated = xp.where(good[:, None, None], calibrated, old_cov)
@@ -340,8 +344,12 @@ def _regress(
     mask: Float[AnyArray, "c d"],
     inverse: Float[AnyArray, "r r"],
     pull: Float[AnyArray, " r"] | None,
-) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray]:
-    """Posterior of each line, its cavity messages, and its χ² per entry, whose mean should be 1."""
+) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray, AnyArray]:
+    """Posterior of each line, what its cavity messages are made of, and its χ² per entry.
+
+    The cavity mean is u − Cx · ratio for the posterior mean u, the variance that it causes at the
+    other end is next to the last, and the mean of χ² should be 1.
+    """
     r = x.shape[1]
     both = xp.concatenate([x, y[:, None]], axis=1)
     G = (x * (mask / s)[:, None]) @ xp.swapaxes(both, 1, 2)
@@ -350,10 +358,17 @@ def _regress(
     u = xp.sum(C * pulled[:, None], axis=-1)
     Cx = C @ x
     # What removing an entry from its own line's posterior changes: a rank-one downdate.
-    k = xp.sum(Cx * x, axis=1)
+    k = _dots(xp, Cx, x)
     left = xp.maximum(s - k, CAVITY * s)
-    error = y - xp.sum(x * u[..., None], axis=1)
+    if xp is jnp:
+        error = y - xp.sum(x * u[..., None], axis=1)
+    else:
+        error = y - (u[:, None] @ x)[:, 0]
     ratio = error / left
-    cavity = u[..., None] - Cx * ratio[:, None]
     chi = xp.sum(mask * error * ratio, axis=1) / xp.maximum(xp.sum(mask, axis=1), 1.0)
-    return u, C, cavity, k + k * k / left, chi
+    return u, C, Cx, ratio, k + k * k / left, chi
+
+
+def _dots(xp: Any, x: Float[AnyArray, "c r d"], z: Float[AnyArray, "c r d"]) -> AnyArray:
+    """Sums of products over the components."""
+    return xp.sum(x * z, axis=1) if xp is jnp else np.einsum("crd,crd->cd", x, z)
