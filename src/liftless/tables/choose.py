@@ -178,6 +178,13 @@ class Search:
         """Whether effects and a matrix of a rank do better than one of two ranks more."""
         return self.trial(rank + 2, False).above(self.trial(rank, True)) > 1
 
+    def better_beside_effects(self, best: Trial) -> bool:
+        """Whether effects do as well as two ranks of the model, or better than one of them."""
+        fewer = self.trial(max(0, best.rank - 2), True)
+        if best.rank >= 2 and not fewer.above(best) > 1:
+            return True
+        return best.above(self.trial(max(0, best.rank - 1), True)) > 1
+
     def confirmed(self, rank: int, additive: bool) -> Trial | None:
         """A model whose rank the spectrum shows, unless one rank more does clearly better."""
         one = self.trial(rank, additive)
@@ -219,14 +226,23 @@ def chosen(fits: Fits, asked: Asked, shown: Shown) -> tuple[Trial, Search | None
     if additive is None:
         # Effects are two components, and the mean alone makes a gap.
         additive = search.helped_by_effects(max(shown.rank or 0, min(asked.most, 3), 2) - 2)
+    if not additive:
+        best = _best(search, asked, shown, False)
+        additive = asked.additive is None and search.better_beside_effects(best)
+        if not additive:
+            return best, search
     many = fits.table.y.size > MANY
-    if additive and not many:
-        shown = shown_by(fits, True, asked.most)
+    return _best(search, asked, shown if many else shown_by(fits, True, asked.most), True), search
+
+
+def _best(search: Search, asked: Asked, shown: Shown, additive: bool) -> Trial:
+    """The rank that the spectrum shows if it stands, or by holding out."""
+    many = search.fits.table.y.size > MANY
     ranks = tuple(k for k in (0, *(FEWER if many else RANKS)) if k <= asked.most)
     if many:
-        return search.narrowed(search.best(ranks, additive)), search
+        return search.narrowed(search.best(ranks, additive))
     sure = None if shown.rank is None else search.confirmed(shown.rank, additive)
-    return sure or search.best(ranks, additive), search
+    return sure or search.best(ranks, additive)
 
 
 def check_folds(table: Table, folds: int) -> None:

@@ -121,7 +121,7 @@ def _completed(table: Table, asked: Asked, clip: tuple[float, float] | None) -> 
     return CompletedTable(
         table,
         model,
-        "noise" if model.sigma > 0 else "exact",
+        "noise" if model.sigma > 0 or asked.robust else "exact",
         model.rank,
         best.additive,
         model.sigma,

@@ -172,7 +172,7 @@ class CompletedTable:
             return self._clipped(base)
         F = np.concatenate(features, axis=1)
         noise = max(self.sigma, 1e-9 * float(np.sqrt(np.mean(self.table.y**2)))) ** 2
-        # With S Sᵀ the prior's covariance the unknown is S z, z standard: also where it is singular.
+        # With S Sᵀ the prior's covariance, singular or not, the unknown is S z with z standard.
         S = self._prior_root(n1)
         Z = F[j] @ S
         z = np.linalg.solve(Z.T @ Z + noise * np.eye(S.shape[1]), Z.T @ (y - base[j]))

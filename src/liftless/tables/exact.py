@@ -1,6 +1,5 @@
 """Tables without noise: completed to round-off, at the rank that learning the noise has shown."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +57,8 @@ def shown_by(fits: Fits, additive: bool, most: int) -> Shown:
     if additive or not fit.sigma <= EXACT * size:
         return Shown(None, shown)
     for rank in dict.fromkeys((low.rank, most)):
-        done = completed(table, low, rank, fits.seed, fits.progress)
+        # Among gross errors no fit is exact; without any, the one near by is.
+        done = _near_by(table, low, rank) if fits.robust else completed(fits, low, rank)
         if done is not None:
             return Shown(Model(no_effects(table), done, rank, 0.0), shown)
     return Shown(None, shown)
@@ -70,18 +70,13 @@ def _noisy(levels: list[float]) -> bool:
     return len(levels) > 4 and min(last) > PLAIN and max(last) < (1 + RESTS) * min(last)
 
 
-def completed(
-    table: Table,
-    near: Completion,
-    rank: int,
-    seed: int,
-    progress: Callable[[dict], None] | None = None,
-) -> Completion | None:
+def completed(fits: Fits, near: Completion, rank: int) -> Completion | None:
     """Completion of a rank that fits all entries to round-off, or None."""
-    done = _near_by(table, near, rank)
+    done = _near_by(fits.table, near, rank)
     if done is not None:
         return done
-    done = complete_entries(problem_of(table, table.y, rank), seed, progress=progress)
+    problem = problem_of(fits.table, fits.table.y, rank)
+    done = complete_entries(problem, fits.seed, progress=fits.progress)
     return done if done.end == "exact" else None
 
 

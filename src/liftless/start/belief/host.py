@@ -68,14 +68,3 @@ def _of_kind(given: Given, kind: np.dtype) -> Given:
 
 def _swapped(x: Float[np.ndarray, "c d w"]) -> Float[np.ndarray, "c w d"]:
     return np.ascontiguousarray(x.swapaxes(1, 2))
-
-
-def misfit(
-    ends: tuple[np.ndarray, np.ndarray],
-    y: Float[np.ndarray, " m"],
-    U: Float[np.ndarray, "places r"],
-    V: Float[np.ndarray, "others r"],
-) -> float:
-    """Root mean square of what the means leave of the entries."""
-    error = y - np.einsum("ma,ma->m", U[ends[0]], V[ends[1]])
-    return float(np.sqrt(np.mean(error * error)))

@@ -1,5 +1,6 @@
 """Belief propagation under way: the sides, their beliefs, and the sweeps."""
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -139,12 +140,19 @@ def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
     return Graph(sides, plans, ends, values, m)
 
 
-@jax.jit
-def _misfit(ends: tuple, y: AnyArray, m: AnyArray, own: Beliefs, other: Beliefs) -> AnyArray:
-    """Root mean square of what the means leave of the entries; padding is taken out again."""
+@functools.partial(jax.jit, static_argnames="middle")
+def _misfit(
+    ends: tuple, y: AnyArray, m: AnyArray, own: Beliefs, other: Beliefs, *, middle: bool
+) -> AnyArray:
+    """Root mean square of what the means leave of the entries; padding is taken out again.
+
+    ``middle``: that of a Gaussian of the same median, which does not see gross errors.
+    """
     i, j = ends
     V = other.mean if other.centre is None else partner(other.mean, 1)
     error = y - gathered_products(i, j, own.mean, V)
+    if middle:
+        return jnp.sqrt(_median(error * error, m.astype(int)) / MEDIAN)
     error = jnp.where(jnp.arange(y.shape[0]) < m, error, 0.0)
     return jnp.sqrt(jnp.sum(error * error) / m)
 
@@ -284,10 +292,14 @@ class Propagation:
 
     def _misfit(self) -> float:
         of, own, other = self.graph, self.beliefs[0], self.beliefs[-1]
-        if of.host:
-            V = other.mean if other.centre is None else partner(other.mean, 1, np)
-            return host.misfit(of.ends, of.y, own.mean, V)
-        return float(_misfit(of.ends, of.y, np.asarray(float(of.m)), own, other))
+        middle = self.beside is not None and self.beside.bound is not None
+        if not of.host:
+            m = np.asarray(float(of.m))
+            return float(_misfit(of.ends, of.y, m, own, other, middle=middle))
+        V = other.mean if other.centre is None else partner(other.mean, 1, np)
+        error = of.y - np.einsum("ma,ma->m", own.mean[of.ends[0]], V[of.ends[1]])
+        square = error * error
+        return math.sqrt(float(np.median(square)) / MEDIAN if middle else float(np.mean(square)))
 
     @property
     def _told(self) -> tuple[AnyArray | None]:

@@ -360,10 +360,8 @@ def _regress(
     # What removing an entry from its own line's posterior changes: a rank-one downdate.
     k = _dots(xp, Cx, x)
     left = xp.maximum(s - k, CAVITY * s)
-    if xp is jnp:
-        error = y - xp.sum(x * u[..., None], axis=1)
-    else:
-        error = y - (u[:, None] @ x)[:, 0]
+    foreseen = xp.sum(x * u[..., None], axis=1) if xp is jnp else (u[:, None] @ x)[:, 0]
+    error = y - foreseen
     ratio = error / left
     chi = xp.sum(mask * error * ratio, axis=1) / xp.maximum(xp.sum(mask, axis=1), 1.0)
     return u, C, Cx, ratio, k + k * k / left, chi
