@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from liftless._errors import InvalidInput
+from liftless.start.belief.propagate import MEDIAN
 from liftless.tables.exact import Shown, shown_by
-from liftless.tables.fit import BOUND, MANY, Fit, Fits, problem_of
+from liftless.tables.fit import MANY, Fit, Fits, problem_of
 from liftless.tables.table import Table
 
 #: Entries a degree of freedom up to which a rank is tried, and the largest rank.
@@ -22,6 +23,8 @@ PATIENCE = 2
 #: Standard errors by which held-out entries must speak for one rank more than a gap of the spectrum
 #: shows.  One, as between models of equal standing, is overstepped by chance one time in six.
 SURE = 3.0
+#: Standard deviations for which an error counts at most where gross errors are expected.
+CUT = 3.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Trial:
         Whether rows and columns have effects.
     error, spread : float
         Root mean square error of held-out entries, and its standard error.  Where gross errors are
-        expected, an error counts by Huber's loss.
+        expected, no error counts for more than three deviations, read off the median.
     scores : array of shape (k,)
         Sizes of the errors over what their predicted deviations are.
     squares : array of shape (k,)
         Squared errors, in the same order for every model.
+    robust : bool
+        Whether gross errors are expected.
     """
 
     rank: int
@@ -48,16 +53,25 @@ class Trial:
     spread: float
     scores: np.ndarray = dataclasses.field(repr=False, compare=False)
     squares: np.ndarray = dataclasses.field(repr=False, compare=False)
+    robust: bool = dataclasses.field(default=False, repr=False)
 
     def above(self, other: "Trial") -> float:
         """By how many standard errors its mean squared error is above that of another model.
 
         Of the differences entry by entry: what is hard to predict is so for both.
         """
-        difference = self.squares - other.squares
+        most = math.inf
+        if self.robust:
+            most = min(cut(one.squares) for one in (self, other))
+        difference = np.minimum(self.squares, most) - np.minimum(other.squares, most)
         spread = float(np.std(difference)) / math.sqrt(difference.size)
         mean = float(np.mean(difference))
         return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def cut(squares: np.ndarray) -> float:
+    """Square of three standard deviations of a Gaussian of the same median square."""
+    return CUT**2 * float(np.median(squares)) / MEDIAN
 
 
 @dataclass(frozen=True)
@@ -126,10 +140,12 @@ class Search:
                 return one
         parts = [self._held_out(rank, additive, k) for k in range(self.used)]
         off, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        square = self._squares(off)
-        error = math.sqrt(float(np.mean(square)))
-        spread = float(np.std(square)) / math.sqrt(square.size) / (2 * error) if error > 0 else 0.0
-        one = Trial(rank, additive, error, spread, scores, square)
+        square = off**2
+        robust = self.fits.robust
+        counted = np.minimum(square, cut(square)) if robust else square
+        error = math.sqrt(float(np.mean(counted)))
+        spread = float(np.std(counted)) / math.sqrt(off.size) / (2 * error) if error > 0 else 0.0
+        one = Trial(rank, additive, error, spread, scores, square, robust)
         self.tried.append(one)
         if self.fits.progress is not None:
             row = {"event": "held out", "rank": rank, "additive": additive, "error": error}
@@ -163,16 +179,6 @@ class Search:
         if low is None or low.rank >= one.rank:
             return one
         return self.confirmed(low.rank, one.additive) or one
-
-    def _squares(self, off: np.ndarray) -> np.ndarray:
-        """Squared errors; of Huber's loss at the bound of the first model where it is asked for."""
-        if not self.fits.robust:
-            return off**2
-        size = np.abs(off)
-        if not self.tried:
-            self._bound = BOUND * 1.4826 * float(np.median(size))
-        inside = size <= self._bound
-        return np.where(inside, size**2, 2 * self._bound * size - self._bound**2)
 
     def helped_by_effects(self, rank: int) -> bool:
         """Whether effects and a matrix of a rank do better than one of two ranks more."""

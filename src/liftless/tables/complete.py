@@ -63,8 +63,8 @@ def complete(
     max_rank : int
         Largest rank that is tried.
     robust : bool
-        Whether gross errors are expected: Huber's weights, at a scale that is learned, keep a few
-        wrong entries from the rest.
+        Whether gross errors are expected: an entry that is more than three predicted deviations
+        off, for the noise that is learned, loses weight, so that a few wrong ones do no harm.
     seed : int
         Of first messages and folds; the only randomness.
     callback : callable, optional

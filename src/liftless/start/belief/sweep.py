@@ -14,9 +14,10 @@ its side, so that the lines are taken chunk by chunk.
 A table y_e ≈ a_i + b_j + ⟨u_i, v_j⟩ is of the same kind: its lines are (a_i, 1, u_i) and
 (b_j, 1, v_j), the product of two swaps the first two numbers of one, and the second is no unknown.
 So effects are learned beside the matrix, with the covariance of both (:func:`partner`).  Of gross
-errors a line takes note as Huber (1964) does: a misfit of more than ``bound`` predicted deviations
-counts as far as it would at the bound.  Components of prior zero and message zero stay zero, so
-that ranks share what is compiled for the widest of them.
+errors a line takes little note: the loss of a misfit z, in predicted deviations, is ½z² up to the
+``bound`` c and c²(½ + log z/c) beyond, so that an entry has the weight min(1, c²/z²) (iterative
+reweighting, as of Student's t; Huber's weight c/z leaves several times the harm).  Components of
+prior zero and message zero stay zero, so that ranks share what is compiled for the widest of them.
 """
 
 import functools
@@ -301,7 +302,7 @@ def lines(
     counts = mask
     if told.bound is not None:
         size = told.bound * xp.sqrt(s + old[:, r])
-        share = xp.minimum(1.0, size / xp.maximum(xp.abs(miss), 1e-300))
+        share = xp.minimum(1.0, size / xp.maximum(xp.abs(miss), 1e-300)) ** 2
         s, counts = s / xp.maximum(share, 1e-150), mask * share
     u, C, Cx, ratio, caused, chi = _regress(xp, x, y, s, mask, inverse, pull)
     # Of noise, by chance half of the lines have more than they should: to raise those alone is to
