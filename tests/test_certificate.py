@@ -202,6 +202,7 @@ def test_logistic_bound_and_verdict():
     assert away.lower_bound <= verdict.objective
 
 
+@pytest.mark.slow
 def test_bound_of_huber_s_loss_is_that_of_the_convex_programme():
     import cvxpy as cp
 

@@ -17,7 +17,8 @@ from liftless.tables.table import Table
 ROOM, MOST = 1.3, 12
 #: Ranks that are tried by holding out, in turn, and folds.  Of many entries one fold tells enough,
 #: and fewer ranks do: what the data do not carry shrinks.
-RANKS, FEWER, FOLDS = (1, 2, 3, 4, 5, 6, 8, 10, 12), (1, 2, 4, 8, 12), 5
+RANKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
+FEWER, FOLDS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128), 5
 #: Ranks in turn without a lower error after which no larger one is tried.
 PATIENCE = 2
 #: Standard errors by which held-out entries must speak for one rank more than a gap of the spectrum

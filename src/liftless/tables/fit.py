@@ -17,7 +17,7 @@ from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.start.belief import Completion, peel
 from liftless.start.belief import propagate as belief
-from liftless.start.belief.going import grown, retold
+from liftless.start.belief.going import balance, grown, retold
 from liftless.start.belief.observed import fullest_line
 from liftless.start.belief.parts import Parts
 from liftless.start.belief.propagate import Beside, Graph, Propagation
@@ -34,6 +34,10 @@ BOUND = 3.0
 #: Entries from which fewer digits of learned numbers are asked for: predictions are settled long
 #: before these.
 MANY = 50_000
+
+
+#: Sweeps after which the two sides' priors are brought to one size.
+BALANCED = 6
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,7 @@ class Fits:
         """Beliefs to go on with: of more entries, of more components, or both."""
         beliefs = after.beliefs
         assert beliefs is not None
+        balance(beliefs)
         if not np.array_equal(shown, after.shown):
             beliefs = retold(beliefs, self._graph(shown, after.base, after.scale))
         if rank > after.rank:
@@ -311,6 +316,8 @@ class Fits:
             levels.append(math.sqrt(beliefs.noise))
             if not math.isfinite(values[-1]) or (until is not None and until(levels)):
                 break
+            if k % BALANCED == BALANCED - 1:
+                balance(beliefs)
             if k >= least and abs(values[-1] - values[-6]) < rule.settled * values[-1]:
                 break
 

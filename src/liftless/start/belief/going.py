@@ -12,6 +12,8 @@ from liftless.start.belief.sweep import Beliefs, partner
 
 #: Least size of a new component.
 LEAST = 1e-6
+#: Least eigenvalue of a prior, relative to the largest, that is brought to the other side's.
+FLOOR = 1e-12
 
 
 def grown(of: Propagation, rank: int, seed: int, width: int) -> Propagation:
@@ -66,6 +68,42 @@ def retold(of: Propagation, more: Graph) -> Propagation:
         out[new, r + 1] = np.sum(cov * average, axis=(1, 2))
         made.append(Beliefs(mean, np.asarray(was.cov), out, was.prior, was.average, was.centre))
     return of.with_beliefs(made, of=more)
+
+
+def balance(of: Propagation) -> None:
+    """Let both sides have the same prior, which is diagonal; nothing that they predict changes.
+
+    Sweeps do not hold the gauge: on a table of very unlike sides one prior grows and the other
+    falls by a factor of ten in a few sweeps, until the digits are lost.
+    """
+    if of.symmetric:
+        return
+    used = slice(of.first, of.first + of.rank)
+    A, B = (np.asarray(b.prior, float)[used, used] for b in of.beliefs)
+    if not (np.isfinite(A).all() and np.isfinite(B).all()):
+        return
+    values, Q = np.linalg.eigh(A)
+    root = Q * np.sqrt(np.maximum(values, FLOOR * values[-1]))
+    squares, R = np.linalg.eigh(root.T @ B @ root)
+    quarter = np.maximum(squares, FLOOR * squares[-1]) ** 0.25
+    # Rows u become Tᵀ u and columns T⁻¹ v, so that both priors are the root of the squares.
+    T = np.linalg.solve(root.T, R * quarter)
+    made = [_turned(b, used, G) for b, G in zip(of.beliefs, (T, np.linalg.inv(T).T), strict=True)]
+    of.take(made)
+
+
+def _turned(of: Beliefs, used: slice, G: np.ndarray) -> Beliefs:
+    """Beliefs about Gᵀ x for the components of x."""
+    r = of.prior.shape[0]
+    whole = np.eye(r)
+    whole[used, used] = G
+    out = np.array(of.out)
+    out[:, :r] = out[:, :r] @ whole.astype(out.dtype)
+    mean = np.asarray(of.mean)
+    part = whole.astype(mean.dtype)
+    cov = part.T @ np.asarray(of.cov) @ part
+    prior, average = (whole.T @ np.asarray(S, float) @ whole for S in (of.prior, of.average))
+    return Beliefs(mean @ part, cov, out, prior, average, of.centre)
 
 
 def _widened(of: Beliefs, width: int) -> tuple[Any, ...]:

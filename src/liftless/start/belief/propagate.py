@@ -327,8 +327,12 @@ class Propagation:
         twin.rank, twin.sweeps, twin.failed = rank or self.rank, 1, 0
         if self.beside is not None:
             twin.beside = replace(self.beside, width=max(width, self.beside.width))
-        twin.beliefs = beliefs if twin.graph.host else [_taken(one) for one in beliefs]
+        twin.take(beliefs)
         return twin
+
+    def take(self, beliefs: list[Beliefs]) -> None:
+        """Have other beliefs of the same state, of NumPy, in place."""
+        self.beliefs = beliefs if self.graph.host else [_taken(one) for one in beliefs]
 
     def copy(self) -> "Propagation":
         """Return the same state, to be swept on its own."""
