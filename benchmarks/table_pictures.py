@@ -27,7 +27,7 @@ PATH, SPAN, MOST, CHANGE = 15, 300.0, 50, 1e-4
 
 
 def soft_impute(D: np.ndarray, seed: int) -> np.ndarray:
-    """Soft-impute (Mazumder, Hastie and Tibshirani 2010) at the level that held-out pixels choose."""
+    """Soft-impute (Mazumder, Hastie, Tibshirani 2010) at the level that held-out pixels choose."""
     seen = ~np.isnan(D)
     mean = D[seen].mean()
     Y = np.where(seen, D - mean, 0.0)

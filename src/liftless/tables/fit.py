@@ -192,8 +192,7 @@ class Fits:
         precision = table.weights**2 / np.mean(table.weights**2)
         self.rows, self.cols = table.i[off], cols[off]
         host = table.y.size <= HOST
-        spread, single = 1 / precision[off], table.y.size > MANY
-        self.parts = Parts(self.rows, self.cols, spread, self.space, host=host, single=single)
+        self.parts = Parts(self.rows, self.cols, 1 / precision[off], self.space, host=host)
 
     def fit(
         self,
@@ -233,7 +232,11 @@ class Fits:
             if rank == 0 or not shown[self.kept].any() or not np.any(left[self._off(part)]):
                 return Fit(shown, additive, 0, scale, base)
             beliefs = self._begun(rank, additive, shown, base, scale)
-        self._learn(beliefs, until)
+        if not self._learn(beliefs, until):
+            # They ran away: once more from the first messages, which are followed half of the way.
+            beliefs = self._begun(rank, additive, shown, base, scale)
+            beliefs.damping = belief.DAMPING_AFTER
+            self._learn(beliefs, until)
         sigma = math.sqrt(beliefs.noise) * scale
         return Fit(shown, additive, rank, sigma, base, beliefs, scale)
 
@@ -303,7 +306,8 @@ class Fits:
         y = (self.table.y - base.mean)[self.kept] / scale
         return self.parts.graph(y, shown[self.kept])
 
-    def _learn(self, beliefs: Propagation, until: Callable[[list[float]], bool] | None) -> None:
+    def _learn(self, beliefs: Propagation, until: Callable[[list[float]], bool] | None) -> bool:
+        """Sweep until the misfit rests; whether it stayed finite."""
         rule = SHORT if self.table.y.size > MANY else USUAL
         least = rule.warm if beliefs.sweeps else rule.least
         values: list[float] = []
@@ -314,12 +318,15 @@ class Fits:
                 row = {"event": "sweep", "sweeps": beliefs.sweeps, "misfit": beliefs.misfit}
                 self.progress({**row, "noise": beliefs.noise})
             levels.append(math.sqrt(beliefs.noise))
-            if not math.isfinite(values[-1]) or (until is not None and until(levels)):
+            if not math.isfinite(values[-1]):
+                return False
+            if until is not None and until(levels):
                 break
             if k % BALANCED == BALANCED - 1:
                 balance(beliefs)
             if k >= least and abs(values[-1] - values[-6]) < rule.settled * values[-1]:
                 break
+        return True
 
     def _lines(self, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Posterior means and covariances of the lines; those of no entry have the prior's."""

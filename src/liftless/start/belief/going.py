@@ -98,12 +98,10 @@ def _turned(of: Beliefs, used: slice, G: np.ndarray) -> Beliefs:
     whole = np.eye(r)
     whole[used, used] = G
     out = np.array(of.out)
-    out[:, :r] = out[:, :r] @ whole.astype(out.dtype)
-    mean = np.asarray(of.mean)
-    part = whole.astype(mean.dtype)
-    cov = part.T @ np.asarray(of.cov) @ part
+    out[:, :r] = out[:, :r] @ whole
+    mean, cov = np.asarray(of.mean) @ whole, whole.T @ np.asarray(of.cov) @ whole
     prior, average = (whole.T @ np.asarray(S, float) @ whole for S in (of.prior, of.average))
-    return Beliefs(mean @ part, cov, out, prior, average, of.centre)
+    return Beliefs(mean, cov, out, prior, average, of.centre)
 
 
 def _widened(of: Beliefs, width: int) -> tuple[Any, ...]:

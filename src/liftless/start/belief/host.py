@@ -7,7 +7,6 @@ from liftless.start.belief.layout import Side
 from liftless.start.belief.sweep import (
     Beliefs,
     Entries,
-    Given,
     Sums,
     Told,
     given_of,
@@ -24,10 +23,7 @@ def half_sweep(side: Side, own: Beliefs, other: Beliefs, told: Told) -> tuple[Be
 
     For a symmetric matrix ``other`` is ``own``.
     """
-    kind = own.out.dtype
-    # Plain numbers leave the digits of the messages as they are.
-    told = Told(*(None if part is None else part.item() for part in told))
-    given = _of_kind(given_of(np, own, other.out, other.average, told), kind)
+    given = given_of(np, own, other.out, other.average, told)
     mean, cov, out = (np.zeros_like(part) for part in (own.mean, own.cov, own.out))
     total: Sums | None = None
     with np.errstate(all="ignore"):
@@ -46,24 +42,16 @@ def half_sweep(side: Side, own: Beliefs, other: Beliefs, told: Told) -> tuple[Be
                 entries = Entries(
                     side.y[slots].reshape(some, d),
                     spread,
-                    (source >= 0).astype(kind),
+                    (source >= 0).astype(float),
                     _swapped(other.out.take(source, axis=0, mode="wrap")),
                     _swapped(own.out[slots].reshape(some, d, -1)),
                 )
                 mean[at], cov[at], new, more = lines(np, given, entries, own.mean[at], own.cov[at])
                 out[slots] = new.swapaxes(1, 2).reshape(some * d, -1)
-                more = Sums(*(np.asarray(part, float) for part in more))
                 total = more if total is None else Sums(*map(np.add, total, more))
         assert total is not None
         prior, average, centre = learned(np, own, side.lines, total, told)
     return Beliefs(mean, cov, out, prior, average, centre), float(total.bad)
-
-
-def _of_kind(given: Given, kind: np.dtype) -> Given:
-    """The same numbers with the digits of the messages."""
-    pull = None if given.pull is None else given.pull.astype(kind)
-    inverse, average = given.inverse.astype(kind), given.average.astype(kind)
-    return Given(given.messages, inverse, pull, average, float(given.scale), given.told)
 
 
 def _swapped(x: Float[np.ndarray, "c d w"]) -> Float[np.ndarray, "c w d"]:

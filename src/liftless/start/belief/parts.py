@@ -26,8 +26,6 @@ class Parts:
     space : Space
     host : bool
         Whether sweeps are made by NumPy, which has nothing to compile.
-    single : bool
-        Whether NumPy is to compute in single precision: enough for a noise of a thousandth.
     """
 
     def __init__(
@@ -38,9 +36,8 @@ class Parts:
         space: Space,
         *,
         host: bool,
-        single: bool = False,
     ) -> None:
-        self.host, self.kind = host, np.float32 if single else np.float64
+        self.host = host
         self.rows, self.cols = rows, cols - space.sides[-1].start
         self.space, self.both = space, len(space.sides) == 1
         zero = np.zeros(rows.size)
@@ -77,9 +74,8 @@ class Parts:
         if self.both:
             y, shown = np.tile(y, 2), np.tile(shown, 2)
             line = np.r_[self.rows, self.cols]
-        source, values = np.array(side.source), np.zeros(len(side.y), self.kind)
+        source, values = np.array(side.source), np.zeros(len(side.y))
         source[plan.slot[~shown]] = -1
         values[plan.slot[shown]] = y[shown]
         lines = np.asarray(float(np.unique(line[shown]).size))
-        made = source, values, side.spread.astype(self.kind), lines
-        return eqx.tree_at(lambda s: (s.source, s.y, s.spread, s.lines), side, made)
+        return eqx.tree_at(lambda s: (s.source, s.y, s.lines), side, (source, values, lines))

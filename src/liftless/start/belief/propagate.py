@@ -233,10 +233,9 @@ class Propagation:
         prior[first : first + r, first : first + r] = np.eye(r) / math.sqrt(r)
         centre = None
         # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
-        of = self.graph
-        single = of.sides[k].y.dtype == np.float32 if of.host else of.m >= SINGLE
-        kind = np.float32 if single else np.float64
-        mean = np.zeros((plan.places, width), kind if of.host else float)
+        heavy = self.graph.m >= SINGLE and not self.graph.host
+        kind = np.float32 if heavy else np.float64
+        mean = np.zeros((plan.places, width))
         out = aligned_zeros((plan.slots, width + 2), kind)
         out[:, width + 1] = np.trace(prior @ prior)
         effects = None if self.beside is None else self.beside.effects
@@ -248,7 +247,7 @@ class Propagation:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
             mean[plan.place, first : first + r] = drawn
             say(plan, mean, out)
-        cov = np.broadcast_to(prior, (plan.places, width, width)).astype(mean.dtype)
+        cov = np.broadcast_to(prior, (plan.places, width, width)).copy()
         made = Beliefs(mean, cov, out, prior, prior.copy(), centre)
         return made if self.graph.host else _taken(made)
 
