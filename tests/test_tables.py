@@ -224,6 +224,33 @@ def test_a_new_row_beside_effects_shares_what_rows_have_in_common():
     assert abs(A[0, 1]) > 0.7 * np.sqrt(A[0, 0] * A[1, 1])
 
 
+def test_gross_errors_do_little_harm_where_they_are_expected(noisy):
+    D, M, clean = noisy
+    rng = np.random.default_rng(8)
+    i, j = np.nonzero(~np.isnan(D))
+    bad = rng.choice(i.size, i.size // 20, replace=False)
+    wrong = D.copy()
+    wrong[i[bad], j[bad]] += rng.choice([-1, 1], bad.size) * rng.uniform(5, 20, bad.size)
+    done = ll.complete(wrong, max_rank=3, folds=2, robust=True)
+
+    def error(one):
+        return np.sqrt(np.mean((one.matrix - M) ** 2))
+
+    assert done.rank == R
+    assert done.sigma == pytest.approx(clean.sigma, rel=0.2)
+    assert error(done) < 2 * error(clean)
+    assert error(ll.complete(wrong, R, additive=False, folds=0)) > 5 * error(clean)
+
+
+def test_exact_entries_are_found_among_gross_errors():
+    D, M = holed(4, 0.8)
+    i, j = np.nonzero(~np.isnan(D))
+    D[i[::25], j[::25]] += 9.0
+    done = ll.complete(D, R, additive=False, folds=0, robust=True)
+    assert done.kind == "noise"
+    np.testing.assert_allclose(done.matrix, M, atol=1e-6)
+
+
 def test_the_best_of_a_row_are_those_that_were_not_seen(noisy):
     D, _, done = noisy
     cols, values = done.top(4, 3)

@@ -236,7 +236,9 @@ class Fits:
             # They ran away: once more from the first messages, which are followed half of the way.
             beliefs = self._begun(rank, additive, shown, base, scale)
             beliefs.damping = belief.DAMPING_AFTER
-            self._learn(beliefs, until)
+            if not self._learn(beliefs, until):
+                # So many components are more than the entries hold: what is left is the base.
+                return Fit(shown, additive, 0, scale, base)
         sigma = math.sqrt(beliefs.noise) * scale
         return Fit(shown, additive, rank, sigma, base, beliefs, scale)
 
