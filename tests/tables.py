@@ -16,7 +16,7 @@ import pylops
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import aslinearoperator
 
-from liftless.losses import Logistic, Loss, Squared
+from liftless.losses import Huber, Logistic, Loss, Squared
 from liftless.operators import (
     BlackBoxOperator,
     DenseOperator,
@@ -252,6 +252,12 @@ LOSSES = [
         Logistic(),
         lambda y, b: jnp.logaddexp(0.0, y) - b * y,
         lambda m, rng: rng.uniform(0, 1, m),
+    ),
+    LossCase(
+        "huber",
+        Huber(0.7),
+        lambda y, b: jnp.where(abs(y - b) < 0.7, (y - b) ** 2 / 2, 0.7 * abs(y - b) - 0.245),
+        lambda m, rng: rng.standard_normal(m),
     ),
 ]
 

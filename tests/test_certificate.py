@@ -8,6 +8,7 @@ import pytest
 from liftless import (
     DenseOperator,
     EntriesOperator,
+    Huber,
     InvalidInput,
     Logistic,
     Problem,
@@ -199,6 +200,29 @@ def test_logistic_bound_and_verdict():
     away = certify(problem, rng.standard_normal((4, 4)))
     assert away.kind == "unfinished"
     assert away.lower_bound <= verdict.objective
+
+
+@pytest.mark.slow
+def test_bound_of_huber_s_loss_is_that_of_the_convex_programme():
+    import cvxpy as cp
+
+    rng = np.random.default_rng(3)
+    rows, cols = np.triu_indices(4)
+    Z = rng.standard_normal((4, 4))
+    b = (Z @ Z.T)[rows, cols] + 0.1 * rng.standard_normal(rows.size)
+    b[[1, 6]] += [9.0, -7.0]
+    problem = Problem(EntriesOperator(rows, cols, 4), b, 4, loss=Huber(0.3))
+    M = cp.Variable((4, 4), PSD=True)
+    misfit = cp.hstack([M[i, j] for i, j in zip(rows, cols, strict=True)]) - b
+    # Their function is twice the loss.
+    least = cp.Problem(cp.Minimize(cp.sum(cp.huber(misfit, 0.3)) / 2)).solve(solver="CLARABEL")
+    values, Q = np.linalg.eigh(M.value)
+    best = Q * np.sqrt(np.maximum(values, 0.0))
+    verdict = certify(problem, best, second_order=False)
+    assert verdict.objective == pytest.approx(least, rel=1e-6)
+    assert verdict.lower_bound == pytest.approx(least, rel=1e-4)
+    assert verdict.lower_bound <= least * (1 + 1e-7)
+    assert certify(problem, Z, second_order=False).lower_bound <= least * (1 + 1e-7)
 
 
 def test_noise_level_accepts_what_noise_explains_and_no_more():

@@ -191,15 +191,64 @@ def test_a_noisy_table_shows_its_rank_and_noise(noisy):
     assert "rank 2" in done.message
 
 
-def test_a_new_row_is_folded_in_by_regression(noisy):
+def test_a_new_row_is_folded_in_as_the_posterior_says(noisy):
     _, _, done = noisy
     rng = np.random.default_rng(5)
-    V = done.model.low.X[N1:]
-    row = V @ np.array([1.0, -2.0])
-    at = rng.permutation(N2)[:10]
-    np.testing.assert_allclose(done.fold_in(at, row[at]), row, atol=0.05)
+    V, A = done.model.low.X[N1:], done.model.priors[0]
+    assert abs(A[0, 1]) > 1e-3
+    at = rng.permutation(N2)[:4]
+    y = (V @ np.array([1.0, -2.0]))[at] + 0.1 * rng.standard_normal(4)
+    # The Gaussian posterior in the space of the entries: mean K (K_oo + σ² I)⁻¹ y with K = V A Vᵀ.
+    K = V @ A @ V.T
+    expected = K[:, at] @ np.linalg.solve(K[np.ix_(at, at)] + done.sigma**2 * np.eye(4), y)
+    np.testing.assert_allclose(done.fold_in(at, y), expected, atol=1e-9)
     with pytest.raises(InvalidInput, match="cols"):
         done.fold_in([99], [1.0])
+
+
+def test_a_new_row_beside_effects_shares_what_rows_have_in_common():
+    # Effect and factor of a row go together: one entry tells of both.
+    rng = np.random.default_rng(0)
+    U, V = rng.standard_normal((N1, 1)), rng.standard_normal((N2, 1))
+    Y = 2 + U + U @ V.T + 0.5 * V.T + 0.1 * rng.standard_normal((N1, N2))
+    D = np.where(rng.random(Y.shape) < 0.7, Y, np.nan)
+    done = ll.complete(D, 1, additive=True, folds=0)
+    F = np.column_stack([np.ones(N2), done.model.low.X[N1:]])
+    base = done.model.effects.mean + done.model.effects.of_cols
+    K = F @ done.model.priors[0] @ F.T
+    at, y = np.array([3]), np.array([4.0])
+    weight = 1 / (K[3, 3] + done.sigma**2)
+    np.testing.assert_allclose(done.fold_in(at, y), base + K[:, 3] * weight * (4 - base[3]))
+    # The correlation that the rows were drawn with, which a diagonal prior has not.
+    A = done.model.priors[0]
+    assert abs(A[0, 1]) > 0.7 * np.sqrt(A[0, 0] * A[1, 1])
+
+
+def test_gross_errors_do_little_harm_where_they_are_expected(noisy):
+    D, M, clean = noisy
+    rng = np.random.default_rng(8)
+    i, j = np.nonzero(~np.isnan(D))
+    bad = rng.choice(i.size, i.size // 20, replace=False)
+    wrong = D.copy()
+    wrong[i[bad], j[bad]] += rng.choice([-1, 1], bad.size) * rng.uniform(5, 20, bad.size)
+    done = ll.complete(wrong, max_rank=3, folds=2, robust=True)
+
+    def error(one):
+        return np.sqrt(np.mean((one.matrix - M) ** 2))
+
+    assert done.rank == R
+    assert done.sigma == pytest.approx(clean.sigma, rel=0.2)
+    assert error(done) < 2 * error(clean)
+    assert error(ll.complete(wrong, R, additive=False, folds=0)) > 5 * error(clean)
+
+
+def test_exact_entries_are_found_among_gross_errors():
+    D, M = holed(4, 0.8)
+    i, j = np.nonzero(~np.isnan(D))
+    D[i[::25], j[::25]] += 9.0
+    done = ll.complete(D, R, additive=False, folds=0, robust=True)
+    assert done.kind == "noise"
+    np.testing.assert_allclose(done.matrix, M, atol=1e-6)
 
 
 def test_the_best_of_a_row_are_those_that_were_not_seen(noisy):

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from liftless.lifted import step_bounds as step_bounds
     from liftless.lifted import strict_saddle as strict_saddle
     from liftless.lifted import truncated_path as truncated_path
+    from liftless.losses import Huber as Huber
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Loss as Loss
     from liftless.losses import Squared as Squared
@@ -220,6 +221,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "truncated_path",
     ),
     "liftless.losses": (
+        "Huber",
         "Logistic",
         "Loss",
         "Squared",

@@ -97,7 +97,8 @@ class Problem(Objective):
         self.operator = operator
         self.loss = Squared() if loss is None else loss
         if not isinstance(self.loss, Loss):
-            raise InvalidInput("loss", describe(loss), "a Loss", "Pass Squared() or Logistic().")
+            cure = "Pass Squared(), Huber(scale) or Logistic()."
+            raise InvalidInput("loss", describe(loss), "a Loss", cure)
         if not isinstance(regularisers, (tuple, list)) or not all(
             isinstance(g, Regulariser) for g in regularisers
         ):

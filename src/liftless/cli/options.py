@@ -70,6 +70,7 @@ class CompleteOptions:
     no_effects: bool = switch("No mean and no effects of rows and columns beside the matrix.")
     folds: int = option("K", "Parts held out in turn; 0 for none.", 5)
     max_rank: int = option("R", "Largest rank tried.", 12)
+    robust: bool = switch("Gross errors are expected: entries far off lose their weight.")
     seed: int = option("S", SEED, 0)
     out: str | None = option("FILE", "Write the completed table (.csv, .npy or .npz).")
     as_json: bool = switch(JSON, "--json")

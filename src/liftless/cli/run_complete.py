@@ -42,6 +42,7 @@ def run(options: CompleteOptions) -> int:
             additive=False if options.no_effects else None,
             folds=options.folds,
             max_rank=options.max_rank,
+            robust=options.robust,
             seed=options.seed,
             callback=progress,
         )

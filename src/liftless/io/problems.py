@@ -14,7 +14,7 @@ from liftless.io.entries import check_symmetric, refuse_options, with_options
 from liftless.io.forms import FORMS, RECTANGULAR_FORMS, RECTANGULAR_ONLY, is_rectangular, whole
 from liftless.io.read import Arrays, read_arrays, shown
 from liftless.io.write import write_arrays
-from liftless.losses import LOSSES, Loss
+from liftless.losses import LOSSES, Huber, Loss
 from liftless.operators import EntriesOperator, SensingOperator, StackedOperator, stacked
 from liftless.problem import Problem
 from liftless.regularisers import Balance
@@ -23,7 +23,7 @@ from liftless.space import Rectangular
 #: Arrays that MATLAB stores as a row or a column.
 VECTORS = ("b", "rows", "cols", "values", "weights", "shape", "row_weights")
 #: Arrays that any problem may have beside its operator.
-OPTIONAL = ("row_weights", "loss", "rank", "truth", "rectangular", *RECTANGULAR_ONLY)
+OPTIONAL = ("row_weights", "loss", "loss_scale", "rank", "truth", "rectangular", *RECTANGULAR_ONLY)
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,8 @@ def save_problem(
     arrays = form.store(problem) | {"rank": np.asarray(problem.rank)} | _stored_balance(problem)
     if problem.loss.name != "squared":
         arrays["loss"] = np.asarray(problem.loss.name)
+    if isinstance(problem.loss, Huber):
+        arrays["loss_scale"] = np.asarray(float(problem.loss.scale))
     weights = np.asarray(problem.weights)
     if np.any(weights != 1):
         arrays["row_weights"] = weights
@@ -304,4 +306,12 @@ def _loss(arrays: Arrays) -> Loss | None:
     if not isinstance(name, str) or name.strip() not in LOSSES:
         was = repr(str(name)) if isinstance(name, str) else describe(arrays["loss"])
         raise InvalidInput("loss", was, f"one of {', '.join(LOSSES)}")
-    return LOSSES[name.strip()]
+    loss = LOSSES[name.strip()]
+    if "loss_scale" not in arrays:
+        return loss
+    if not isinstance(loss, Huber):
+        raise InvalidInput("loss_scale", f"beside the {loss.name} loss", "with the huber loss only")
+    scale = real_array("loss_scale", arrays["loss_scale"].ravel(), 1)
+    if scale.size != 1:
+        raise InvalidInput("loss_scale", describe(scale), "one number")
+    return Huber(scale[0])

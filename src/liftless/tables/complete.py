@@ -10,20 +10,10 @@ from liftless._checks import describe, positive_int
 from liftless._errors import InvalidInput
 from liftless._precision import double
 from liftless._threads import few_threads
-from liftless.tables.choose import (
-    FOLDS,
-    MOST,
-    RANKS,
-    Search,
-    Trial,
-    check_folds,
-    exact_completion,
-    largest_rank,
-    model_of,
-    shown_rank,
-)
+from liftless.tables.choose import FOLDS, MOST, Asked, check_folds, chosen, largest_rank
 from liftless.tables.completed import COVER, CompletedTable, normal_quantile
-from liftless.tables.fit import fitted
+from liftless.tables.exact import Shown, shown_by
+from liftless.tables.fit import Fits
 from liftless.tables.table import Table, as_table
 
 #: Different values of a table up to which it is one of grades: predictions keep to their range.
@@ -44,6 +34,7 @@ def complete(
     clip: Any = "auto",
     folds: int = FOLDS,
     max_rank: int = MOST,
+    robust: bool = False,
     seed: int = 0,
     callback: Callable[[dict], None] | None = None,
 ) -> CompletedTable:
@@ -71,6 +62,9 @@ def complete(
         Parts of which each is held out once, at least 2; 0 to hold nothing out.
     max_rank : int
         Largest rank that is tried.
+    robust : bool
+        Whether gross errors are expected: an entry that is more than three predicted deviations
+        off, for the noise that is learned, loses weight, so that a few wrong ones do no harm.
     seed : int
         Of first messages and folds; the only randomness.
     callback : callable, optional
@@ -100,77 +94,43 @@ def complete(
     most = largest_rank(table, positive_int("max_rank", max_rank))
     if rank != "auto":
         most = positive_int("rank", rank, least=0, most=min(table.shape))
+    fixed = None if rank == "auto" else most
+    asked = Asked(fixed, most, additive, folds, seed, bool(robust), callback)
     with few_threads(sum(table.shape)):
-        return _completed(table, rank, most, additive, _range(table, clip), folds, seed, callback)
+        return _completed(table, asked, _range(table, clip))
 
 
-def _completed(
-    table: Table,
-    rank: int | str,
-    most: int,
-    additive: bool | None,
-    clip: tuple[float, float] | None,
-    folds: int,
-    seed: int,
-    callback: Callable[[dict], None] | None,
-) -> CompletedTable:
-    shown: int | None = None
-    if not additive and most > 0:
-        done, shown = exact_completion(table, most, seed, callback)
-        if done is not None:
-            model = model_of(done, table, done.X.shape[1])
+def _completed(table: Table, asked: Asked, clip: tuple[float, float] | None) -> CompletedTable:
+    # Beside effects up to two ranks more are tried without them.
+    room = asked.most + (2 if asked.additive is None else 0)
+    fits = Fits(table, room, asked.seed, robust=asked.robust, progress=asked.callback)
+    shown = Shown(None, None)
+    if not asked.additive and asked.most > 0:
+        shown = shown_by(fits, False, asked.most)
+        model = shown.exact
+        if model is not None:
             return CompletedTable(
-                table, model, "exact", model.rank, False, 0.0, math.nan, 1.0, (), clip, seed
+                table, model, "exact", model.rank, False, 0.0, math.nan, 1.0, (), clip, asked.seed
             )
-    chosen, tried = _chosen(table, rank, most, shown, additive, folds, seed, callback)
-    model = fitted(table, chosen.rank, additive=chosen.additive, seed=seed, progress=callback)
+    best, search = chosen(fits, asked, shown)
+    near = None if search is None else search.nearest(best)
+    model = fits.model(fits.fit(best.rank, best.additive, after=near))
     scale = 1.0
-    if chosen.scores.size:
-        scale = float(np.quantile(chosen.scores, COVER)) / normal_quantile(COVER)
+    if best.scores.size:
+        scale = float(np.quantile(best.scores, COVER)) / normal_quantile(COVER)
     return CompletedTable(
         table,
         model,
-        "noise" if model.sigma > 0 else "exact",
+        "noise" if model.sigma > 0 or asked.robust else "exact",
         model.rank,
-        chosen.additive,
+        best.additive,
         model.sigma,
-        chosen.error,
+        best.error,
         scale,
-        tuple(tried),
+        () if search is None else tuple(search.tried),
         clip,
-        seed,
+        asked.seed,
     )
-
-
-def _chosen(
-    table: Table,
-    rank: int | str,
-    most: int,
-    shown: int | None,
-    additive: bool | None,
-    folds: int,
-    seed: int,
-    callback: Callable[[dict], None] | None,
-) -> tuple[Trial, list[Trial]]:
-    """The model to fit: as the caller says, as the spectrum shows, or by holding out."""
-    if folds == 0:
-        k = most if rank != "auto" else (shown or min(most, 2))
-        beside = shown is None if additive is None else additive
-        nothing = np.zeros(0)
-        return Trial(k, beside, math.nan, math.nan, nothing, nothing), []
-    search = Search(table, folds, seed, callback)
-    if rank != "auto":
-        if additive is None:
-            additive = search.helped_by_effects(max(0, most - 2))
-        return search.trial(most, additive), search.tried
-    if additive is None:
-        # Effects are two components, and the mean alone makes a gap.
-        additive = search.helped_by_effects(max(shown or 0, min(most, 3), 2) - 2)
-    if additive:
-        shown = shown_rank(table, most, seed, callback)
-    sure = None if shown is None else search.confirmed(shown, additive)
-    ranks = tuple(k for k in (0, *RANKS) if k <= most)
-    return sure or search.best(ranks, additive), search.tried
 
 
 def _range(table: Table, clip: Any) -> tuple[float, float] | None:

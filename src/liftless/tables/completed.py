@@ -144,6 +144,9 @@ class CompletedTable:
     def fold_in(self, cols: Any, values: Any) -> Float[np.ndarray, " n2"]:
         """Predictions of a new row, of which some entries are known: one regression.
 
+        The posterior mean of its effect and factor, given the columns', for the noise and the
+        covariance that were learned of rows.
+
         Parameters
         ----------
         cols : array of shape (k,)
@@ -161,19 +164,31 @@ class CompletedTable:
         n1, n2 = self.table.shape
         effects, low = self.model.effects, self.model.low
         base = effects.mean + effects.of_cols
-        prior = [effects.prior[0]] if self.additive else []
         features = [np.ones((n2, 1))] if self.additive else []
         if low is not None:
             first = 0 if self.table.symmetric else n1
             features.append(low.X[first : first + n2])
-            prior += list(np.mean(low.X[:n1] ** 2, axis=0))
         if not features:
             return self._clipped(base)
         F = np.concatenate(features, axis=1)
         noise = max(self.sigma, 1e-9 * float(np.sqrt(np.mean(self.table.y**2)))) ** 2
-        G = F[j].T @ F[j] / noise + np.diag(1 / np.maximum(prior, 1e-300))
-        u = np.linalg.solve(G, F[j].T @ (y - base[j]) / noise)
-        return self._clipped(base + F @ u)
+        # With S Sᵀ the prior's covariance, singular or not, the unknown is S z with z standard.
+        S = self._prior_root(n1)
+        Z = F[j] @ S
+        z = np.linalg.solve(Z.T @ Z + noise * np.eye(S.shape[1]), Z.T @ (y - base[j]))
+        return self._clipped(base + F @ (S @ z))
+
+    def _prior_root(self, n1: int) -> Float[np.ndarray, "s s"]:
+        """Root of the covariance that was learned of a row's effect and factor, or seen of it."""
+        model = self.model
+        if model.priors is not None:
+            A = model.priors[0]
+        elif model.low is not None:
+            A = model.low.X[:n1].T @ model.low.X[:n1] / n1
+        else:
+            A = np.array([[model.effects.prior[0]]])
+        values, Q = np.linalg.eigh(A)
+        return Q * np.sqrt(np.maximum(values, 0.0))
 
     @property
     def message(self) -> str:

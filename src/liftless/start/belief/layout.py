@@ -35,6 +35,9 @@ ALIKE, FEW = 1.25, 1_000_000
 MANY = 1_000_000
 #: Smallest width of a bucket; widths double up to the second number, then grow by quarters.
 NARROW, WIDE = 8, 64
+#: Where nothing is compiled: slots whose sweeps take as long as one more bucket, and the number of
+#: widths between a power of two and the next.
+APART, STEPS = 400, 8
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,13 @@ class Plan:
     places: int
 
 
-def widths(most: int) -> list[int]:
+def widths(most: int, *, fine: bool = False) -> list[int]:
     """Widths of buckets up to one that holds ``most`` entries: 8, 16, 32, 64, 80, 96, 112, ..."""
+    if fine:
+        out = [1]
+        while out[-1] < most:
+            out.append(out[-1] + max(1, (1 << (out[-1].bit_length() - 1)) // STEPS))
+        return out
     out = [NARROW]
     while out[-1] < most:
         k = out[-1]
@@ -143,7 +151,9 @@ def rounded(k: int, digits: int = 4) -> int:
     return -(-k >> zeros) << zeros
 
 
-def planned(degrees: Sequence[Int[np.ndarray, " _"]], chunk: int = CHUNK) -> Shapes:
+def planned(
+    degrees: Sequence[Int[np.ndarray, " _"]], chunk: int = CHUNK, *, fine: bool = False
+) -> Shapes:
     """Buckets that the lines of all sides share, so that one compiled half sweep serves them.
 
     Parameters
@@ -152,12 +162,16 @@ def planned(degrees: Sequence[Int[np.ndarray, " _"]], chunk: int = CHUNK) -> Sha
         Entries of every line, a side each.
     chunk : int
         Slots of a chunk.
+    fine : bool
+        Whether nothing is compiled, so that more buckets cost little: chunks of one line.
     """
-    ladder = np.array(widths(max(int(degree.max(initial=1)) for degree in degrees)))
+    longest = max(int(degree.max(initial=1)) for degree in degrees)
+    ladder = np.array(widths(longest, fine=fine))
     of = [np.searchsorted(ladder, degree) for degree in degrees]
     count = np.array([np.bincount(k, minlength=ladder.size) for k in of])
     total = float(count.sum(axis=0) @ ladder)
-    worth = max(CHEAP * total, min(COMPILED, total / 3))
+    worth = APART if fine else max(CHEAP * total, min(COMPILED, total / 3))
+    chunk = 1 if fine else chunk
     for k in range(ladder.size - 1):
         if 0 < count[:, k].sum() * (ladder[k + 1] - ladder[k]) <= worth:
             for at in of:
@@ -223,13 +237,21 @@ def side(
 
 
 def two_sides(
-    rows: Any, cols: Any, n1: int, n2: int, y: Any, spread: Any, chunk: int = CHUNK
+    rows: Any,
+    cols: Any,
+    n1: int,
+    n2: int,
+    y: Any,
+    spread: Any,
+    chunk: int = CHUNK,
+    *,
+    fine: bool = False,
 ) -> tuple[tuple[Side, Side], tuple[Plan, Plan]]:
     """Rows and columns of a rectangular matrix, each the other's partner."""
     degrees = np.bincount(rows, minlength=n1), np.bincount(cols, minlength=n2)
-    apart = [planned((degree,), chunk) for degree in degrees]
-    both = planned(degrees, chunk)
-    if both.slots <= max(FEW, ALIKE * max(one.slots for one in apart)):
+    apart = [planned((degree,), chunk, fine=fine) for degree in degrees]
+    both = apart[0] if fine else planned(degrees, chunk)
+    if not fine and both.slots <= max(FEW, ALIKE * max(one.slots for one in apart)):
         top, bottom = plan(rows, both, 0), plan(cols, both, 1)
     else:
         top, bottom = plan(rows, apart[0]), plan(cols, apart[1])
@@ -238,12 +260,36 @@ def two_sides(
 
 
 def one_side(
-    rows: Any, cols: Any, n: int, y: Any, spread: Any, chunk: int = CHUNK
+    rows: Any, cols: Any, n: int, y: Any, spread: Any, chunk: int = CHUNK, *, fine: bool = False
 ) -> tuple[tuple[Side], tuple[Plan]]:
     """Lines of a symmetric matrix, their own partner: every entry off the diagonal twice."""
     m = rows.size
     ends = np.concatenate([rows, cols])
-    both = plan(ends, planned((np.bincount(ends, minlength=n),), chunk))
+    both = plan(ends, planned((np.bincount(ends, minlength=n),), chunk, fine=fine))
     back = np.concatenate([both.slot[m:], both.slot[:m]])
     values, noise = np.concatenate([y, y]), np.concatenate([spread, spread])
     return (side(both, back, values, noise),), (both,)
+
+
+def say(
+    plan: Plan,
+    mean: Float[np.ndarray, "places r"],
+    out: Float[np.ndarray, "slots w"],
+    which: slice = slice(None),
+) -> None:
+    """Make every message of a line its mean, or some numbers of it, in place."""
+    r = mean.shape[1]
+    for bucket in plan.buckets:
+        stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
+        rows = mean[bucket.line : stop, None, which]
+        slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
+        slots.reshape(len(rows), bucket.width, -1)[:, :, :r][:, :, which] = rows
+
+
+def places_of(plan: Plan, slots: Int[np.ndarray, " k"]) -> Int[np.ndarray, " k"]:
+    """Places of the lines that slots belong to."""
+    starts = np.array([b.slot for b in plan.buckets])
+    at = np.searchsorted(starts, slots, side="right") - 1
+    width = np.array([b.width for b in plan.buckets])[at]
+    first = np.array([b.line for b in plan.buckets])[at]
+    return first + (slots - starts[at]) // width

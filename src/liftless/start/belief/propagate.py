@@ -1,7 +1,8 @@
 """Belief propagation under way: the sides, their beliefs, and the sweeps."""
 
+import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -14,9 +15,19 @@ from liftless._precision import on_device
 from liftless._types import AnyArray
 from liftless.operators.lines import gathered_products
 from liftless.space import Space
-from liftless.start.belief.layout import CHUNK, Plan, Side, one_side, rounded, two_sides
+from liftless.start.belief import host
+from liftless.start.belief.layout import (
+    CHUNK,
+    Plan,
+    Side,
+    one_side,
+    places_of,
+    rounded,
+    say,
+    two_sides,
+)
 from liftless.start.belief.observed import Observed
-from liftless.start.belief.sweep import Beliefs, Told, half_sweep, whole_sweep
+from liftless.start.belief.sweep import Beliefs, Told, half_sweep, partner, whole_sweep
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -26,6 +37,8 @@ DAMPING, DAMPING_SYMMETRIC, DAMPING_AFTER = 0.2, 0.3, 0.5
 SMALL = 0.3
 #: Messages from which the noise level is estimated; their median is within a percent.
 SAMPLE = 1 << 16
+#: The same where no more is compiled, and every sweep of fewer entries counts: within two percent.
+SAMPLE_HOST = 1 << 14
 #: Median of a squared standard Gaussian.
 MEDIAN = 0.4549364231195724
 #: Entries from which messages are kept in single precision.
@@ -34,14 +47,46 @@ SINGLE = 4_000_000
 AWAY = 1e3
 
 
-def _taken(array: np.ndarray) -> AnyArray:
-    """Move an array to the device; it is not used again."""
-    return jax.device_put(array, may_alias=True)
+def _taken(made: Beliefs) -> Beliefs:
+    """Move arrays to the device; they are not used again."""
+    return jax.tree.map(lambda part: jax.device_put(part, may_alias=True), made)
 
 
 class _Sample(NamedTuple):
     slots: AnyArray
     places: AnyArray
+    count: AnyArray
+
+
+class Effects(NamedTuple):
+    """Effects that lines begin with, of rows and of columns, or of a symmetric matrix's lines.
+
+    Attributes
+    ----------
+    of : tuple of arrays of shapes (n1,), (n2,)
+    variance : tuple of float
+    """
+
+    of: tuple[Float[np.ndarray, " _"], ...]
+    variance: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What lines have beside the factor, for tables.
+
+    Attributes
+    ----------
+    effects : Effects or None
+    bound : float or None
+        Predicted deviations from which a misfit is a gross error; None for none.
+    width : int
+        Components that there is room for, so that ranks share compiled code.
+    """
+
+    effects: Effects | None
+    bound: float | None
+    width: int
 
 
 @dataclass
@@ -59,6 +104,10 @@ class Graph:
         Values of the entries, padded.
     m : int
         Number of entries.
+    sampled : int
+        Slots that the noise level is read from, with padding.
+    host : bool
+        Whether all arrays are NumPy's, and sweeps are made by it.
     """
 
     sides: tuple[Side, ...]
@@ -66,6 +115,8 @@ class Graph:
     ends: tuple[AnyArray, AnyArray]
     y: AnyArray
     m: int
+    sampled: int = 0
+    host: bool = False
 
 
 def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
@@ -89,27 +140,52 @@ def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
     return Graph(sides, plans, ends, values, m)
 
 
-@jax.jit
-def _misfit(ends: tuple, y: AnyArray, m: AnyArray, U: AnyArray, V: AnyArray) -> AnyArray:
-    """Root mean square of what the means leave of the entries; padding is taken out again."""
+@functools.partial(jax.jit, static_argnames="middle")
+def _misfit(
+    ends: tuple, y: AnyArray, m: AnyArray, own: Beliefs, other: Beliefs, *, middle: bool
+) -> AnyArray:
+    """Root mean square of what the means leave of the entries; padding is taken out again.
+
+    ``middle``: that of a Gaussian of the same median, which does not see gross errors.
+    """
     i, j = ends
-    error = jnp.where(jnp.arange(y.shape[0]) < m, y - gathered_products(i, j, U, V), 0.0)
+    V = other.mean if other.centre is None else partner(other.mean, 1)
+    error = y - gathered_products(i, j, own.mean, V)
+    if middle:
+        return jnp.sqrt(_median(error * error, m.astype(int)) / MEDIAN)
+    error = jnp.where(jnp.arange(y.shape[0]) < m, error, 0.0)
     return jnp.sqrt(jnp.sum(error * error) / m)
 
 
+def _median(x: AnyArray, count: AnyArray) -> AnyArray:
+    """Median of the first ``count`` numbers; traceable."""
+    ordered = jnp.sort(jnp.where(jnp.arange(x.shape[0]) < count, x, jnp.inf))
+    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+
+
 @jax.jit
-def _noise(side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> AnyArray:
+def _noise(side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> Any:
     """σ² that makes the median of the squared misfit what its predicted variance says."""
+    return noise_of(jnp, side, own, other, sample)
+
+
+def noise_of(xp: Any, side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> Any:
+    """σ² by NumPy or its twin of JAX."""
     r = own.prior.shape[0]
-    source = side.source[sample.slots]
-    told, old = other.out[source], own.out[sample.slots]
-    scale = jnp.maximum(jnp.sum(own.average * other.average), 1e-300)
-    trace = jnp.sum(own.cov[sample.places] * other.average[None], axis=(1, 2))
+    slots = sample.slots
+    told, old = other.out[side.source[slots]], own.out[slots]
+    average, x = other.average, told[:, :r]
+    if own.centre is not None:
+        average, x = partner(partner(average, 0, xp), 1, xp), partner(x, 1, xp)
+    scale = xp.maximum(xp.sum(own.average * average), 1e-300)
+    trace = xp.sum(own.cov * average[None], axis=(1, 2))[sample.places]
     foreseen = told[:, r] + trace * told[:, r + 1] / scale + old[:, r]
-    miss = (side.y[sample.slots] - jnp.sum(old[:, :r] * told[:, :r], axis=1)) ** 2
-    spread = side.spread if side.spread.shape[0] == 1 else side.spread[sample.slots]
-    spread = jnp.median(spread)
-    return jnp.maximum(0.0, jnp.median(miss) / MEDIAN - jnp.median(foreseen)) / spread
+    miss = (side.y[slots] - xp.sum(old[:, :r] * x, axis=1)) ** 2
+    median = _median if xp is jnp else (lambda x, count: np.median(x[:count]))
+    many = side.spread.shape[0] > 1
+    spread = median(side.spread[slots], sample.count) if many else side.spread[0]
+    noise = median(miss, sample.count) / MEDIAN - median(foreseen, sample.count)
+    return xp.maximum(0.0, noise) / spread
 
 
 class Propagation:
@@ -121,10 +197,19 @@ class Propagation:
     rank, seed : int
         Width of the factor, and seed of the first messages.
     damping : float, optional
+    beside : Beside, optional
+        What lines have beside the factor; effect and constant come first then.
     """
 
-    def __init__(self, of: Graph, rank: int, seed: int, damping: float | None = None) -> None:
-        self.graph, self.rank = of, rank
+    def __init__(
+        self,
+        of: Graph,
+        rank: int,
+        seed: int,
+        damping: float | None = None,
+        beside: Beside | None = None,
+    ) -> None:
+        self.graph, self.rank, self.beside = of, rank, beside
         self.symmetric = len(of.sides) == 1
         usual = DAMPING_SYMMETRIC if self.symmetric else DAMPING
         self.damping = usual if damping is None else damping
@@ -135,30 +220,41 @@ class Propagation:
         rng = np.random.default_rng(seed)
         # The last side speaks first; a symmetric matrix has but one.
         self.beliefs = [
-            self._silent(plan, rng if k == len(of.plans) - 1 else None)
+            self._silent(plan, rng if k == len(of.plans) - 1 else None, k)
             for k, plan in enumerate(of.plans)
         ]
         self._samples: list[_Sample] | None = None
 
-    def _silent(self, plan: Plan, rng: np.random.Generator | None) -> Beliefs:
+    def _silent(self, plan: Plan, rng: np.random.Generator | None, k: int) -> Beliefs:
         """Beliefs before the first sweep: a random mean for those that speak first."""
-        r, prior = self.rank, np.eye(self.rank) / math.sqrt(self.rank)
-        mean = np.zeros((plan.places, r))
+        r, first = self.rank, self.first
+        width = r if self.beside is None else first + self.beside.width
+        prior = np.zeros((width, width))
+        prior[first : first + r, first : first + r] = np.eye(r) / math.sqrt(r)
+        centre = None
         # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
-        kind = np.float32 if self.graph.m >= SINGLE else np.float64
-        out = aligned_zeros((plan.slots, r + 2), kind)
+        heavy = self.graph.m >= SINGLE and not self.graph.host
+        kind = np.float32 if heavy else np.float64
+        mean = np.zeros((plan.places, width))
+        out = aligned_zeros((plan.slots, width + 2), kind)
+        out[:, width + 1] = np.trace(prior @ prior)
+        effects = None if self.beside is None else self.beside.effects
+        if effects is not None:
+            centre = np.zeros(width)
+            prior[0, 0] = effects.variance[k]
+            mean[plan.place, 0], mean[plan.place, 1] = effects.of[k], 1.0
         if rng is not None:
             drawn = rng.standard_normal((plan.place.size, r)) * (SMALL / r**0.25)
-            mean[plan.place] = drawn
-            for bucket in plan.buckets:
-                stop = min((b.line for b in plan.buckets if b.line > bucket.line), default=None)
-                rows = mean[bucket.line : stop, None]
-                slots = out[bucket.slot : bucket.slot + len(rows) * bucket.width]
-                slots.reshape(len(rows), bucket.width, r + 2)[:, :, :r] = rows
-        out[:, r + 1] = np.trace(prior @ prior)
-        cov = np.broadcast_to(prior, (plan.places, r, r)).copy()
-        made = Beliefs(mean, cov, out, prior, prior.copy())
-        return jax.tree.map(_taken, made)
+            mean[plan.place, first : first + r] = drawn
+            say(plan, mean, out)
+        cov = np.broadcast_to(prior, (plan.places, width, width)).copy()
+        made = Beliefs(mean, cov, out, prior, prior.copy(), centre)
+        return made if self.graph.host else _taken(made)
+
+    @property
+    def first(self) -> int:
+        """Where the components begin among a line's numbers."""
+        return 0 if self.beside is None or self.beside.effects is None else 2
 
     # -- sweeps -------------------------------------------------------------------------------
 
@@ -168,20 +264,24 @@ class Propagation:
         bad = 0.0
         for k, side in enumerate(self.graph.sides):
             if not early:
-                self.noise = float(self._estimate(k)) if learn else 0.0
+                self.noise = self._estimate(k) if learn else 0.0
             told = Told(
                 np.asarray(self.noise),
                 np.asarray(0.0 if early else self.damping),
                 np.asarray(early and k == 0),
                 np.asarray(early),
+                *self._told,
             )
-            if self.symmetric:
+            if self.graph.host:
+                other = self.beliefs[0] if self.symmetric else self.beliefs[1 - k]
+                self.beliefs[k], lost = host.half_sweep(side, self.beliefs[k], other, told)
+            elif self.symmetric:
                 self.beliefs[0], lost = whole_sweep(side, self.beliefs[0], told)
             else:
                 self.beliefs[k], lost = half_sweep(side, self.beliefs[k], self.beliefs[1 - k], told)
             bad += lost
         self.sweeps += 1
-        self.misfit = float(self._misfit())
+        self.misfit = self._misfit()
         if float(bad) > 0:
             self.failed += 1
             self.damping = DAMPING_AFTER
@@ -189,26 +289,57 @@ class Propagation:
             self.misfit = math.inf
         return self.misfit
 
-    def _misfit(self) -> AnyArray:
-        of = self.graph
-        U, V = self.beliefs[0].mean, self.beliefs[-1].mean
-        return _misfit(of.ends, of.y, np.asarray(float(of.m)), U, V)
+    def _misfit(self) -> float:
+        of, own, other = self.graph, self.beliefs[0], self.beliefs[-1]
+        middle = self.beside is not None and self.beside.bound is not None
+        if not of.host:
+            m = np.asarray(float(of.m))
+            return float(_misfit(of.ends, of.y, m, own, other, middle=middle))
+        V = other.mean if other.centre is None else partner(other.mean, 1, np)
+        error = of.y - np.einsum("ma,ma->m", own.mean[of.ends[0]], V[of.ends[1]])
+        square = error * error
+        return math.sqrt(float(np.median(square)) / MEDIAN if middle else float(np.mean(square)))
 
-    def _estimate(self, k: int) -> AnyArray:
+    @property
+    def _told(self) -> tuple[AnyArray | None]:
+        """The bound of gross errors."""
+        bound = None if self.beside is None else self.beside.bound
+        return (None if bound is None else np.asarray(bound),)
+
+    def _estimate(self, k: int) -> float:
         if self._samples is None:
             self._samples = [
-                _sampled(side, plan)
+                _sampled(side, plan, self.graph)
                 for side, plan in zip(self.graph.sides, self.graph.plans, strict=True)
             ]
         other = self.beliefs[0] if self.symmetric else self.beliefs[1 - k]
-        return _noise(self.graph.sides[k], self.beliefs[k], other, self._samples[k])
+        given = self.graph.sides[k], self.beliefs[k], other, self._samples[k]
+        return float(noise_of(np, *given) if self.graph.host else _noise(*given))
+
+    def with_beliefs(
+        self, beliefs: list[Beliefs], *, of: Graph | None = None, rank: int = 0, width: int = 0
+    ) -> "Propagation":
+        """Return other beliefs, of NumPy, of another graph or more components, to be swept on."""
+        twin = object.__new__(Propagation)
+        twin.__dict__.update(self.__dict__)
+        twin.graph, twin._samples = of or self.graph, None if of else self._samples
+        twin.rank, twin.sweeps, twin.failed = rank or self.rank, 1, 0
+        if self.beside is not None:
+            twin.beside = replace(self.beside, width=max(width, self.beside.width))
+        twin.take(beliefs)
+        return twin
+
+    def take(self, beliefs: list[Beliefs]) -> None:
+        """Have other beliefs of the same state, of NumPy, in place."""
+        self.beliefs = beliefs if self.graph.host else [_taken(one) for one in beliefs]
 
     def copy(self) -> "Propagation":
         """Return the same state, to be swept on its own."""
         twin = object.__new__(Propagation)
         twin.__dict__.update(self.__dict__)
         # Sweeps take the arrays that they replace.
-        twin.beliefs = jax.tree.map(jnp.array, self.beliefs)
+        same = self.graph.host
+        twin.beliefs = list(self.beliefs) if same else jax.tree.map(jnp.array, self.beliefs)
         return twin
 
     # -- what is believed ---------------------------------------------------------------------
@@ -219,7 +350,8 @@ class Propagation:
 
     def components(self) -> Float[np.ndarray, " r"]:
         """Root mean square of the entries of each component, largest first."""
-        A, B = (np.asarray(self.beliefs[k].prior) for k in (0, -1))
+        used = slice(self.first, self.first + self.rank)
+        A, B = (np.asarray(self.beliefs[k].prior)[used, used] for k in (0, -1))
         if not (np.isfinite(A).all() and np.isfinite(B).all()):
             return np.zeros(self.rank)
         values, Q = np.linalg.eigh(A)
@@ -237,17 +369,17 @@ class Propagation:
         return np.concatenate([np.asarray(b.cov)[p.place] for b, p in parts])
 
 
-def _sampled(side: Side, plan: Plan) -> _Sample:
+def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
     """Slots that the noise level is read from, always the same, with the places of their lines."""
     filled = np.flatnonzero(np.asarray(side.source) >= 0)
-    if filled.size > SAMPLE:
-        filled = np.sort(np.random.default_rng(0).choice(filled, SAMPLE, replace=False))
-    starts = np.array([b.slot for b in plan.buckets])
-    of = np.searchsorted(starts, filled, side="right") - 1
-    width = np.array([b.width for b in plan.buckets])[of]
-    first = np.array([b.line for b in plan.buckets])[of]
-    places = first + (filled - starts[of]) // width
-    # Sizes of few digits, so that like problems share compiled code; the last ones count twice.
-    more = rounded(filled.size) - filled.size
-    at: Any = on_device((np.r_[filled, filled[:more]], np.r_[places, places[:more]]))
-    return _Sample(*at)
+    most = SAMPLE_HOST if of.host else SAMPLE
+    if filled.size > most:
+        filled = np.sort(np.random.default_rng(0).choice(filled, most, replace=False))
+    places = places_of(plan, filled)
+    count = np.asarray(filled.size)
+    if of.host:
+        return _Sample(filled, places, count)
+    # Sizes of few digits, so that like problems share compiled code.
+    padding = (0, max(rounded(filled.size), of.sampled) - filled.size)
+    at: Any = on_device((np.pad(filled, padding), np.pad(places, padding)))
+    return _Sample(*at, count)

@@ -10,14 +10,23 @@ q_e = u_eᵀ D_e u_e and a surrogate t_e of tr(C_i D_j).  Line i then sees a lin
 whose posterior C_i = (A⁻¹ + Σ_e v_e v_eᵀ/s_e)⁻¹, u_i = C_i Σ_e v_e y_e/s_e is exact; so is the
 removal of one entry from it, by a rank-one downdate.  Everything a line does needs no other line of
 its side, so that the lines are taken chunk by chunk.
+
+A table y_e ≈ a_i + b_j + ⟨u_i, v_j⟩ is of the same kind: its lines are (a_i, 1, u_i) and
+(b_j, 1, v_j), the product of two swaps the first two numbers of one, and the second is no unknown.
+So effects are learned beside the matrix, with the covariance of both (:func:`partner`).  Of gross
+errors a line takes little note: the loss of a misfit z, in predicted deviations, is ½z² up to the
+``bound`` c and c²(½ + log z/c) beyond, so that an entry has the weight min(1, c²/z²) (iterative
+reweighting, as of Student's t; Huber's weight c/z leaves several times the harm).  Components of
+prior zero and message zero stay zero, so that ranks share what is compiled for the widest of them.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Float
 
 from liftless._types import AnyArray, Scalar
@@ -50,6 +59,8 @@ class Beliefs(eqx.Module):
         A, learned.
     average : array of shape (r, r)
         Mean posterior covariance of the lines.
+    centre : array of shape (r,) or None
+        Prior mean, of which only that of the effect is learned; None where a line has no effect.
     """
 
     mean: Float[AnyArray, "places r"]
@@ -57,6 +68,7 @@ class Beliefs(eqx.Module):
     out: Float[AnyArray, "slots w"]
     prior: Float[AnyArray, "r r"]
     average: Float[AnyArray, "r r"]
+    centre: Float[AnyArray, " r"] | None = None
 
 
 class Told(NamedTuple):
@@ -70,41 +82,97 @@ class Told(NamedTuple):
         Whether the other side has told nothing yet: every message then has variance 1.
     early : boolean scalar
         Whether there are no old messages, so that the prior is learned as it is.
+    bound : scalar or None
+        Predicted deviations from which a misfit is a gross error.
     """
 
     noise: Scalar
     damping: Scalar
     blind: AnyArray
     early: AnyArray
+    bound: Scalar | None = None
 
 
-class _Sums(NamedTuple):
+class Given(NamedTuple):
+    """What every chunk of a half sweep is given."""
+
+    messages: AnyArray
+    inverse: AnyArray
+    pull: AnyArray | None
+    average: AnyArray
+    scale: AnyArray
+    told: Told
+
+
+class Entries(NamedTuple):
+    """Entries of some lines: values, variances of their noise, which there are, messages.
+
+    Attributes
+    ----------
+    y, spread, mask : arrays of shape (c, d)
+    told, old : arrays of shape (c, r + 2, d)
+        What the other side says, and what the lines last said.  Components first and slots last:
+        sums over the components are then vectors' sums.
+    """
+
+    y: AnyArray
+    spread: AnyArray
+    mask: AnyArray
+    told: AnyArray
+    old: AnyArray
+
+
+class Sums(NamedTuple):
     """Sums over the lines or entries of a half sweep."""
 
     cov: AnyArray
     calibrated: AnyArray
     square: AnyArray
+    first: AnyArray
     miss: AnyArray
     foreseen: AnyArray
     bad: AnyArray
 
 
-def inverse_of_prior(A: Float[AnyArray, "r r"]) -> Float[AnyArray, "r r"]:
+def inverse_of_prior(A: Float[AnyArray, "r r"], xp: Any = jnp) -> Float[AnyArray, "r r"]:
     """A⁻¹ with the eigenvalues of A raised to a floor; traceable."""
-    values, Q = jnp.linalg.eigh(A)
-    return (Q / jnp.maximum(values, FLOOR * values[-1] + 1e-300)[None, :]) @ Q.T
+    values, Q = xp.linalg.eigh(A)
+    return (Q / xp.maximum(values, FLOOR * values[-1] + 1e-300)[None, :]) @ Q.T
 
 
-def inverses(G: Float[AnyArray, "k r r"]) -> Float[AnyArray, "k r r"]:
-    """Inverses of positive definite matrices, by Gauss and Jordan without pivots; traceable.
+def partner(x: Float[AnyArray, "..."], axis: int, xp: Any = jnp) -> Float[AnyArray, "..."]:
+    """Numbers of a line beside an effect, in the order that the other side's are multiplied with.
+
+    The effect and the constant change places; traceable.
+    """
+    x = xp.moveaxis(x, axis, 0)
+    return xp.moveaxis(xp.concatenate([x[1:2], x[:1], x[2:]]), 0, axis)
+
+
+def inverses(G: Float[AnyArray, "k r r"], xp: Any = jnp) -> Float[AnyArray, "k r r"]:
+    """Inverses of positive definite matrices; traceable.
 
     Scaled to a unit diagonal first, so that no pivot but for round-off is below the reciprocal of
-    the condition number; none is taken below :data:`PIVOT`.  A few plain operations on all matrices
-    at once: half the time of Cholesky factors one by one, and no failure.
+    the condition number; none is taken below :data:`PIVOT`.  Compiled it is Gauss and Jordan
+    without pivots: a few plain operations on all matrices at once, half the time of Cholesky
+    factors one by one, and no failure.
     """
-    r = G.shape[-1]
-    root = jax.lax.rsqrt(jnp.diagonal(G, axis1=1, axis2=2))
-    at = jnp.arange(r)
+    root = 1 / xp.sqrt(xp.diagonal(G, axis1=1, axis2=2))
+    scaled = G * root[:, :, None] * root[:, None, :]
+    C = _gauss_jordan(scaled) if xp is jnp else _inverses(scaled)
+    return C * root[:, :, None] * root[:, None, :]
+
+
+def _inverses(A: Float[np.ndarray, "k r r"]) -> Float[np.ndarray, "k r r"]:
+    try:
+        return np.linalg.inv(A + PIVOT * np.eye(A.shape[-1]))
+    except np.linalg.LinAlgError:
+        # Lines of no finite numbers keep what they had.
+        return np.full(A.shape, np.nan)
+
+
+def _gauss_jordan(A: Float[AnyArray, "k r r"]) -> Float[AnyArray, "k r r"]:
+    at = jnp.arange(A.shape[-1])
 
     def eliminate(k: AnyArray, A: AnyArray) -> AnyArray:
         here = at == k
@@ -115,9 +183,7 @@ def inverses(G: Float[AnyArray, "k r r"]) -> Float[AnyArray, "k r r"]:
         corner = jnp.where(here[None, :], pivot[:, None], -column * pivot[:, None])
         return jnp.where(here[None, None, :], corner[:, :, None], B)
 
-    scaled = G * root[:, :, None] * root[:, None, :]
-    C = jax.lax.fori_loop(0, r, eliminate, scaled)
-    return C * root[:, :, None] * root[:, None, :]
+    return jax.lax.fori_loop(0, A.shape[-1], eliminate, A)
 
 
 @jax.jit
@@ -138,104 +204,170 @@ def whole_sweep(side: Side, own: Beliefs, told: Told) -> tuple[Beliefs, AnyArray
 def _half_sweep(
     side: Side, own: Beliefs, messages: AnyArray, average: AnyArray, told: Told
 ) -> tuple[Beliefs, AnyArray]:
-    r = own.prior.shape[0]
-    kind = own.mean.dtype
-    scale = jnp.maximum(jnp.sum(own.average * average), 1e-300)
-    given = (messages, inverse_of_prior(own.prior), average, scale, told)
-    zero, square = jnp.zeros((), kind), jnp.zeros((r, r), kind)
+    given = given_of(jnp, own, messages, average, told)
     # Old and new beliefs are two arrays: of one the compiler would copy the whole once a chunk.
     empty = tuple(jnp.zeros_like(part) for part in (own.mean, own.cov, own.out))
-    state = (*empty, _Sums(square, square, square, zero, zero, zero))
+    state = (*empty, _no_sums(jnp, own))
     for k, bucket in enumerate(side.buckets):
         step = functools.partial(_chunk, side, bucket, own, given)
         state = jax.lax.fori_loop(0, side.chunks[k], step, state)
     mean, cov, out, sums = state
-    # The prior of components not yet found shrinks where the misfit is less than foreseen: else
-    # expectation and maximisation crawl, and κ = 10⁵ stays at the first component.
-    share = jnp.where(told.early, 1.0, jnp.clip(sums.miss / sums.foreseen, 0.2, 1.0))
-    prior = (sums.square + share * sums.cov) / side.lines
-    good = jnp.isfinite(jnp.sum(prior)) & jnp.isfinite(jnp.sum(sums.calibrated))
-    prior = jnp.where(good, prior, own.prior)
-    mid = jnp.where(good, sums.calibrated / side.lines, own.average)
-    return Beliefs(mean, cov, out, prior, mid), sums.bad
+    prior, mid, centre = learned(jnp, own, side.lines, sums, told)
+    return Beliefs(mean, cov, out, prior, mid, centre), sums.bad
 
 
 def _chunk(
-    side: Side, bucket: Bucket, own: Beliefs, given: tuple, k: AnyArray, state: tuple
+    side: Side, bucket: Bucket, own: Beliefs, given: Given, k: AnyArray, state: tuple
 ) -> tuple:
     """The lines of one chunk."""
     mean, cov, out, sums = state
-    messages, inverse, average, scale, told = given
-    d, c, r = bucket.width, bucket.height, inverse.shape[0]
+    d, c, r = bucket.width, bucket.height, given.inverse.shape[0]
     line, slot = bucket.line + k * c, bucket.slot + k * c * d
-    source = jax.lax.dynamic_slice_in_dim(side.source, slot, c * d).reshape(c, d)
-    y = jax.lax.dynamic_slice_in_dim(side.y, slot, c * d).reshape(c, d)
+    cut = jax.lax.dynamic_slice_in_dim
+    source = cut(side.source, slot, c * d).reshape(c, d)
+    y = cut(side.y, slot, c * d).reshape(c, d)
     spread = side.spread
     if spread.shape[0] > 1:
-        spread = jax.lax.dynamic_slice_in_dim(spread, slot, c * d).reshape(c, d)
-    cut = jax.lax.dynamic_slice_in_dim
+        spread = cut(spread, slot, c * d).reshape(c, d)
     old = cut(own.out, slot, c * d).reshape(c, d, r + 2).astype(y.dtype)
-    old_cov, old_mean = cut(own.cov, line, c), cut(own.mean, line, c)
-    mask = (source >= 0).astype(y.dtype)
-    told_here = messages.at[jnp.maximum(source, 0)].get(mode="promise_in_bounds").astype(y.dtype)
-    # Components first and slots last: sums over the components are then vectors' sums.
-    told_here, old = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
-
-    x, kept = told_here[:, :r], old[:, :r]
-    trace = jnp.sum(old_cov * average[None], axis=(1, 2))
-    surrogate = trace[:, None] * told_here[:, r + 1] / scale
-    q = jnp.where(told.blind, 1.0, told_here[:, r] + surrogate)
-    s = jnp.maximum(told.noise * spread + q, LEAST)
-    u, C, cavity, caused, chi = _regress(x, y, s, mask, inverse)
-    # Of noise, by chance half of the lines have more than they should: to raise those alone is to
-    # raise the mean, from which the noise is then told too low and the error bars too wide.
-    raised = jnp.where(told.noise > 0, 1.0, jnp.maximum(chi, 1.0) ** CALIBRATION)
-    calibrated = C * raised[:, None, None]
-    part = jnp.sum(calibrated * average[None], axis=(1, 2))
-    new = told.damping * kept + (1 - told.damping) * cavity
-    caused = caused * raised[:, None]
-
-    real = jnp.max(mask, axis=1)
-    check = jnp.sum(new * mask[:, None], axis=(1, 2)) + jnp.sum(caused * mask, axis=1)
-    good = jnp.isfinite(check + jnp.sum(calibrated, axis=(1, 2)))
-    words = (new, caused[:, None], jnp.broadcast_to(part[:, None, None], (c, 1, d)))
-    new = jnp.where(good[:, None, None], jnp.concatenate(words, axis=1), old)
-    u = jnp.where(good[:, None], u, old_mean) * real[:, None]
-    C = jnp.where(good[:, None, None], C, old_cov)
-    calibrated = jnp.where(good[:, None, None], calibrated, old_cov)
-    miss = mask * (y - jnp.sum(kept * x, axis=1)) ** 2
-    sums = _Sums(
-        sums.cov + jnp.tensordot(real, C, 1),
-        sums.calibrated + jnp.tensordot(real, calibrated, 1),
-        sums.square + u.T @ u,
-        sums.miss + jnp.sum(miss),
-        sums.foreseen + jnp.sum(mask * (q + old[:, r])),
-        sums.bad + jnp.sum(real * ~good),
-    )
+    at = given.messages.at[jnp.maximum(source, 0)]
+    told_here = at.get(mode="promise_in_bounds").astype(y.dtype)
+    swapped = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
+    entries = Entries(y, spread, (source >= 0).astype(y.dtype), *swapped)
+    before = cut(own.mean, line, c), cut(own.cov, line, c)
+    u, C, new, more = lines(jnp, given, entries, *before)
+    sums = Sums(*(total + part for total, part in zip(sums, more, strict=True)))
     put = jax.lax.dynamic_update_slice_in_dim
     out = put(out, jnp.swapaxes(new, 1, 2).reshape(c * d, r + 2).astype(out.dtype), slot, 0)
-    return put(mean, u, line, 0), put(cov, calibrated, line, 0), out, sums
+    return put(mean, u, line, 0), put(cov, C, line, 0), out, sums
+
+
+def given_of(xp: Any, own: Beliefs, messages: AnyArray, average: AnyArray, told: Told) -> Given:
+    """What all lines of a side are given; ``xp`` is NumPy or its twin of JAX."""
+    inverse, pull = inverse_of_prior(own.prior, xp), None
+    if own.centre is not None:
+        average = partner(partner(average, 0, xp), 1, xp)
+        pull = inverse @ own.centre
+    scale = xp.maximum(xp.sum(own.average * average), 1e-300)
+    return Given(messages, inverse, pull, average, scale, told)
+
+
+def _no_sums(xp: Any, own: Beliefs) -> Sums:
+    r, kind = own.prior.shape[0], own.mean.dtype
+    zero, square = xp.zeros((), kind), xp.zeros((r, r), kind)
+    return Sums(square, square, square, xp.zeros(r, kind), zero, zero, zero)
+
+
+def learned(
+    xp: Any, own: Beliefs, count: Scalar, sums: Sums, told: Told
+) -> tuple[AnyArray, AnyArray, AnyArray | None]:
+    """Prior, mean posterior covariance and prior mean that the sums over all lines give."""
+    # The prior of components not yet found shrinks where the misfit is less than foreseen: else
+    # expectation and maximisation crawl, and κ = 10⁵ stays at the first component.
+    share = xp.where(told.early, 1.0, xp.clip(sums.miss / sums.foreseen, 0.2, 1.0))
+    centre, about = own.centre, sums.square
+    if centre is not None:
+        middle = sums.first / count
+        centre = xp.where(xp.arange(middle.shape[0]) == 0, middle, 0.0)
+        cross = xp.outer(centre, middle)
+        about = about - count * (cross + cross.T - xp.outer(centre, centre))
+    prior = (about + share * sums.cov) / count
+    good = xp.isfinite(xp.sum(prior)) & xp.isfinite(xp.sum(sums.calibrated))
+    prior = xp.where(good, prior, own.prior)
+    centre = None if centre is None else xp.where(good, centre, own.centre)
+    return prior, xp.where(good, sums.calibrated / count, own.average), centre
+
+
+def lines(
+    xp: Any, given: Given, entries: Entries, old_mean: AnyArray, old_cov: AnyArray
+) -> tuple[AnyArray, AnyArray, AnyArray, Sums]:
+    """Posteriors and messages of some lines of about one degree, and their part of the sums."""
+    _, inverse, pull, average, scale, told = given
+    y, spread, mask = entries.y, entries.spread, entries.mask
+    r = inverse.shape[0]
+    told_here, old = entries.told, entries.old
+    x, kept = told_here[:, :r], old[:, :r]
+    fixed = xp.zeros((1, r), y.dtype)
+    if pull is not None:
+        # The other's effect is part of what is told, and no unknown of this line belongs to it;
+        # its constant is the slope of this line's own.
+        fixed = xp.where(xp.arange(r) == 1, 1.0, 0.0)[None]
+        y = y - x[:, 0]
+        x = xp.concatenate([x[:, 1:2], xp.zeros_like(x[:, :1]), x[:, 2:]], axis=1)
+    trace = xp.sum(old_cov * average[None], axis=(1, 2))
+    surrogate = trace[:, None] * told_here[:, r + 1] / scale
+    q = xp.where(told.blind, 1.0, told_here[:, r] + surrogate)
+    s = xp.maximum(told.noise * spread + q, LEAST)
+    miss = y - _dots(xp, kept, x)
+    counts = mask
+    if told.bound is not None:
+        size = told.bound * xp.sqrt(s + old[:, r])
+        share = xp.minimum(1.0, size / xp.maximum(xp.abs(miss), 1e-300)) ** 2
+        s, counts = s / xp.maximum(share, 1e-150), mask * share
+    u, C, Cx, ratio, caused, chi = _regress(xp, x, y, s, mask, inverse, pull)
+    # Of noise, by chance half of the lines have more than they should: to raise those alone is to
+    # raise the mean, from which the noise is then told too low and the error bars too wide.
+    raised = xp.where(told.noise > 0, 1.0, xp.maximum(chi, 1.0) ** CALIBRATION)
+    calibrated = C * raised[:, None, None]
+    part = xp.sum(calibrated * average[None], axis=(1, 2))
+    fresh = 1 - told.damping
+    new = told.damping * kept - Cx * (fresh * ratio)[:, None]
+    new = new + (fresh * (u + fixed))[..., None]
+    caused = caused * raised[:, None]
+
+    real = xp.max(mask, axis=1)
+    check = xp.sum(u, axis=1) + xp.sum((ratio + caused) * mask, axis=1)
+    good = xp.isfinite(check + xp.sum(calibrated, axis=(1, 2)))
+    words = (new, caused[:, None], xp.broadcast_to(part[:, None, None], caused[:, None].shape))
+    new = xp.concatenate(words, axis=1)
+    if xp is jnp or not good.all():
+        new = xp.where(good[:, None, None], new, old)
+    u = xp.where(good[:, None], u, old_mean - fixed) * real[:, None]
+    C = xp.where(good[:, None, None], C, old_cov)
+    calibrated = xp.where(good[:, None, None], calibrated, old_cov)
+    sums = Sums(
+        xp.sum(real[:, None, None] * C, axis=0),
+        xp.sum(real[:, None, None] * calibrated, axis=0),
+        u.T @ u,
+        xp.sum(u, axis=0),
+        xp.sum(counts * miss**2),
+        xp.sum(counts * (q + old[:, r])),
+        xp.sum(real * ~good),
+    )
+    return u + fixed * real[:, None], calibrated, new, sums
 
 
 def _regress(
+    xp: Any,
     x: Float[AnyArray, "c r d"],
     y: Float[AnyArray, "c d"],
     s: Float[AnyArray, "c d"],
     mask: Float[AnyArray, "c d"],
     inverse: Float[AnyArray, "r r"],
-) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray]:
-    """Posterior of each line, its cavity messages, and its χ² per entry, whose mean should be 1."""
+    pull: Float[AnyArray, " r"] | None,
+) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray, AnyArray]:
+    """Posterior of each line, what its cavity messages are made of, and its χ² per entry.
+
+    The cavity mean is u − Cx · ratio for the posterior mean u, the variance that it causes at the
+    other end is next to the last, and the mean of χ² should be 1.
+    """
     r = x.shape[1]
-    both = jnp.concatenate([x, y[:, None]], axis=1)
-    G = (x * (mask / s)[:, None]) @ jnp.swapaxes(both, 1, 2)
-    C = inverses(G[..., :r] + inverse[None])
-    u = jnp.sum(C * G[..., r][:, None], axis=-1)
+    both = xp.concatenate([x, y[:, None]], axis=1)
+    G = (x * (mask / s)[:, None]) @ xp.swapaxes(both, 1, 2)
+    C = inverses(G[..., :r] + inverse[None], xp)
+    pulled = G[..., r] if pull is None else G[..., r] + pull[None]
+    u = xp.sum(C * pulled[:, None], axis=-1)
     Cx = C @ x
     # What removing an entry from its own line's posterior changes: a rank-one downdate.
-    k = jnp.sum(Cx * x, axis=1)
-    left = jnp.maximum(s - k, CAVITY * s)
-    error = y - jnp.sum(x * u[..., None], axis=1)
+    k = _dots(xp, Cx, x)
+    left = xp.maximum(s - k, CAVITY * s)
+    foreseen = xp.sum(x * u[..., None], axis=1) if xp is jnp else (u[:, None] @ x)[:, 0]
+    error = y - foreseen
     ratio = error / left
-    cavity = u[..., None] - Cx * ratio[:, None]
-    chi = jnp.sum(mask * error * ratio, axis=1) / jnp.maximum(jnp.sum(mask, axis=1), 1.0)
-    return u, C, cavity, k + k * k / left, chi
+    chi = xp.sum(mask * error * ratio, axis=1) / xp.maximum(xp.sum(mask, axis=1), 1.0)
+    return u, C, Cx, ratio, k + k * k / left, chi
+
+
+def _dots(xp: Any, x: Float[AnyArray, "c r d"], z: Float[AnyArray, "c r d"]) -> AnyArray:
+    """Sums of products over the components."""
+    return xp.sum(x * z, axis=1) if xp is jnp else np.einsum("crd,crd->cd", x, z)
