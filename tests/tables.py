@@ -19,9 +19,11 @@ from scipy.sparse.linalg import aslinearoperator
 from liftless.losses import Logistic, Loss, Squared
 from liftless.operators import (
     BlackBoxOperator,
+    ComplexRankOneOperator,
     DenseOperator,
     DiagonalOperator,
     EntriesOperator,
+    HermitianOperator,
     RankOneOperator,
     SensingOperator,
     SparseOperator,
@@ -115,6 +117,37 @@ class FourierIntensities(SensingOperator):
 def fourier(n, m, rng):
     F = np.exp(-2j * np.pi * np.outer(np.arange(m), np.arange(n)) / m)
     return FourierIntensities(n=n, m=m), np.einsum("ki,kj->kij", F.conj(), F).real
+
+
+# -- complex ones: the matrix that acts on [Re Z; Im Z] -------------------------------------------
+
+
+def real_form(A):
+    """[[Re A, −Im A], [Im A, Re A]] of Hermitian matrices."""
+    return np.concatenate(
+        [np.concatenate([A.real, -A.imag], axis=2), np.concatenate([A.imag, A.real], axis=2)],
+        axis=1,
+    )
+
+
+def complex_rows(n, m, rng):
+    return rng.standard_normal((m, n)) + 1j * rng.standard_normal((m, n))
+
+
+def complex_rank_one(n, m, rng):
+    a = complex_rows(n // 2, m, rng)
+    return ComplexRankOneOperator(a), real_form(np.einsum("mi,mj->mij", a, a.conj()))
+
+
+def complex_rows_of_real(n, m, rng):
+    a = complex_rows(n, m, rng)
+    return ComplexRankOneOperator(a, real=True), np.einsum("mi,mj->mij", a, a.conj()).real
+
+
+def hermitian(n, m, rng):
+    A = complex_rows(n // 2 * (n // 2), m, rng).reshape(m, n // 2, n // 2)
+    A = A + A.conj().transpose(0, 2, 1)
+    return HermitianOperator.from_matrices(A), real_form(A)
 
 
 # -- anyone's operators: from functions, from other libraries, from other operators ----------------
@@ -214,6 +247,9 @@ OPERATORS = [
     OperatorCase("entries", entries),
     OperatorCase("weighted entries", weighted_entries),
     OperatorCase("rank one", rank_one),
+    OperatorCase("complex rank one", complex_rank_one, shapes=((2, 1), (4, 2), (6, 5))),
+    OperatorCase("complex rows, real signal", complex_rows_of_real),
+    OperatorCase("Hermitian", hermitian, shapes=((2, 1), (4, 2), (6, 5))),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),

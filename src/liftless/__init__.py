@@ -87,9 +87,11 @@ if TYPE_CHECKING:
     from liftless.objective import Smooth as Smooth
     from liftless.operators import Amplitudes as Amplitudes
     from liftless.operators import BlackBoxOperator as BlackBoxOperator
+    from liftless.operators import ComplexRankOneOperator as ComplexRankOneOperator
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
+    from liftless.operators import HermitianOperator as HermitianOperator
     from liftless.operators import RankOneOperator as RankOneOperator
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
@@ -231,9 +233,11 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.operators": (
         "Amplitudes",
         "BlackBoxOperator",
+        "ComplexRankOneOperator",
         "DenseOperator",
         "DiagonalOperator",
         "EntriesOperator",
+        "HermitianOperator",
         "RankOneOperator",
         "RectangularEntries",
         "RectangularOperator",

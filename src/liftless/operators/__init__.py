@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from liftless.operators.base import Amplitudes, SensingOperator, backproject, matrix, measure
 from liftless.operators.check import DotTest, RipEstimate, dot_test, rip_estimate
+from liftless.operators.complex_rank_one import ComplexRankOneOperator
 from liftless.operators.dense import DenseOperator
 from liftless.operators.diagonal import DiagonalOperator
 from liftless.operators.entries import EntriesOperator
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from liftless.operators.compose import stack
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
+    from liftless.operators.hermitian import HermitianOperator
     from liftless.operators.sparse import SparseOperator
 
 #: Loaded on first use: a problem needs few kinds of operators.
 _LATER = {
     "AmplitudeOperator": "external",
     "BlackBoxOperator": "blackbox",
+    "HermitianOperator": "hermitian",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
     "operator": "function",
@@ -39,10 +42,12 @@ __all__ = [
     "AmplitudeOperator",
     "Amplitudes",
     "BlackBoxOperator",
+    "ComplexRankOneOperator",
     "DenseOperator",
     "DiagonalOperator",
     "DotTest",
     "EntriesOperator",
+    "HermitianOperator",
     "RankOneOperator",
     "RectangularEntries",
     "RectangularOperator",
