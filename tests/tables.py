@@ -19,6 +19,7 @@ from scipy.sparse.linalg import aslinearoperator
 from liftless.losses import Logistic, Loss, Squared
 from liftless.operators import (
     BlackBoxOperator,
+    CodedDiffraction,
     ComplexRankOneOperator,
     DenseOperator,
     DiagonalOperator,
@@ -150,6 +151,34 @@ def hermitian(n, m, rng):
     return HermitianOperator.from_matrices(A), real_form(A)
 
 
+def coded_rows(masks):
+    """F M_l as matrices, by the transform of unit images; (L, K, n)."""
+    L, *shape = masks.shape
+    n = int(np.prod(shape))
+    units = np.eye(n).reshape(n, 1, *shape) * masks
+    axes = tuple(range(2, 2 + len(shape)))
+    return np.fft.fftn(units, axes=axes, norm="ortho").reshape(n, L, n).transpose(1, 2, 0)
+
+
+def coded(n, m, rng):
+    """A complex image of n/4 × 2 pixels."""
+    pixels = n // 2
+    masks = complex_rows(pixels, m // pixels, rng).reshape(-1, pixels // 2 or 1, min(pixels, 2))
+    a = coded_rows(masks).reshape(m, pixels).conj()
+    return CodedDiffraction(masks), real_form(np.einsum("mi,mj->mij", a, a.conj()))
+
+
+def coded_half(n, m, rng):
+    """A real one of n/2 × 2 pixels of a real mask, with a support of n of a grid of 2 n."""
+    masks = rng.standard_normal((m // (2 * (n // 2 + 1)), 2, n))
+    support = np.arange(2 * n).reshape(2, n) < n
+    F = coded_rows(masks).reshape(-1, 2, n, 2 * n)[..., :n]
+    c = np.where(np.isin(np.arange(n // 2 + 1), (0, n / 2)), 1.0, 2.0)
+    a = (F[:, :, : n // 2 + 1] * np.sqrt(c)[:, None]).reshape(m, n)
+    operator = CodedDiffraction(masks, support=support, real=True, half=True)
+    return operator, np.einsum("mi,mj->mij", a.conj(), a).real
+
+
 # -- anyone's operators: from functions, from other libraries, from other operators ----------------
 
 
@@ -250,6 +279,8 @@ OPERATORS = [
     OperatorCase("complex rank one", complex_rank_one, shapes=((2, 1), (4, 2), (6, 5))),
     OperatorCase("complex rows, real signal", complex_rows_of_real),
     OperatorCase("Hermitian", hermitian, shapes=((2, 1), (4, 2), (6, 5))),
+    OperatorCase("coded diffraction", coded, m=8, n=8, shapes=((2, 1), (4, 4), (8, 4))),
+    OperatorCase("half of a real one", coded_half, m=6, shapes=((1, 2), (2, 4), (3, 4))),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from liftless.objective import Smooth as Smooth
     from liftless.operators import Amplitudes as Amplitudes
     from liftless.operators import BlackBoxOperator as BlackBoxOperator
+    from liftless.operators import CodedDiffraction as CodedDiffraction
     from liftless.operators import ComplexRankOneOperator as ComplexRankOneOperator
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from liftless.start import ReweightedTrace as ReweightedTrace
     from liftless.start import Spectral as Spectral
     from liftless.start import Start as Start
+    from liftless.start import VectorPassing as VectorPassing
     from liftless.start import complete_entries as complete_entries
     from liftless.start import course_of as course_of
     from liftless.start import passing_start as passing_start
@@ -140,6 +142,7 @@ if TYPE_CHECKING:
     from liftless.start import reflection_start as reflection_start
     from liftless.start import reweighted_start as reweighted_start
     from liftless.start import spectral_start as spectral_start
+    from liftless.start import vector_start as vector_start
     from liftless.tables import CompletedTable as CompletedTable
     from liftless.tables import complete as complete
 
@@ -233,6 +236,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.operators": (
         "Amplitudes",
         "BlackBoxOperator",
+        "CodedDiffraction",
         "ComplexRankOneOperator",
         "DenseOperator",
         "DiagonalOperator",
@@ -287,6 +291,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "ReweightedTrace",
         "Spectral",
         "Start",
+        "VectorPassing",
         "complete_entries",
         "course_of",
         "passing_start",
@@ -294,6 +299,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reflection_start",
         "reweighted_start",
         "spectral_start",
+        "vector_start",
     ),
     "liftless.tables": (
         "CompletedTable",

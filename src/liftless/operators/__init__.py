@@ -3,7 +3,14 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from liftless.operators.base import Amplitudes, SensingOperator, backproject, matrix, measure
+from liftless.operators.base import (
+    Amplitudes,
+    Orthogonal,
+    SensingOperator,
+    backproject,
+    matrix,
+    measure,
+)
 from liftless.operators.check import DotTest, RipEstimate, dot_test, rip_estimate
 from liftless.operators.complex_rank_one import ComplexRankOneOperator
 from liftless.operators.dense import DenseOperator
@@ -21,6 +28,7 @@ from liftless.operators.rectangular import (
 
 if TYPE_CHECKING:
     from liftless.operators.blackbox import BlackBoxOperator
+    from liftless.operators.coded import CodedDiffraction
     from liftless.operators.compose import stack
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 _LATER = {
     "AmplitudeOperator": "external",
     "BlackBoxOperator": "blackbox",
+    "CodedDiffraction": "coded",
     "HermitianOperator": "hermitian",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
@@ -42,12 +51,14 @@ __all__ = [
     "AmplitudeOperator",
     "Amplitudes",
     "BlackBoxOperator",
+    "CodedDiffraction",
     "ComplexRankOneOperator",
     "DenseOperator",
     "DiagonalOperator",
     "DotTest",
     "EntriesOperator",
     "HermitianOperator",
+    "Orthogonal",
     "RankOneOperator",
     "RectangularEntries",
     "RectangularOperator",

@@ -19,6 +19,7 @@ from liftless.start.message_passing import MessagePassing, passes_amplitudes, pa
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
 from liftless.start.reweighted import ReweightedTrace
+from liftless.start.vector_passing import VectorPassing, passes_vectors
 
 #: Largest n of the course for small problems: at n = 50 the matrix form of the reflections found
 #: nothing in 16,000 applications.
@@ -148,6 +149,8 @@ AMPLITUDES = Course(
 )
 
 
+#: Amplitudes of a map with orthogonal columns: other random images, and now and then reflections.
+VECTORS = Course((VectorPassing(), VectorPassing()), (VectorPassing(), DouglasRachford(1.0, 2000)))
 #: Observed entries: belief propagation twice, then whatever finds the rest on small instances.
 COMPLETION = Course((BeliefPropagation(), *GENERAL.first), GENERAL.later)
 #: The same where a wide factor is dear: only the first messages differ from round to round.
@@ -170,6 +173,8 @@ def _course_of(problem: Problem, budget: float | int) -> Course:
         model = CostModel(problem.operator, problem.rank)
         small = model.ratio(affordable_width(problem, budget)) <= DEAR
         return COMPLETION if small else COMPLETION_LARGE
+    if quadratic and passes_vectors(problem):
+        return VECTORS
     if not quadratic or affordable_width(problem, budget) <= problem.rank:
         return PLAIN
     if passes_amplitudes(problem):
