@@ -324,8 +324,14 @@ _ELSEWHERE = {
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
 
 
+#: Parts with names of their own, loaded on first use.
+_PARTS = ("phase",)
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name from its module on first use."""
+    if name in _PARTS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name in _ELSEWHERE:
         cure = f"it is in {_ELSEWHERE[name]}, of the distribution liftless-papers"
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {cure}")

@@ -60,6 +60,10 @@ class Orthogonal(Amplitudes, Protocol):
         """Unknown real numbers over the real numbers that the amplitudes have, below 1."""
         ...
 
+    def scrambled(self) -> bool:
+        """Whether the map mixes the unknowns as a random one does; message passing assumes it."""
+        ...
+
     def rows(self, X: Float[AnyArray, "n r"]) -> Inexact[AnyArray, "m r"]:
         """:meth:`forward`, complex where it is."""
         ...

@@ -21,6 +21,8 @@ from liftless.space import Hermitian, Space, Symmetric
 
 #: Dimensions of an image that the transforms of JAX take.
 DIMENSIONS = 3
+#: Share of the masks' power in their means from which they count as plain.
+PLAIN = 0.75
 
 
 class CodedDiffraction(SensingOperator):
@@ -181,6 +183,13 @@ class CodedDiffraction(SensingOperator):
         whole = self.masks.shape[0] * math.prod(self.shape)
         paired = self.real and self.masks.dtype.kind != "c"
         return self.order / whole / (1 if paired or not self.real else 2)
+
+    def scrambled(self) -> bool:
+        """Whether the masks vary: even ones leave a smooth image to few frequencies."""
+        M = np.asarray(self.masks).reshape(self.masks.shape[0], -1)
+        M = M if self.pixels is None else M[:, np.asarray(self.pixels)]
+        power = float(np.mean(np.abs(M) ** 2))
+        return float(np.mean(np.abs(np.mean(M, axis=1)) ** 2)) < PLAIN * power
 
     # -- the measurements -------------------------------------------------------------------------
 

@@ -135,6 +135,6 @@ class ComplexRankOneOperator(SensingOperator):
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Return w = 1: Σ a_i a_i* ≻ 0 when the vectors span the space, over its own field."""
         a = np.asarray(self.a)
-        spanning = np.concatenate([a.real, a.imag]) if self.real else a
+        spanning = np.concatenate([np.real(a), np.imag(a)]) if self.real else a
         full = np.linalg.matrix_rank(spanning) == a.shape[1]
         return np.ones(self.m) if full else None

@@ -199,7 +199,7 @@ class Effort:
         """Objective that a method descends, and where it starts."""
         if self.carried is None or not isinstance(method, LBFGS):
             return self.problem, X
-        return self.carried, self.carried.inside(X)
+        return self.carried, np.asarray(self.carried.inside(X))
 
     # -- local solves -------------------------------------------------------------------------
 
@@ -226,19 +226,18 @@ class Effort:
         most = account.steps(least if work == 0 else price, columns, work, first=POINT, least=0)
         level = None if math.isnan(objective) else objective
         room = account.room(ratio, least)
-        objective, padded = self._of_method(method, np.pad(X, ((0, 0), (0, padding))))
-        unit = 1.0 if self.carried is None or objective is self.problem else self.carried.unit
+        aim, padded = self._of_method(method, np.pad(X, ((0, 0), (0, padding))))
+        carried = self.carried if aim is self.carried else None
+        unit = 1.0 if carried is None else carried.unit
         stop = Stop(level, gradient, most, unit * self.allowance.size / 2, room)
         step = price * ratio * account.model.one + work
         if math.isfinite(account.seconds) or step * most > LONG:
             look = self.telling.going
-            done = descend_watched(objective, padded, method, stop, look, values=self.trace)
+            done = descend_watched(aim, padded, method, stop, look, values=self.trace)
         else:
             keep = "values" if self.trace else "none"
-            done = descend(objective, padded, method, stop, history=keep)
-        ended = done.X
-        if self.carried is not None and objective is self.carried:
-            ended = self.carried.outside(done.X)
+            done = descend(aim, padded, method, stop, history=keep)
+        ended = done.X if carried is None else np.asarray(carried.outside(done.X))
         done = dataclasses.replace(done, X=ended[:, :columns])
         account.charge(done.applications, columns, done.iterations * work)
         self.iterations += done.iterations

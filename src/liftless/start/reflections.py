@@ -99,8 +99,13 @@ class _State(eqx.Module):
     gap: Float[AnyArray, ""]
 
 
-def _loop(step: Callable[[_State], _State], begin: _State, steps: AnyArray) -> _State:
-    return jax.lax.while_loop(lambda s: (s.k < steps) & (s.gap > READY), step, begin)
+def _loop(
+    step: Callable[[_State], _State],
+    begin: _State,
+    steps: AnyArray,
+    ready: AnyArray | float = READY,
+) -> _State:
+    return jax.lax.while_loop(lambda s: (s.k < steps) & (s.gap > ready), step, begin)
 
 
 def _amplitude_step(
@@ -119,13 +124,19 @@ def _amplitude_step(
 
 
 @jax.jit
-def _reflect_amplitudes(
-    rows: Used, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray, on: Any = None
+def reflect_amplitudes(
+    rows: Used,
+    b: AnyArray,
+    G: AnyArray,
+    beta: AnyArray,
+    steps: AnyArray,
+    on: Any = None,
+    ready: AnyArray | float = READY,
 ) -> tuple[AnyArray, Any]:
     """Factor after so many steps in all, and what it takes to go on."""
     root = rows.roots(b)
     factor, begin = _amplitudes_begin(rows, root, G) if on is None else on
-    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps)
+    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps, ready)
     # The factor of P_b(W) in the last step.
     return _solved(factor, rows.back(end.X)), (factor, end)
 
@@ -250,7 +261,7 @@ def reflection_start(
     beta, factor = jnp.asarray(float(plan.relaxation)), jnp.asarray(G)
     if amplitudes is not None:
         rows, b = on_device(used_amplitudes(amplitudes, problem)), jnp.asarray(problem.b)
-        run = lambda k, on: _reflect_amplitudes(rows, b, factor, beta, k, on)  # noqa: E731
+        run = lambda k, on: reflect_amplitudes(rows, b, factor, beta, k, on)  # noqa: E731
     else:
         there = on_device(problem)
         run = lambda k, on: _reflect_matrix(there, factor, beta, k, problem.rank, on)  # noqa: E731

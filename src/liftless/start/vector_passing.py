@@ -99,8 +99,9 @@ class VectorPassing(Start):
 
 def passes_vectors(problem: Problem) -> bool:
     """Whether vector message passing is meant for a problem."""
+    amplitudes = orthogonal(problem.operator)
     plain = problem.loss.quadratic and not problem.regularisers
-    return plain and orthogonal(problem.operator) is not None
+    return plain and amplitudes is not None and amplitudes.scrambled()
 
 
 class State(eqx.Module):
