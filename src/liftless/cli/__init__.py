@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from liftless._errors import InvalidInput
 from liftless._version import __version__
 from liftless.cli.command import Command, Usage, overview, parse
+from liftless.cli.imaging_options import PhaseOptions
 from liftless.cli.messages import USAGE, complain, emit, note, warnings_as_lines
 from liftless.cli.names import nearest
 from liftless.cli.options import (
@@ -56,6 +57,15 @@ COMMANDS = {
             "and what its entries leave open.",
             short="Fill the holes of a table.",
             epilog="",
+        ),
+        Command(
+            "phase",
+            PhaseOptions,
+            "liftless.cli.run_phase",
+            help="Retrieve an image from the squared moduli of its transforms: coded by masks, or "
+            "of itself with a known support.",
+            short="Retrieve an image from intensities.",
+            epilog=EXIT_CODES,
         ),
         Command(
             "certify",

@@ -94,7 +94,8 @@ class Retrieval:
         fields: dict[str, Any] = {name: getattr(self, name) for name in names + more}
         return fields | {"shape": list(self.image.shape), "complex": np.iscomplexobj(self.image)}
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def rows(self) -> list[tuple[str, str]]:
+        """The result in about eight lines: a name and a text each."""
         shape = " × ".join(map(str, self.image.shape))
         field_ = "complex" if np.iscomplexobj(self.image) else "real"
         rows = [
@@ -120,13 +121,13 @@ class Retrieval:
         return f"Retrieval(kind={self.kind!r}, {shape}, misfit={self.misfit:.3g}, ffts={self.ffts})"
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:>14}: {text}" for name, text in self._rows())
+        return "\n".join(f"{name:>14}: {text}" for name, text in self.rows())
 
     def _repr_html_(self) -> str:
         cells = "".join(
             f"<tr><th style='text-align:right'>{escape(name)}</th>"
             f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._rows()
+            for name, text in self.rows()
         )
         return f"<table>{cells}</table>"
 
