@@ -25,6 +25,7 @@ from liftless.operators import (
     DiagonalOperator,
     EntriesOperator,
     HermitianOperator,
+    ProductBases,
     RankOneOperator,
     SensingOperator,
     SparseOperator,
@@ -179,6 +180,18 @@ def coded_half(n, m, rng):
     return operator, np.einsum("mi,mj->mij", a.conj(), a).real
 
 
+def product_bases(n, m, rng):
+    """Two qubits, or one, in random settings."""
+    q = int(np.log2(n // 2))
+    settings = rng.integers(0, 3, (m // 2**q, q))
+    one = np.array([[[1, 1], [1, -1]], [[1, 1j], [1, -1j]], [[2**0.5, 0], [0, 2**0.5]]]) / 2**0.5
+    v = np.array([[1.0]])[None] * np.ones((len(settings), 1, 1))
+    for k in range(q):
+        v = np.einsum("soi,spj->sopij", v, one[settings[:, k]]).reshape(len(v), 2 ** (k + 1), -1)
+    v = v.reshape(m, n // 2)
+    return ProductBases(settings), real_form(np.einsum("mi,mj->mij", v, v.conj()))
+
+
 # -- anyone's operators: from functions, from other libraries, from other operators ----------------
 
 
@@ -281,6 +294,7 @@ OPERATORS = [
     OperatorCase("Hermitian", hermitian, shapes=((2, 1), (4, 2), (6, 5))),
     OperatorCase("coded diffraction", coded, m=8, n=8, shapes=((2, 1), (4, 4), (8, 4))),
     OperatorCase("half of a real one", coded_half, m=6, shapes=((1, 2), (2, 4), (3, 4))),
+    OperatorCase("product bases", product_bases, n=8, m=8, shapes=((4, 2), (4, 6), (8, 4))),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),

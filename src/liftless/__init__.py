@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from liftless.lifted import truncated_path as truncated_path
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Loss as Loss
+    from liftless.losses import Poisson as Poisson
     from liftless.losses import Squared as Squared
     from liftless.objective import Objective as Objective
     from liftless.objective import Smooth as Smooth
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
     from liftless.operators import HermitianOperator as HermitianOperator
+    from liftless.operators import ProductBases as ProductBases
     from liftless.operators import RankOneOperator as RankOneOperator
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
@@ -227,6 +229,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.losses": (
         "Logistic",
         "Loss",
+        "Poisson",
         "Squared",
     ),
     "liftless.objective": (
@@ -242,6 +245,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "DiagonalOperator",
         "EntriesOperator",
         "HermitianOperator",
+        "ProductBases",
         "RankOneOperator",
         "RectangularEntries",
         "RectangularOperator",
@@ -325,7 +329,7 @@ __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noq
 
 
 #: Parts with names of their own, loaded on first use.
-_PARTS = ("phase",)
+_PARTS = ("phase", "tomography")
 
 
 def __getattr__(name: str) -> Any:

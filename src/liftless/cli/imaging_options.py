@@ -20,3 +20,17 @@ class PhaseOptions:
     plot: str | None = option("FIGURE.png", "Draw data, start, image, misfit (.png, .svg, .pdf).")
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)
+
+
+@dataclass(frozen=True)
+class TomographyOptions:
+    """What was given to ``liftless tomography``; None where nothing was."""
+
+    file: str = argument("FILE", "Counts and settings: .npz, .mat, or .json of dictionaries.")
+    rank: str = option("auto|R", "Rank of the state.", "auto")
+    no_white: bool = switch("No share of white noise beside the low rank.")
+    order: str = option("big|little", "Whether bits begin with qubit 0, or end with it.", "big")
+    seed: int = option("S", SEED, 0)
+    out: str | None = option("RESULT.npz", "Write the state and the report (.npz or .mat).")
+    as_json: bool = switch(JSON, "--json")
+    quiet: bool = switch(QUIET)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
     from liftless.operators.hermitian import HermitianOperator
+    from liftless.operators.product_bases import ProductBases
     from liftless.operators.sparse import SparseOperator
 
 #: Loaded on first use: a problem needs few kinds of operators.
@@ -41,6 +42,7 @@ _LATER = {
     "BlackBoxOperator": "blackbox",
     "CodedDiffraction": "coded",
     "HermitianOperator": "hermitian",
+    "ProductBases": "product_bases",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
     "operator": "function",
@@ -59,6 +61,7 @@ __all__ = [
     "EntriesOperator",
     "HermitianOperator",
     "Orthogonal",
+    "ProductBases",
     "RankOneOperator",
     "RectangularEntries",
     "RectangularOperator",
