@@ -21,7 +21,7 @@ from liftless.operators import Orthogonal, SensingOperator
 from liftless.problem import Problem
 
 Factor = Float[AnyArray, "n r"]
-Rows = Inexact[AnyArray, "m r"]
+Rows = Inexact[AnyArray, "m q"]
 
 
 def orthogonal(operator: SensingOperator) -> Orthogonal | None:

@@ -64,11 +64,11 @@ class Orthogonal(Amplitudes, Protocol):
         """Whether the map mixes the unknowns as a random one does; message passing assumes it."""
         ...
 
-    def rows(self, X: Float[AnyArray, "n r"]) -> Inexact[AnyArray, "m r"]:
+    def rows(self, X: Float[AnyArray, "n r"]) -> Inexact[AnyArray, "m q"]:
         """:meth:`forward`, complex where it is."""
         ...
 
-    def back(self, P: Inexact[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
+    def back(self, P: Inexact[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
         """Adjoint of :meth:`rows` over the real numbers."""
         ...
 
