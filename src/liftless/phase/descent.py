@@ -25,8 +25,9 @@ MEMORY = 8
 STEPS = 600
 #: ‖∇h‖ ‖X‖ / h of a point that is stuck, of exact data.
 STUCK = 1e-3
-#: Share of h that the next step of a noisy descent would still gain, about, where it ends.
-GAIN = 2e-5
+#: What the next step of a noisy descent would still gain, about, where it ends, as a share of what
+#: noise makes of it: half the unknowns.
+GAIN = 5e-4
 #: Curvature of h in units of the weights, where data are well fitted: 4 Re² of a unit vector.
 CURVATURE = 3.0
 #: Iterations of the error estimate at most, and its relative accuracy.
@@ -89,7 +90,8 @@ def descended(
         h, full = max(data.rows / 2, 1.0), float(problem.zero_level(X))
         # CURVATURE is that of weights 1/b; of others it is as many times larger as ω b is than 1.
         bend = CURVATURE * 2 * full / data.total
-        gradient = float(np.sqrt(2 * bend * GAIN / h * data.total))
+        gain = GAIN * data.unknowns / 2
+        gradient = float(np.sqrt(2 * bend * gain * data.total) / h)
     steps = min(STEPS, max((books.left - 2) // 2, 0))
     stop = Stop(0.0 if level is None else level, gradient, steps)
     done = descend(carried, carried.inside(X), LBFGS(MEMORY), stop)
