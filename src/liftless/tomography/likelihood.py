@@ -40,6 +40,9 @@ class WithWhite(SensingOperator):
 
     inner: ProductBases
 
+    def __init__(self, inner: ProductBases) -> None:
+        self.inner = inner
+
     @property
     def space(self) -> Symmetric:
         """Of the array X, since τ is no row of Z."""
