@@ -61,6 +61,14 @@ def test_operators_of_the_documentation_are_the_same_operator():
     assert dot_test(names["whole"]).passed
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["phase.md", "tomography.md"])
+def test_pages_of_the_front_doors_run(page, capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    exec(compile(block, page, "exec"), {})
+    assert "message" in capsys.readouterr().out
+
+
 def test_somebodys_transform_is_recovered(capsys):
     result, error = load("anyones_operator").main()
     assert result.certificate.kind == "exact"

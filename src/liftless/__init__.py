@@ -83,14 +83,19 @@ if TYPE_CHECKING:
     from liftless.losses import Huber as Huber
     from liftless.losses import Logistic as Logistic
     from liftless.losses import Loss as Loss
+    from liftless.losses import Poisson as Poisson
     from liftless.losses import Squared as Squared
     from liftless.objective import Objective as Objective
     from liftless.objective import Smooth as Smooth
     from liftless.operators import Amplitudes as Amplitudes
     from liftless.operators import BlackBoxOperator as BlackBoxOperator
+    from liftless.operators import CodedDiffraction as CodedDiffraction
+    from liftless.operators import ComplexRankOneOperator as ComplexRankOneOperator
     from liftless.operators import DenseOperator as DenseOperator
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
+    from liftless.operators import HermitianOperator as HermitianOperator
+    from liftless.operators import ProductBases as ProductBases
     from liftless.operators import RankOneOperator as RankOneOperator
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
@@ -132,6 +137,7 @@ if TYPE_CHECKING:
     from liftless.start import ReweightedTrace as ReweightedTrace
     from liftless.start import Spectral as Spectral
     from liftless.start import Start as Start
+    from liftless.start import VectorPassing as VectorPassing
     from liftless.start import complete_entries as complete_entries
     from liftless.start import course_of as course_of
     from liftless.start import passing_start as passing_start
@@ -139,6 +145,7 @@ if TYPE_CHECKING:
     from liftless.start import reflection_start as reflection_start
     from liftless.start import reweighted_start as reweighted_start
     from liftless.start import spectral_start as spectral_start
+    from liftless.start import vector_start as vector_start
     from liftless.tables import CompletedTable as CompletedTable
     from liftless.tables import complete as complete
 
@@ -224,6 +231,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Huber",
         "Logistic",
         "Loss",
+        "Poisson",
         "Squared",
     ),
     "liftless.objective": (
@@ -233,9 +241,13 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "liftless.operators": (
         "Amplitudes",
         "BlackBoxOperator",
+        "CodedDiffraction",
+        "ComplexRankOneOperator",
         "DenseOperator",
         "DiagonalOperator",
         "EntriesOperator",
+        "HermitianOperator",
+        "ProductBases",
         "RankOneOperator",
         "RectangularEntries",
         "RectangularOperator",
@@ -285,6 +297,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "ReweightedTrace",
         "Spectral",
         "Start",
+        "VectorPassing",
         "complete_entries",
         "course_of",
         "passing_start",
@@ -292,6 +305,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reflection_start",
         "reweighted_start",
         "spectral_start",
+        "vector_start",
     ),
     "liftless.tables": (
         "CompletedTable",
@@ -316,8 +330,14 @@ _ELSEWHERE = {
 __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noqa: PLE0604
 
 
+#: Parts with names of their own, loaded on first use.
+_PARTS = ("phase", "tomography")
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name from its module on first use."""
+    if name in _PARTS:
+        return importlib.import_module(f"{__name__}.{name}")
     if name in _ELSEWHERE:
         cure = f"it is in {_ELSEWHERE[name]}, of the distribution liftless-papers"
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {cure}")

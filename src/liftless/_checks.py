@@ -63,12 +63,23 @@ def real_array(
     return array
 
 
+def complex_array(argument: str, value: Any, ndim: int) -> Any:
+    """``value`` as a finite complex array of ``ndim`` dimensions, or :class:`InvalidInput`."""
+    if is_traced(value):
+        return value if value.dtype.kind == "c" else jnp.asarray(value, complex)
+    array = np.asarray(value)
+    if array.dtype.kind != "c":
+        return real_array(argument, value, ndim).astype(np.complex128)
+    parts = [real_array(argument, part, ndim) for part in (array.real, array.imag)]
+    return parts[0] + 1j * parts[1]
+
+
 def _check_real(argument: str, value: Any, array: Any, ndim: int) -> None:
     """Real numbers in ``ndim`` dimensions, as ``array`` has them; ``value`` is what was given."""
     if array.dtype.kind not in "fiub":
         cure = (
-            "A complex Hermitian matrix is recovered with space=liftless.Hermitian(n): pass "
-            "liftless.operator, or SparseOperator, that space."
+            "A complex Hermitian matrix is recovered with ComplexRankOneOperator or "
+            "HermitianOperator, or any operator with space=liftless.Hermitian(n)."
             if (array.dtype.kind == "c")
             else "Store it as float64."
         )

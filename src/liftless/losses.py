@@ -240,5 +240,66 @@ class Huber(Loss):
         """Any real data will do."""
 
 
+class Poisson(Loss):
+    """ℓ(y, b) = y + β − b log(y + β) for a count b >= 0: the likelihood of counts of mean y + β.
+
+    Convex in y.  With weights √N and frequencies b = n/N it is that of N shots, whose total need
+    not be constrained: where y sums to one by itself, as probabilities do, so does the minimiser.
+
+    Parameters
+    ----------
+    background : float
+        β > 0, the mean count where y is zero; small by default, so that h(0) is finite.
+    """
+
+    background: float = eqx.field(static=True)
+
+    name: ClassVar[str] = "poisson"
+    quadratic: ClassVar[bool] = False
+    roundoff: ClassVar[float] = 1e-15
+
+    def __init__(self, background: float = 1e-12) -> None:
+        if not background > 0:
+            raise InvalidInput("background", background, "a number > 0")
+        self.background = float(background)
+
+    def _mean(self, y: Vector) -> Vector:
+        """Mean count; measurements of a positive semidefinite matrix are never negative."""
+        return jnp.maximum(jnp.asarray(y), 0.0) + self.background
+
+    def value(self, y: Vector, b: Vector) -> Vector:
+        """Mean − b log(mean)."""
+        mean = self._mean(y)
+        return mean - b * jnp.log(mean)
+
+    def excess(self, y: Vector, b: Vector) -> Vector:
+        """Relative entropy of the count against the mean."""
+        mean, b = self._mean(y), jnp.asarray(b)
+        # −log1p of the relative difference keeps the digits where count and mean are near.
+        off = (mean - b) / jnp.where(b > 0, b, 1.0)
+        return jnp.where(b > 0, b * (off - jnp.log1p(jnp.maximum(off, -1 + 1e-300))), mean)
+
+    def derivative(self, y: Vector, b: Vector) -> Vector:
+        """1 − b/mean."""
+        return 1.0 - b / self._mean(y)
+
+    def second(self, y: Vector, b: Vector) -> Vector:
+        """b/mean²."""
+        return b / self._mean(y) ** 2
+
+    def conjugate(self, v: Values, b: Values) -> Values:
+        """−b − b log((1 − v)/b) − β v for v < 1; attained at the mean b/(1 − v)."""
+        numpy = np if isinstance(v + b, np.ndarray) else jnp
+        # The mean is no less than β, where y is zero.
+        mean = numpy.maximum(b / numpy.where(v < 1, 1.0 - v, 1.0), self.background)
+        inside = (v - 1.0) * mean + b * numpy.log(mean) - v * self.background
+        return numpy.where(v < 1, inside, numpy.where((v == 1) & (b == 0), 0.0, numpy.inf))
+
+    def check(self, b: np.ndarray) -> None:
+        """Counts and frequencies are not negative."""
+        if b.min() < 0:
+            raise InvalidInput("b", f"negative (least {b.min():g})", "counts >= 0")
+
+
 #: By the name that files and the command line use.
 LOSSES: dict[str, Loss] = {"squared": Squared(), "logistic": Logistic(), "huber": Huber(1.0)}

@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 
 from liftless._checks import describe, real_number
 from liftless._errors import InvalidInput
@@ -22,7 +22,7 @@ from liftless._types import AnyArray, Scalar
 Array = Float[AnyArray, "*shape"]
 Number = Float[AnyArray, ""]
 #: What a point carries.
-Data = Float[AnyArray, "..."]
+Data = Inexact[AnyArray, "..."]
 
 #: Sufficient decrease, and the part of the first slope that may be left, of a searched step.
 DECREASE, CURVATURE = 1e-4, 0.9

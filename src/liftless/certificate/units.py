@@ -88,8 +88,9 @@ def _operator_exponent(operator: SensingOperator) -> int:
     """The same of the measurements of a matrix of ordinary size."""
     for leaf in jax.tree.leaves(operator):
         array = np.asarray(leaf)
-        if array.dtype.kind == "f" and array.size:
-            largest = float(max(array.max(), -array.min()))
+        if array.dtype.kind in "fc" and array.size:
+            real = array.view(array.real.dtype) if array.dtype.kind == "c" else array
+            largest = float(max(real.max(), -real.min()))
             if largest > 0 and abs(math.frexp(largest)[1]) > PLAIN:
                 X = np.random.default_rng(0).standard_normal((operator.n, 1))
                 return _exponent(measure(operator, X, X))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from liftless._errors import InvalidInput
 from liftless._version import __version__
 from liftless.cli.command import Command, Usage, overview, parse
+from liftless.cli.imaging_options import PhaseOptions, TomographyOptions
 from liftless.cli.messages import USAGE, complain, emit, note, warnings_as_lines
 from liftless.cli.names import nearest
 from liftless.cli.options import (
@@ -56,6 +57,24 @@ COMMANDS = {
             "and what its entries leave open.",
             short="Fill the holes of a table.",
             epilog="",
+        ),
+        Command(
+            "phase",
+            PhaseOptions,
+            "liftless.cli.run_phase",
+            help="Retrieve an image from the squared moduli of its transforms: coded by masks, or "
+            "of itself with a known support.",
+            short="Retrieve an image from intensities.",
+            epilog=EXIT_CODES,
+        ),
+        Command(
+            "tomography",
+            TomographyOptions,
+            "liftless.cli.run_tomography",
+            help="Fit a quantum state of low rank to counts of outcomes in product bases, and say "
+            "its rank, its white noise, and whether the counts tell it from others.",
+            short="Fit a quantum state to counts.",
+            epilog=EXIT_CODES,
         ),
         Command(
             "certify",

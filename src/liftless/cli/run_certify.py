@@ -16,6 +16,7 @@ from liftless.cli.options import CertifyOptions, sides
 from liftless.io import load_factor, load_problem
 from liftless.io.results import distances
 from liftless.recovery import CERTIFIED, NOT_CONVERGED, UNCERTIFIED
+from liftless.space import Space
 
 
 def run(options: CertifyOptions) -> int:
@@ -31,7 +32,7 @@ def run(options: CertifyOptions) -> int:
         rectangular=options.rectangular or None,
         index_base=options.index_base,
     )
-    X = _factor(options.factor, loaded.problem.n, options.rank)
+    X = _factor(options.factor, loaded.problem.space, options.rank)
     problem = loaded.problem.with_rank(X.shape[1])
     enable_cache(quiet=True)
     truth = loaded.truth
@@ -52,9 +53,9 @@ def run(options: CertifyOptions) -> int:
     return status
 
 
-def _factor(path: str, n: int, rank: int | None) -> Float[np.ndarray, "n r"]:
+def _factor(path: str, space: Space, rank: int | None) -> Float[np.ndarray, "n r"]:
     """Read the factor, at the width of the rank if one is given."""
-    X = factor("factor", load_factor(path), n)
+    X, n = factor("factor", load_factor(path, space), space.n), space.most_columns
     if X.shape[1] > n:
         raise InvalidInput("factor", describe(X), f"at most n = {n} columns wide")
     if rank is None:

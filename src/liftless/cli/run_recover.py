@@ -38,6 +38,7 @@ from liftless.io import (
 )
 from liftless.recovery import ESCAPES, STARTS, Recovery
 from liftless.recovery import recover as recover_problem
+from liftless.space import Space
 
 #: What the options of the multi-step escape are called in its constructor.
 MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
@@ -61,7 +62,7 @@ def run(options: RecoverOptions) -> int:
         rectangular=options.rectangular or None,
         index_base=options.index_base,
     )
-    start = _start(options.start)
+    start = _start(options.start, loaded.problem.space)
     enable_cache(options.quiet)
     with Interrupt() as interrupt:
         recovery = _recover(options, loaded, start, escape, interrupt)
@@ -149,13 +150,13 @@ def escape_rule(name: str, multi: dict[str, Any]) -> Escape | None:
     return None if name == "none" else ESCAPES[name]()
 
 
-def _start(start: str) -> Any:
+def _start(start: str, space: Space) -> Any:
     if start in STARTS:
         return start
     if not Path(start).suffix and not Path(start).exists():
         must = f"one of {', '.join(STARTS)}, or a file with a factor"
         raise InvalidInput("start", repr(start), must, nearest(start, STARTS))
-    return load_factor(start)
+    return load_factor(start, space)
 
 
 def _recover(

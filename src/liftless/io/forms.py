@@ -11,9 +11,11 @@ from liftless._errors import InvalidInput
 from liftless._memory import check_order
 from liftless.io.read import Arrays
 from liftless.operators import (
+    ComplexRankOneOperator,
     DenseOperator,
     DiagonalOperator,
     EntriesOperator,
+    HermitianOperator,
     RankOneOperator,
     RectangularEntries,
     RectangularOperator,
@@ -159,6 +161,30 @@ def _store_diagonal(problem: Problem) -> Arrays:
     return {"diag": np.asarray(operator.diag), "b": np.asarray(problem.b)}
 
 
+def _build_complex_rank_one(arrays: Arrays) -> Built:
+    flag = whole("real", arrays["real"]) if "real" in arrays else 0
+    if flag not in (0, 1):
+        raise InvalidInput("real", flag, "0 or 1")
+    return ComplexRankOneOperator(arrays["a"], real=bool(flag)), arrays["b"]
+
+
+def _store_complex_rank_one(problem: Problem) -> Arrays:
+    operator = cast(ComplexRankOneOperator, problem.operator)
+    arrays = {"a": np.asarray(operator.a), "b": np.asarray(problem.b)}
+    return arrays | {"real": np.asarray(1)} if operator.real else arrays
+
+
+def _store_hermitian(problem: Problem) -> Arrays:
+    operator = cast(HermitianOperator, problem.operator)
+    packed, n = np.asarray(operator.packed), operator.order
+    i, j = np.triu_indices(n, 1)
+    A = np.zeros((operator.m, n, n), complex)
+    A[:, i, j] = (packed[:, n : n + i.size] + 1j * packed[:, n + i.size :]) / 2
+    A = A + A.conj().transpose(0, 2, 1)
+    A[:, np.arange(n), np.arange(n)] = packed[:, :n]
+    return {"A": A, "b": np.asarray(problem.b)}
+
+
 #: Every kind of operator of a symmetric matrix that a file can hold.
 FORMS: dict[str, Form] = {
     "dense": Form(
@@ -210,6 +236,24 @@ RECTANGULAR_FORMS: dict[str, Form] = {
         FORMS["entries"].optional,
     ),
 }
+#: The same for a Hermitian matrix, by the kind whose arrays it shares: there they are complex.
+COMPLEX_FORMS: dict[str, Form] = {
+    "dense": Form(
+        HermitianOperator,
+        FORMS["dense"].arrays,
+        FORMS["dense"].marks,
+        lambda arrays: (HermitianOperator.from_matrices(arrays["A"]), arrays["b"]),
+        _store_hermitian,
+    ),
+    "rank-one": Form(
+        ComplexRankOneOperator,
+        FORMS["rank-one"].arrays,
+        FORMS["rank-one"].marks,
+        _build_complex_rank_one,
+        _store_complex_rank_one,
+        ("real",),
+    ),
+}
 #: Arrays that only a rectangular problem may have.
 RECTANGULAR_ONLY = ("balance", "U", "V")
 
@@ -252,3 +296,23 @@ def _given_sides(kind: str, arrays: Arrays) -> tuple[int, int] | None:
     if kind == "dense" and arrays["A"].ndim == 3:
         return arrays["A"].shape[1], arrays["A"].shape[2]
     return _sides(arrays) if kind == "entries" else None
+
+
+def is_complex(kind: str, arrays: Arrays) -> bool:
+    """Whether the arrays of a file are complex, so that the matrix is Hermitian.
+
+    Raises
+    ------
+    InvalidInput
+        Complex ones that are said to be rectangular, or a signal said to be real that needs no
+        such word.
+    """
+    form = COMPLEX_FORMS.get(kind)
+    complex_ = form is not None and arrays[form.marks[0]].dtype.kind == "c"
+    if complex_ and "rectangular" in arrays and whole("rectangular", arrays["rectangular"]):
+        mark = form.marks[0] if form is not None else kind
+        raise InvalidInput("rectangular", f"1 with complex {mark}", "left out")
+    if "real" in arrays and not (complex_ and form is not None and "real" in form.optional):
+        must = "left out, or beside complex a of a signal that is real"
+        raise InvalidInput("real", "given", must)
+    return complex_

@@ -11,19 +11,36 @@ from jaxtyping import Float
 from liftless._checks import describe, factor, real_array, real_number
 from liftless._errors import InvalidInput
 from liftless.io.entries import check_symmetric, refuse_options, with_options
-from liftless.io.forms import FORMS, RECTANGULAR_FORMS, RECTANGULAR_ONLY, is_rectangular, whole
+from liftless.io.forms import (
+    COMPLEX_FORMS,
+    FORMS,
+    RECTANGULAR_FORMS,
+    RECTANGULAR_ONLY,
+    is_complex,
+    is_rectangular,
+    whole,
+)
 from liftless.io.read import Arrays, read_arrays, shown
 from liftless.io.write import write_arrays
 from liftless.losses import LOSSES, Huber, Loss
 from liftless.operators import EntriesOperator, SensingOperator, StackedOperator, stacked
 from liftless.problem import Problem
 from liftless.regularisers import Balance
-from liftless.space import Rectangular
+from liftless.space import Hermitian, Rectangular, Space
 
 #: Arrays that MATLAB stores as a row or a column.
 VECTORS = ("b", "rows", "cols", "values", "weights", "shape", "row_weights")
 #: Arrays that any problem may have beside its operator.
-OPTIONAL = ("row_weights", "loss", "loss_scale", "rank", "truth", "rectangular", *RECTANGULAR_ONLY)
+OPTIONAL = (
+    "row_weights",
+    "loss",
+    "loss_scale",
+    "rank",
+    "truth",
+    "rectangular",
+    "real",
+    *RECTANGULAR_ONLY,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class LoadedProblem:
         """The kind in words, with the sides of a rectangular matrix."""
         space = self.problem.operator.space
         if not isinstance(space, Rectangular):
-            return self.kind
+            return f"complex {self.kind}" if isinstance(space, Hermitian) else self.kind
         return f"rectangular {self.kind}, {space.n1} x {space.n2}"
 
 
@@ -75,6 +92,10 @@ def load_problem(
         U Vᵀ; with n1 = n2 the array ``rectangular`` = 1 does.  Its truth may be stored as ``U``
         and ``V``.  ``balance`` is the weight of :class:`liftless.Balance`, 0 for none and
         :meth:`liftless.Balance.natural` if left out.
+
+        Complex ``a`` of shape (m, n), measured as |a_i* z|², and complex Hermitian ``A`` make the
+        matrix complex and Hermitian, Z Z*; beside complex ``a`` the array ``real`` = 1 says that
+        the signal is real.
     rank : int, optional
         Rank sought, in place of the file's.
     shape : (int, int), optional
@@ -111,7 +132,9 @@ def load_problem(
         if name not in arrays:
             was = f"missing from {path} (it has {shown(names)})"
             raise InvalidInput(name, was, f"present beside {form.marks[0]}")
-    if is_rectangular(kind, arrays):
+    if is_complex(kind, arrays):
+        form = COMPLEX_FORMS[kind]
+    elif is_rectangular(kind, arrays):
         form = RECTANGULAR_FORMS[kind]
     operator, b = form.build(arrays)
     if isinstance(operator, EntriesOperator) and "rectangular" not in arrays:
@@ -152,7 +175,7 @@ def save_problem(
     InvalidInput
         An operator, loss or regulariser that no file format here can hold.
     """
-    forms = [*FORMS.values(), *RECTANGULAR_FORMS.values()]
+    forms = [*FORMS.values(), *RECTANGULAR_FORMS.values(), *COMPLEX_FORMS.values()]
     form = next((f for f in forms if type(problem.operator) is f.operator), None)
     if form is None:
         known = ", ".join(f.operator.__name__ for f in forms)
@@ -172,17 +195,19 @@ def save_problem(
         if isinstance(space, Rectangular):
             arrays["U"], arrays["V"] = space.unpack(stored)
         else:
-            arrays["truth"] = stored
+            arrays["truth"] = space.unpack(stored)
     write_arrays(path, arrays | dict(extra or {}))
 
 
-def load_factor(path: str | os.PathLike) -> Float[np.ndarray, "n r"]:
+def load_factor(path: str | os.PathLike, space: Space | None = None) -> Float[np.ndarray, "n r"]:
     """Read the array ``factor`` (or ``X``, or ``U`` and ``V``) of an ``.npz`` or ``.mat`` file.
 
     Parameters
     ----------
     path : path
         A result, or any file with such an array.
+    space : Space, optional
+        What the factor stands for; a complex one is taken where the space is Hermitian.
 
     Returns
     -------
@@ -197,7 +222,10 @@ def load_factor(path: str | os.PathLike) -> Float[np.ndarray, "n r"]:
     arrays, names = read_arrays(path, ("factor", "X", "U", "V"))
     for name in ("factor", "X"):
         if name in arrays:
-            return real_array(name, _column(arrays[name]), 2)
+            found = _column(arrays[name])
+            if found.dtype.kind == "c" and isinstance(space, Hermitian):
+                return space.pack(found, name)
+            return real_array(name, found, 2)
     if "U" in arrays and "V" in arrays:
         return stacked(_column(arrays["U"]), _column(arrays["V"]))
     was = f"missing from {path} (it has {shown(names)})"
@@ -236,6 +264,9 @@ def _truth(arrays: Arrays, problem: Problem) -> Float[np.ndarray, "n r"] | None:
     given = [name for name in ("U", "V") if name in arrays]
     if not given:
         truth = arrays.get("truth")
+        space = problem.operator.space
+        if truth is not None and isinstance(space, Hermitian):
+            return space.pack(_column(truth), "truth")
         return None if truth is None else factor("truth", _column(truth), problem.n)
     if len(given) == 1:
         raise InvalidInput("V" if given == ["U"] else "U", "missing", f"present beside {given[0]}")

@@ -3,8 +3,16 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from liftless.operators.base import Amplitudes, SensingOperator, backproject, matrix, measure
+from liftless.operators.base import (
+    Amplitudes,
+    Orthogonal,
+    SensingOperator,
+    backproject,
+    matrix,
+    measure,
+)
 from liftless.operators.check import DotTest, RipEstimate, dot_test, rip_estimate
+from liftless.operators.complex_rank_one import ComplexRankOneOperator
 from liftless.operators.dense import DenseOperator
 from liftless.operators.diagonal import DiagonalOperator
 from liftless.operators.entries import EntriesOperator
@@ -20,15 +28,21 @@ from liftless.operators.rectangular import (
 
 if TYPE_CHECKING:
     from liftless.operators.blackbox import BlackBoxOperator
+    from liftless.operators.coded import CodedDiffraction
     from liftless.operators.compose import stack
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
+    from liftless.operators.hermitian import HermitianOperator
+    from liftless.operators.product_bases import ProductBases
     from liftless.operators.sparse import SparseOperator
 
 #: Loaded on first use: a problem needs few kinds of operators.
 _LATER = {
     "AmplitudeOperator": "external",
     "BlackBoxOperator": "blackbox",
+    "CodedDiffraction": "coded",
+    "HermitianOperator": "hermitian",
+    "ProductBases": "product_bases",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
     "operator": "function",
@@ -39,10 +53,15 @@ __all__ = [
     "AmplitudeOperator",
     "Amplitudes",
     "BlackBoxOperator",
+    "CodedDiffraction",
+    "ComplexRankOneOperator",
     "DenseOperator",
     "DiagonalOperator",
     "DotTest",
     "EntriesOperator",
+    "HermitianOperator",
+    "Orthogonal",
+    "ProductBases",
     "RankOneOperator",
     "RectangularEntries",
     "RectangularOperator",

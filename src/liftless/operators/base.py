@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Inexact, Int
 
 from liftless._precision import entry, traced
 from liftless._types import AnyArray
@@ -44,6 +44,40 @@ class Amplitudes(Protocol):
 
         ‖a_i‖² for a real a_iᵀ X or a complex a_i* Z; half of that for a complex a_i* X of a real X.
         """
+        ...
+
+
+@runtime_checkable
+class Orthogonal(Amplitudes, Protocol):
+    """The trait of amplitudes of a map with orthogonal columns: A* A of it is diagonal.
+
+    Vector message passing and reflections need no more; local methods carry the amplitudes along,
+    which saves half of the applications.
+    """
+
+    @property
+    def share(self) -> float:
+        """Unknown real numbers over the real numbers that the amplitudes have, below 1."""
+        ...
+
+    def scrambled(self) -> bool:
+        """Whether the map mixes the unknowns as a random one does; message passing assumes it."""
+        ...
+
+    def rows(self, X: Float[AnyArray, "n r"]) -> Inexact[AnyArray, "m q"]:
+        """:meth:`forward`, complex where it is."""
+        ...
+
+    def back(self, P: Inexact[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
+        """Adjoint of :meth:`rows` over the real numbers."""
+        ...
+
+    def gram(self) -> Float[AnyArray, " n"]:
+        """Diagonal of back ∘ rows, positive."""
+        ...
+
+    def multiplicity(self) -> Float[AnyArray, " m"] | None:
+        """Readings of equal length that a row stands for, scaled by its root; None for one each."""
         ...
 
 

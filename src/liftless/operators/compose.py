@@ -18,9 +18,11 @@ from liftless._errors import InvalidInput
 from liftless._precision import traced
 from liftless.operators.around import JoinedOperator, RowsOperator, WeightedOperator
 from liftless.operators.base import SensingOperator, with_fields
+from liftless.operators.complex_rank_one import ComplexRankOneOperator
 from liftless.operators.dense import DenseOperator
 from liftless.operators.diagonal import DiagonalOperator
 from liftless.operators.entries import EntriesOperator
+from liftless.operators.hermitian import HermitianOperator
 from liftless.operators.rank_one import RankOneOperator
 from liftless.operators.rectangular import RectangularEntries, RectangularOperator
 from liftless.operators.sparse import SparseOperator, entries_of, of_entries
@@ -32,9 +34,12 @@ BY_ROWS: dict[type[SensingOperator], str] = {
     DenseOperator: "packed",
     DiagonalOperator: "diag",
     EntriesOperator: "weights",
+    HermitianOperator: "packed",
     RectangularEntries: "weights",
     RectangularOperator: "packed",
 }
+#: Classes of rows a_i, of which the measurements are squares.
+SQUARES = (RankOneOperator, ComplexRankOneOperator)
 
 
 # -- some of the measurements ---------------------------------------------------------------------
@@ -65,7 +70,7 @@ def chosen(op: SensingOperator, rows: Any) -> SensingOperator:
     index = _positions(rows, op.m)
     if isinstance(op, SparseOperator):
         return op.chosen(index)
-    if type(op) in BY_ROWS or isinstance(op, RankOneOperator):
+    if type(op) in BY_ROWS or isinstance(op, SQUARES):
         return jax.tree.map(lambda leaf: np.asarray(leaf)[index], op)
     if isinstance(op, WeightedOperator):
         return weighted(chosen(op.inner, index), np.asarray(op.w)[index])
@@ -148,8 +153,8 @@ def weighted(op: SensingOperator, w: Any) -> SensingOperator:
         data = np.asarray(getattr(op, name))
         multiple = data * w.astype(data.dtype).reshape(-1, *(1,) * (data.ndim - 1))
         return with_fields(op, **{name: multiple})
-    if isinstance(op, RankOneOperator) and w.min() >= 0:
-        return RankOneOperator(np.asarray(op.a) * np.sqrt(w)[:, None])
+    if isinstance(op, SQUARES) and w.min() >= 0:
+        return with_fields(op, a=np.asarray(op.a) * np.sqrt(w)[:, None])
     if isinstance(op, WeightedOperator):
         return weighted(op.inner, np.asarray(op.w) * w)
     return WeightedOperator(op, w)
@@ -205,7 +210,7 @@ def _together(one: SensingOperator, other: SensingOperator) -> SensingOperator |
         k, i, j, values = (np.concatenate(pair) for pair in pairs)
         k[one.values.shape[0] :] += one.m
         return of_entries(Entries(k, i, j, values), one.m + other.m, one.form)
-    if type(one) not in BY_ROWS and not isinstance(one, RankOneOperator):
+    if type(one) not in BY_ROWS and not isinstance(one, SQUARES):
         return None
     (mine, form), (theirs, other_form) = jax.tree.flatten(one), jax.tree.flatten(other)
     pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(mine, theirs, strict=True)]

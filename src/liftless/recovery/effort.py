@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.account import Account
+from liftless.carried import CarriedProblem, orthogonal
 from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
@@ -27,6 +28,7 @@ from liftless.descent.prices import step_price, within
 from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
 from liftless.linalg import OutOfTime
+from liftless.objective import Objective
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
@@ -184,6 +186,21 @@ class Effort:
         reached = math.nan if values is None or not values.size else float(values[-1])
         self.telling.note(f"start {start}", reached, values if self.trace else None, begun.error)
 
+    @functools.cached_property
+    def carried(self) -> CarriedProblem | None:
+        """The problem whose points carry their amplitudes, where those are of orthogonal columns.
+
+        In its unknowns a step takes two applications.
+        """
+        amplitudes = None if self.problem.regularisers else orthogonal(self.problem.operator)
+        return None if amplitudes is None else CarriedProblem(self.problem, amplitudes)
+
+    def _of_method(self, method: Method, X: Factor) -> tuple[Objective, Factor]:
+        """Objective that a method descends, and where it starts."""
+        if self.carried is None or not isinstance(method, LBFGS):
+            return self.problem, X
+        return self.carried, np.asarray(self.carried.inside(X))
+
     # -- local solves -------------------------------------------------------------------------
 
     def descend(
@@ -209,16 +226,19 @@ class Effort:
         most = account.steps(least if work == 0 else price, columns, work, first=POINT, least=0)
         level = None if math.isnan(objective) else objective
         room = account.room(ratio, least)
-        stop = Stop(level, gradient, most, self.allowance.size / 2, room)
-        padded = np.pad(X, ((0, 0), (0, padding)))
+        aim, padded = self._of_method(method, np.pad(X, ((0, 0), (0, padding))))
+        carried = self.carried if aim is self.carried else None
+        unit = 1.0 if carried is None else carried.unit
+        stop = Stop(level, gradient, most, unit * self.allowance.size / 2, room)
         step = price * ratio * account.model.one + work
         if math.isfinite(account.seconds) or step * most > LONG:
             look = self.telling.going
-            done = descend_watched(self.problem, padded, method, stop, look, values=self.trace)
+            done = descend_watched(aim, padded, method, stop, look, values=self.trace)
         else:
             keep = "values" if self.trace else "none"
-            done = descend(self.problem, padded, method, stop, history=keep)
-        done = dataclasses.replace(done, X=done.X[:, :columns])
+            done = descend(aim, padded, method, stop, history=keep)
+        ended = done.X if carried is None else np.asarray(carried.outside(done.X))
+        done = dataclasses.replace(done, X=ended[:, :columns])
         account.charge(done.applications, columns, done.iterations * work)
         self.iterations += done.iterations
         self.latest = done.X

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 from liftless.account import Account
+from liftless.carried import orthogonal
 from liftless.cost import POINT, normal_matrix, spectral_work
 from liftless.descent import LevenbergMarquardt, WhitenedLM
 from liftless.descent.prices import step_price
@@ -21,6 +22,9 @@ def finishes(problem: Problem, account: Account) -> bool:
 
     For single entries it is where a step takes no more than one by conjugate gradients does.
     """
+    if orthogonal(problem.operator) is not None:
+        # Two applications a step of L-BFGS, and no matrix, where each Jacobian takes n.
+        return False
     if not (problem.loss.quadratic and normal_matrix(problem.m, problem.n * problem.rank)):
         return False
     applications, work = step_price(problem, LevenbergMarquardt(), problem.rank)

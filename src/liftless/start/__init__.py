@@ -19,6 +19,7 @@ from liftless.start.course import (
     GENERAL,
     ISOTROPIC,
     PLAIN,
+    VECTORS,
     Course,
     course_of,
     general_course,
@@ -28,6 +29,7 @@ from liftless.start.plain import Gaussian, OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford, reflection_start
 from liftless.start.reweighted import STAGE_COST, ReweightedTrace, reweighted_start
 from liftless.start.simple import SMALL, random_start, spectral_start, wide_start
+from liftless.start.vector_passing import VectorPassing, vector_start
 
 __all__ = [
     "AMPLITUDES",
@@ -42,6 +44,7 @@ __all__ = [
     "SMALL",
     "STAGE_COST",
     "START_COST",
+    "VECTORS",
     "Allowance",
     "Begun",
     "BeliefPropagation",
@@ -55,6 +58,7 @@ __all__ = [
     "ReweightedTrace",
     "Spectral",
     "Start",
+    "VectorPassing",
     "can_pass",
     "checked",
     "complete_entries",
@@ -65,5 +69,6 @@ __all__ = [
     "reflection_start",
     "reweighted_start",
     "spectral_start",
+    "vector_start",
     "wide_start",
 ]

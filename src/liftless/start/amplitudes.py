@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._types import AnyArray
-from liftless.operators import Amplitudes
+from liftless.operators import Amplitudes, Orthogonal
 from liftless.problem import Problem
 
 
@@ -24,6 +24,16 @@ class Used(eqx.Module):
     def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
         """Transpose of :meth:`forward`."""
         return self.amplitudes.adjoint(G if self.used is None else self.used[:, None] * G)
+
+    def whole(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
+        """Amplitudes of X, on all rows where the map's columns are orthogonal on all of them."""
+        free = isinstance(self.amplitudes, Orthogonal)
+        return self.amplitudes.forward(X) if free else self.forward(X)
+
+    def back(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
+        """Transpose of :meth:`whole`."""
+        free = isinstance(self.amplitudes, Orthogonal)
+        return self.amplitudes.adjoint(G) if free else self.adjoint(G)
 
     def lengths(self) -> Float[AnyArray, " m"]:
         """See :class:`liftless.operators.Amplitudes`."""

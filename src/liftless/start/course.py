@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
+from liftless.carried import orthogonal
 from liftless.cost import CostModel, affordable_width
 from liftless.problem import Problem
 from liftless.start.base import Start
@@ -19,6 +20,7 @@ from liftless.start.message_passing import MessagePassing, passes_amplitudes, pa
 from liftless.start.plain import OverParameterised, Spectral
 from liftless.start.reflections import DouglasRachford
 from liftless.start.reweighted import ReweightedTrace
+from liftless.start.vector_passing import VectorPassing, passes_vectors
 
 #: Largest n of the course for small problems: at n = 50 the matrix form of the reflections found
 #: nothing in 16,000 applications.
@@ -148,6 +150,10 @@ AMPLITUDES = Course(
 )
 
 
+#: Amplitudes of a map with orthogonal columns: other random images, and now and then reflections.
+VECTORS = Course((VectorPassing(), VectorPassing()), (VectorPassing(), DouglasRachford(1.0, 2000)))
+#: The same of a map that mixes too evenly for message passing, as a plain transform on a support.
+REFLECTED = Course((DouglasRachford(1.0, 4000), DouglasRachford(1.0, 4000)))
 #: Observed entries: belief propagation twice, then whatever finds the rest on small instances.
 COMPLETION = Course((BeliefPropagation(), *GENERAL.first), GENERAL.later)
 #: The same where a wide factor is dear: only the first messages differ from round to round.
@@ -170,6 +176,8 @@ def _course_of(problem: Problem, budget: float | int) -> Course:
         model = CostModel(problem.operator, problem.rank)
         small = model.ratio(affordable_width(problem, budget)) <= DEAR
         return COMPLETION if small else COMPLETION_LARGE
+    if quadratic and orthogonal(problem.operator) is not None:
+        return VECTORS if passes_vectors(problem) else REFLECTED
     if not quadratic or affordable_width(problem, budget) <= problem.rank:
         return PLAIN
     if passes_amplitudes(problem):

@@ -36,7 +36,7 @@ from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.descent.watched import Pace
-from liftless.operators import Amplitudes
+from liftless.operators import Amplitudes, Orthogonal
 from liftless.problem import Problem
 from liftless.start.amplitudes import Used, used_amplitudes
 from liftless.start.base import HOPELESS_NEAR, Allowance, Begun, Start
@@ -99,8 +99,13 @@ class _State(eqx.Module):
     gap: Float[AnyArray, ""]
 
 
-def _loop(step: Callable[[_State], _State], begin: _State, steps: AnyArray) -> _State:
-    return jax.lax.while_loop(lambda s: (s.k < steps) & (s.gap > READY), step, begin)
+def _loop(
+    step: Callable[[_State], _State],
+    begin: _State,
+    steps: AnyArray,
+    ready: AnyArray | float = READY,
+) -> _State:
+    return jax.lax.while_loop(lambda s: (s.k < steps) & (s.gap > ready), step, begin)
 
 
 def _amplitude_step(
@@ -109,33 +114,51 @@ def _amplitude_step(
     W = state.at
     length = jnp.linalg.norm(W, axis=1)
     turned = (root / jnp.where(length > 0, length, 1.0))[:, None] * W
-    nearest = cho_solve((gram, False), rows.adjoint(2 * turned - W))
-    change = rows.forward(nearest) - turned
+    if rows.used is not None and gram.ndim == 1:
+        # Here the range is known on all rows, and one that is not used may be anything.
+        turned = jnp.where(rows.used[:, None] > 0, turned, W)
+    nearest = _solved(gram, rows.back(2 * turned - W))
+    change = rows.whole(nearest) - turned
     gap = jnp.linalg.norm(change) / jnp.linalg.norm(root)
     return _State(state.k + 1, W + beta * change, turned, gap)
 
 
 @jax.jit
-def _reflect_amplitudes(
-    rows: Used, b: AnyArray, G: AnyArray, beta: AnyArray, steps: AnyArray, on: Any = None
+def reflect_amplitudes(
+    rows: Used,
+    b: AnyArray,
+    G: AnyArray,
+    beta: AnyArray,
+    steps: AnyArray,
+    on: Any = None,
+    ready: AnyArray | float = READY,
 ) -> tuple[AnyArray, Any]:
     """Factor after so many steps in all, and what it takes to go on."""
     root = rows.roots(b)
     factor, begin = _amplitudes_begin(rows, root, G) if on is None else on
-    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps)
+    end = _loop(functools.partial(_amplitude_step, rows, factor, root, beta), begin, steps, ready)
     # The factor of P_b(W) in the last step.
-    return cho_solve((factor, False), rows.adjoint(end.X)), (factor, end)
+    return _solved(factor, rows.back(end.X)), (factor, end)
+
+
+def _solved(gram: AnyArray, X: AnyArray) -> AnyArray:
+    """Inverse of A* A, by its diagonal or by its Cholesky factor."""
+    return X / gram[:, None] if gram.ndim == 1 else cho_solve((gram, False), X)
 
 
 def _amplitudes_begin(rows: Used, root: AnyArray, G: AnyArray) -> tuple[AnyArray, _State]:
+    zero = jnp.zeros((), G.dtype)
+    W = rows.whole(G)
+    known = rows.forward(G) if rows.used is not None else W
+    W = W * (jnp.linalg.norm(root) / jnp.linalg.norm(known))
+    begin = _State(zero, W, W, zero + jnp.inf)
+    if isinstance(rows.amplitudes, Orthogonal):
+        return jnp.asarray(rows.amplitudes.gram()), begin
     eye = jnp.eye(G.shape[0], dtype=G.dtype)
     product = lambda e: rows.adjoint(rows.forward(e[:, None]))[:, 0]  # noqa: E731
     gram = jax.vmap(product, in_axes=1, out_axes=1)(eye)
     gram = gram + (RIDGE * jnp.trace(gram) / G.shape[0]) * eye
-    W = rows.forward(G)
-    W = W * (jnp.linalg.norm(root) / jnp.linalg.norm(W))
-    zero = jnp.zeros((), W.dtype)
-    return cho_factor(gram)[0], _State(zero, W, W, zero + jnp.inf)
+    return cho_factor(gram)[0], begin
 
 
 def _low_rank(V: AnyArray, rank: int) -> AnyArray:
@@ -184,9 +207,14 @@ def _matrix_begin(
 
 
 def reflection_cost(problem: Problem) -> int:
-    """Applications before the first step: those that make A* A of the amplitudes, or A A*."""
-    amplitudes = problem.operator.amplitudes() is not None
-    return 2 * problem.n if amplitudes else 2 * problem.m
+    """Applications before the first step: those that make A* A of the amplitudes, or A A*.
+
+    Of orthogonal columns the first is known; one makes the first amplitudes.
+    """
+    amplitudes = problem.operator.amplitudes()
+    if isinstance(amplitudes, Orthogonal):
+        return 1
+    return 2 * problem.n if amplitudes is not None else 2 * problem.m
 
 
 @double
@@ -233,7 +261,7 @@ def reflection_start(
     beta, factor = jnp.asarray(float(plan.relaxation)), jnp.asarray(G)
     if amplitudes is not None:
         rows, b = on_device(used_amplitudes(amplitudes, problem)), jnp.asarray(problem.b)
-        run = lambda k, on: _reflect_amplitudes(rows, b, factor, beta, k, on)  # noqa: E731
+        run = lambda k, on: reflect_amplitudes(rows, b, factor, beta, k, on)  # noqa: E731
     else:
         there = on_device(problem)
         run = lambda k, on: _reflect_matrix(there, factor, beta, k, problem.rank, on)  # noqa: E731

@@ -1,0 +1,180 @@
+"""Outcome probabilities of qubits measured in product bases, by one small product a qubit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Complex, Float, Int
+
+from liftless._checks import describe
+from liftless._errors import InvalidInput
+from liftless._types import AnyArray
+from liftless.operators.base import SensingOperator
+from liftless.space import Hermitian
+
+#: Letters of the bases, and eigenvectors of each Pauli matrix as rows ⟨v|: + first, then −.
+LETTERS = "XYZ"
+_ROOT = np.sqrt(0.5)
+VECTORS = np.array(
+    [
+        [[_ROOT, _ROOT], [_ROOT, -_ROOT]],
+        [[_ROOT, -1j * _ROOT], [_ROOT, 1j * _ROOT]],
+        [[1, 0], [0, 1]],
+    ]
+)
+
+
+class ProductBases(SensingOperator):
+    """A(Z Z*) = probabilities of all outcomes in each setting, ⟨v| Z Z* |v⟩ of product vectors v.
+
+    Row s 2^q + o is outcome o of setting s; bit k of o, counted from the most significant one, is
+    the outcome of qubit k, 0 for the eigenvalue +1.  The transform to a setting is unitary, so that
+    the map to amplitudes has orthogonal columns.  An application takes 2 q multiply-adds an
+    amplitude, and forms neither Z Z* nor a matrix of the settings.
+
+    Parameters
+    ----------
+    settings : sequence of str, or integer array of shape (S, q)
+        A letter X, Y or Z (0, 1 or 2) a qubit.
+
+    Raises
+    ------
+    InvalidInput
+        No setting, another letter, or settings of different lengths.
+    """
+
+    settings: Int[AnyArray, "S q"]
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings_of(settings)
+
+    @property
+    def qubits(self) -> int:
+        """Qubits of a setting."""
+        return self.settings.shape[1]
+
+    @property
+    def order(self) -> int:
+        """2^q."""
+        return 2**self.qubits
+
+    @property
+    def space(self) -> Hermitian:
+        """Hermitian matrices of order 2^q."""
+        return Hermitian(self.order)
+
+    @property
+    def m(self) -> int:
+        """Outcomes of all settings."""
+        return self.settings.shape[0] * self.order
+
+    @property
+    def share(self) -> float:
+        """One over the number of settings."""
+        return 1.0 / self.settings.shape[0]
+
+    def _bases(self, dtype: Any) -> Complex[AnyArray, "S q two two"]:
+        kind = jnp.promote_types(dtype, jnp.complex64)
+        return jnp.asarray(VECTORS, kind)[jnp.asarray(self.settings)]
+
+    def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
+        """Amplitudes ⟨v|Z of all outcomes."""
+        X = jnp.asarray(X)
+        Z = X[: self.order] + 1j * X[self.order :]
+        bases, S, r = self._bases(X.dtype), self.settings.shape[0], Z.shape[1]
+        A = jnp.broadcast_to(Z[None], (S, *Z.shape))
+        for k in range(self.qubits):
+            A = A.reshape(S, 2**k, 2, -1)
+            A = jnp.einsum("sij,sajb->saib", bases[:, k], A)
+        return A.reshape(-1, r)
+
+    def back(self, P: Complex[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
+        """Adjoint of :meth:`rows` over the real numbers."""
+        P = jnp.asarray(P)
+        bases, S, r = self._bases(jnp.real(P).dtype), self.settings.shape[0], P.shape[1]
+        A = P.reshape(S, self.order, r)
+        for k in range(self.qubits):
+            A = A.reshape(S, 2**k, 2, -1)
+            A = jnp.einsum("sji,sajb->saib", jnp.conj(bases[:, k]), A)
+        Z = jnp.sum(A.reshape(S, self.order, r), axis=0)
+        return jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
+
+    def gram(self) -> Float[np.ndarray, " n"]:
+        """The number of settings, everywhere."""
+        return np.full(2 * self.order, float(self.settings.shape[0]))
+
+    def multiplicity(self) -> None:
+        """Nothing: a row stands for one reading."""
+        return
+
+    def scrambled(self) -> bool:
+        """Return False: product bases keep the qubits apart."""
+        return False
+
+    def measure(
+        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.measure`."""
+        P = self.rows(U)
+        Q = P if U is V else self.rows(V)
+        return jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
+
+    def backproject(
+        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
+    ) -> Float[AnyArray, "n r"]:
+        """See :meth:`SensingOperator.backproject`."""
+        return self.back(jnp.asarray(y)[:, None] * self.rows(V))
+
+    def cost(self, columns: int) -> float:
+        """Two complex multiply-adds a qubit and amplitude."""
+        return 8.0 * self.qubits * self.m * columns
+
+    def amplitudes(self) -> "ProductBases":
+        """Return the map itself."""
+        return self
+
+    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
+        """:meth:`rows`, real and imaginary parts side by side."""
+        P = self.rows(X)
+        return jnp.concatenate([jnp.real(P), jnp.imag(P)], axis=1)
+
+    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
+        """Transpose of :meth:`forward`."""
+        r = G.shape[1] // 2
+        return self.back(G[:, :r] + 1j * G[:, r:])
+
+    def lengths(self) -> Float[AnyArray, " m"]:
+        """One: the vectors are of length one."""
+        return jnp.ones(self.m)
+
+    def squares(self) -> Float[AnyArray, " m"]:
+        """See :meth:`SensingOperator.squares`; of the matrices that act on the array X."""
+        return jnp.full(self.m, 2.0)
+
+    def positive_combination(self) -> Float[np.ndarray, " m"]:
+        """Return w = 1, of which A* is a multiple of the identity."""
+        return np.ones(self.m)
+
+
+def settings_of(settings: Any) -> Int[np.ndarray, "S q"]:
+    """Settings as numbers 0, 1, 2 for X, Y, Z, one row a setting."""
+    must = "strings of X, Y and Z, one letter a qubit, all of one length"
+    if isinstance(settings, str):
+        raise InvalidInput("settings", describe(settings), must, "Write [settings] for one.")
+    array = np.asarray(settings)
+    if array.dtype.kind in "US" and array.ndim == 1 and array.size:
+        words: Sequence[str] = [
+            (w.decode("latin-1") if isinstance(w, bytes) else str(w)).strip() for w in array
+        ]
+        odd = next((w for w in words if not w or set(w) - set(LETTERS)), None)
+        if odd is not None:
+            raise InvalidInput("settings", f"{odd!r} among them", must)
+        if len({len(w) for w in words}) > 1:
+            raise InvalidInput("settings", "of different lengths", must)
+        return np.array([[LETTERS.index(c) for c in w] for w in words], np.int32)
+    if array.dtype.kind not in "iuf" or array.ndim != 2 or 0 in array.shape:
+        raise InvalidInput("settings", describe(settings), must)
+    if not np.all(np.isin(array, (0, 1, 2))):
+        raise InvalidInput("settings", "of numbers beside 0, 1 and 2", must)
+    return array.astype(np.int32)

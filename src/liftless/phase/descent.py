@@ -1,0 +1,186 @@
+"""Descents of one retrieval, their books, and what noise does to the image found."""
+
+import functools
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Inexact
+
+from liftless._precision import double, on_device
+from liftless._types import AnyArray
+from liftless.carried import CarriedProblem, lengths_of, orthogonal
+from liftless.descent import LBFGS, Descent, Stop, descend
+from liftless.operators import Orthogonal
+from liftless.phase.data import Data
+from liftless.problem import Problem
+
+Factor = Float[np.ndarray, "n 1"]
+
+#: Pairs that a descent keeps: with five it takes 2 % more steps, with ten as many.
+MEMORY = 8
+#: Most steps of a descent.
+STEPS = 600
+#: ‖∇h‖ ‖X‖ / h of a point that is stuck, of exact data.
+STUCK = 1e-3
+#: What the next step of a noisy descent would still gain, about, where it ends, as a share of what
+#: noise makes of it: half the unknowns.
+GAIN = 5e-4
+#: Curvature of h in units of the weights, where data are well fitted: 4 Re² of a unit vector.
+CURVATURE = 3.0
+#: Iterations of the error estimate at most, and its relative accuracy.
+CG_STEPS, CG_ACCURACY = 60, 0.03
+#: Second word of its seed.
+STREAM = 23
+
+
+class Books:
+    """Transforms that a search may take, has taken, and what it tells on its way.
+
+    Parameters
+    ----------
+    data : Data
+    budget : float
+        Transforms.
+    callback : callable, optional
+    """
+
+    def __init__(self, data: Data, budget: float, callback: Callable[[dict], None] | None) -> None:
+        self.data, self.budget, self.callback = data, budget, callback
+        self.applications = self.starts = 0
+        self.history: list[dict] = []
+
+    @property
+    def ffts(self) -> int:
+        """Transforms so far."""
+        return self.applications * self.data.transforms
+
+    @property
+    def left(self) -> int:
+        """Applications that may still be taken."""
+        return max(0, int(self.budget) // self.data.transforms - self.applications)
+
+    def note(self, event: str, applications: int, misfit: float) -> None:
+        """Book an event and tell it; ``StopIteration`` of the callback is passed on."""
+        self.applications += applications
+        row = {"event": event, "ffts": self.ffts, "misfit": float(misfit)}
+        self.history.append(row)
+        if self.callback is not None:
+            self.callback(row)
+
+
+def problem_of(data: Data, variance: Float[np.ndarray, " m"]) -> Problem:
+    """Weighted problem of the readings, of which these are the variances (at one frequency)."""
+    weights = np.sqrt(data.known / variance)
+    return Problem(data.operator, data.b, 1, weights=weights)
+
+
+def descended(
+    data: Data, books: Books, problem: Problem, X: Factor, level: float | None
+) -> tuple[Factor, Descent]:
+    """Descend to round-off or to a stuck point; with ``level`` None as far as noise asks for it."""
+    amplitudes = orthogonal(problem.operator)
+    assert amplitudes is not None
+    carried = CarriedProblem(problem, amplitudes)
+    gradient = STUCK
+    if level is None:
+        # A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
+        h, full = max(data.rows / 2, 1.0), float(problem.zero_level(X))
+        # CURVATURE is that of weights 1/b; of others it is as many times larger as ω b is than 1.
+        bend = CURVATURE * 2 * full / data.total
+        gain = GAIN * data.unknowns / 2
+        gradient = float(np.sqrt(2 * bend * gain * data.total) / h)
+    steps = min(STEPS, max((books.left - 2) // 2, 0))
+    stop = Stop(0.0 if level is None else level, gradient, steps)
+    done = descend(carried, carried.inside(X), LBFGS(MEMORY), stop)
+    return np.asarray(carried.outside(done.X)), done
+
+
+class Fitted(eqx.Module):
+    """Fit of the readings at an image: amplitudes, intensities at one frequency, and the misfit."""
+
+    P: Inexact[AnyArray, "m 1"]
+    intensity: Float[AnyArray, " m"]
+    misfit: Float[AnyArray, ""]
+
+
+@jax.jit
+def _fit(
+    amplitudes: Orthogonal, X: AnyArray, counts: AnyArray, known: AnyArray, b: AnyArray
+) -> Fitted:
+    P = amplitudes.rows(X)
+    intensity = lengths_of(P) / counts
+    w = known * counts**2
+    root = jnp.sqrt(jnp.maximum(b / counts, 0.0))
+    off = jnp.sum(w * (jnp.sqrt(intensity) - root) ** 2)
+    return Fitted(P, intensity, jnp.sqrt(off / jnp.sum(w * root**2)))
+
+
+@double
+def fit_of(data: Data, X: Factor) -> Fitted:
+    """Fit at an image; one application."""
+    amplitudes = orthogonal(data.operator)
+    assert amplitudes is not None
+    return _fit(amplitudes, X, data.counts, data.known, data.b)
+
+
+@functools.partial(jax.jit, static_argnames=("most",))
+def _response(
+    carried: CarriedProblem, P: AnyArray, s: AnyArray, most: int
+) -> tuple[AnyArray, AnyArray]:
+    """U with JᵀΩJ U = JᵀΩ^½ s by conjugate gradients, and the steps that it took."""
+    omega = carried.problem.omega
+
+    def pull(y: AnyArray) -> AnyArray:
+        return 2 * carried.amplitudes.back(y[:, None] * P) / carried.root[:, None]
+
+    def push(D: AnyArray) -> AnyArray:
+        Q = carried.data(D)
+        return 2 * jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
+
+    goal = pull(jnp.sqrt(omega) * s)
+    first = jnp.sum(goal * goal)
+
+    def going(at: tuple) -> AnyArray:
+        _, _, _, square, k = at
+        return (k < most) & (square > CG_ACCURACY**2 * first)
+
+    def step(at: tuple) -> tuple:
+        U, p, r, square, k = at
+        Ap = pull(omega * push(p))
+        alpha = square / jnp.sum(p * Ap)
+        U, r = U + alpha * p, r - alpha * Ap
+        new = jnp.sum(r * r)
+        return U, r + new / square * p, r, new, k + 1
+
+    zero = jnp.zeros_like(goal)
+    end = jax.lax.while_loop(going, step, (zero, goal, goal, first, jnp.zeros((), goal.dtype)))
+    return end[0], end[4]
+
+
+@double
+def error_of(
+    data: Data, problem: Problem, X: Factor, s: Float[np.ndarray, " m"]
+) -> tuple[float, int]:
+    """Relative change of the image that a change s of the whitened readings makes, to first order.
+
+    Returns
+    -------
+    error : float
+    applications : int
+    """
+    amplitudes = orthogonal(data.operator)
+    assert amplitudes is not None
+    carried = on_device(CarriedProblem(problem, amplitudes))
+    P = carried.data(jnp.asarray(carried.inside(X)))
+    U, steps = _response(carried, P, jnp.asarray(s), CG_STEPS)
+    change = np.asarray(U) / np.asarray(carried.root)[:, None]
+    size = float(np.linalg.norm(X))
+    return float(np.linalg.norm(change)) / size if size else float("nan"), 2 + 2 * int(steps)
+
+
+def draw_of(data: Data, seed: int) -> Float[np.ndarray, " m"]:
+    """One draw of noise of unit variance."""
+    return np.random.default_rng([seed, STREAM]).standard_normal(data.b.size)

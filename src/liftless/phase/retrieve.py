@@ -1,0 +1,274 @@
+"""Retrieve an image from the squared moduli of its transforms: start, descend, weigh, judge."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless._checks import describe, positive_int
+from liftless._errors import InvalidInput
+from liftless._precision import double
+from liftless._threads import few_threads
+from liftless.certificate.resolution import resolution
+from liftless.phase.data import Data, budget_of, read
+from liftless.phase.descent import Books, descended, draw_of, error_of, fit_of, problem_of
+from liftless.phase.result import Retrieval, fixed_phase
+from liftless.problem import Problem
+from liftless.start.vector_passing import VectorPassing, vector_start
+
+Factor = Float[np.ndarray, "n 1"]
+
+#: Transforms that a search takes at most, unless told otherwise.
+BUDGET = 20000
+#: Rounds of which each begins with images of its own.
+ROUNDS = 6
+#: Rounds that must end at one level of the misfit before it is the end; and how near that is.
+AGREE, NEAR = 2, 1e-4
+#: Times that the weights are set again from the fit, and the relative change of the image at which
+#: they need not be.
+REWEIGHTED, SETTLED = 2, 0.05
+#: h relative to h at zero that is round-off.
+ROUND_OFF = 1e-20
+#: Standard deviations of chi² that a fit within the noise may be above its mean.
+SIGMAS = 4.0
+
+
+@dataclass
+class _Best:
+    """Lowest end of a descent so far, with its problem and the image that it began with."""
+
+    X: Factor
+    h: float
+    problem: Problem
+    begun: Factor
+    fitted: bool
+    limited: bool
+
+
+@double
+def retrieve(
+    intensities: Any,
+    *,
+    masks: Any = None,
+    support: Any = None,
+    real: bool = False,
+    known: Any = None,
+    noise: Any = None,
+    norm: str = "ortho",
+    seed: int = 0,
+    budget: float | int = BUDGET,
+    callback: Callable[[dict], None] | None = None,
+) -> Retrieval:
+    """Retrieve an image x from intensities |F (M_l ⊙ x)|².
+
+    Parameters
+    ----------
+    intensities : array of shape (L, *shape)
+        Squared moduli, zero frequency first, as ``numpy.abs(numpy.fft.fftn(masks * image, axes=…,
+        norm=norm)) ** 2``; of one to three dimensions.  Larger than the masks where the masked
+        image was padded with zeros at the end of each axis.
+    masks : array of shape (L, *shape), optional
+        Real or complex; three of random phases or signs are enough.  Left out for the transform of
+        the image itself, which needs a support.
+    support : boolean array, or sides of a box, optional
+        Where the image may be other than zero.
+    real : bool
+        Whether the image is real.
+    known : boolean array of the shape of ``intensities``, optional
+        Which of them were read.
+    noise : None, "poisson", or standard deviations
+        None for exact readings; "poisson" where they are counts; σ, one number or one a reading.
+    norm : {"ortho", "backward", "forward"}
+        Of the transform, as :mod:`numpy.fft` names them.
+    seed : int
+        Of every random image; the only randomness.
+    budget : float
+        Transforms of one mask that the search may take.
+    callback : callable, optional
+        Called with a dictionary of ``event``, ``ffts`` and ``misfit`` after every start and
+        descent; raising ``StopIteration`` ends the search with the best image so far.
+
+    Returns
+    -------
+    Retrieval
+        The same for the same arguments.
+
+    Raises
+    ------
+    InvalidInput
+        For data or arguments that cannot be used.
+
+    Notes
+    -----
+    Of masked transforms the search begins with vector message passing from random images and goes
+    on with L-BFGS on Σ (|F M_l x|² − b)²/(b + mean(b)/10); of a plain one with a support it begins
+    with reflections.  With noise the weights are then set to the reciprocal variances at the fit,
+    which is maximum likelihood (Fisher scoring) where it settles.
+    """
+    began = time.perf_counter()
+    data = read(intensities, masks, support, known, noise, norm, real=bool(real))
+    seed = positive_int("seed", seed, least=0)
+    books = Books(data, budget_of(budget, data.transforms), callback)
+    if callback is not None and not callable(callback):
+        raise InvalidInput("callback", describe(callback), "a function of one dictionary")
+    best: list[_Best] = []
+    stopped = False
+    with few_threads(data.operator.n):
+        try:
+            _search(data, books, seed, best)
+            if data.noise.name != "none" and best:
+                _weighed(data, books, best[0])
+        except StopIteration:
+            stopped = True
+        return _judged(data, books, best, seed, began, stopped=stopped)
+
+
+def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
+    """Rounds until the readings are fitted, two ends agree, or the budget is spent."""
+    from liftless.phase.support import search_support
+
+    if data.plain:
+        search_support(data, books, seed, lambda X: _descend(data, books, X, best))
+        return
+    levels: list[float] = []
+    for k in range(ROUNDS):
+        if books.left < 8:
+            return
+        plan = VectorPassing(ready=data.noise.ready(data.intensity, data.mean))
+        problem = problem_of(data, data.noise.first(data.intensity, data.mean))
+        X, applications, error = vector_start(problem, plan, seed + k, books.left)
+        books.starts += 1
+        books.note("start", applications, error)
+        done = _descend(data, books, X, best)
+        levels.append(done.h)
+        agreeing = sum(level <= best[0].h * (1 + NEAR) for level in levels)
+        noisy = data.noise.name != "none" and error <= plan.ready
+        if done.fitted or noisy or agreeing >= AGREE:
+            return
+
+
+def _descend(data: Data, books: Books, X: Factor, best: list[_Best]) -> _Best:
+    """First descent of a round, and the best of all in ``best``."""
+    problem = problem_of(data, data.noise.first(data.intensity, data.mean))
+    exact = data.noise.name == "none"
+    level = max(ROUND_OFF, _digits(data, problem)) if exact else None
+    Y, done = descended(data, books, problem, X, level)
+    reached = level is not None and done.objective <= level * float(problem.zero_level(Y))
+    found = _Best(Y, float(done.objective), problem, X, reached, done.status == 0)
+    if not best or found.h < best[0].h:
+        best[:] = [found]
+    full = float(problem.zero_level(Y))
+    books.note("descent", done.applications, math.sqrt(found.h / full) if full else 0.0)
+    return found
+
+
+def _digits(data: Data, problem: Problem) -> float:
+    """H that the last digits of the readings explain, relative to h at zero."""
+    half = resolution(data.b[data.known > 0])
+    if half is None:
+        return 0.0
+    omega = np.asarray(problem.omega)[data.known > 0]
+    return float(np.sum(omega * half**2)) / float(
+        problem.zero_level(np.zeros((data.operator.n, 1)))
+    )
+
+
+def _weighed(data: Data, books: Books, best: _Best) -> None:
+    """Set the weights to the reciprocal variances at the fit, and descend again."""
+    for _ in range(REWEIGHTED):
+        if books.left < 6:
+            return
+        there = fit_of(data, best.X)
+        problem = problem_of(data, data.noise.variance(np.asarray(there.intensity)))
+        X, done = descended(data, books, problem, best.X, None)
+        moved = float(np.linalg.norm(X - best.X) / max(np.linalg.norm(X), 1e-300))
+        best.X, best.problem, best.h = X, problem, float(done.objective)
+        books.note("weighted", done.applications + 1, float(fit_of(data, X).misfit))
+        # The noise moves the image by about the root of unknowns over total information.
+        told = 4 * float(problem.zero_level(X))
+        if moved**2 < SETTLED**2 * data.unknowns / told:
+            return
+
+
+def _judged(
+    data: Data, books: Books, best: list[_Best], seed: int, began: float, *, stopped: bool
+) -> Retrieval:
+    """Misfit, chi², error estimate, and words."""
+    if not best:
+        X = np.zeros((data.operator.n, 1))
+        problem = problem_of(data, data.noise.first(data.intensity, data.mean))
+        best = [_Best(X, math.inf, problem, X, False, True)]
+    one = best[0]
+    fit = fit_of(data, one.X)
+    chi2, kind = math.nan, "exact" if one.fitted else "stationary"
+    if data.noise.name != "none":
+        chi2, within = _chi2(data, np.asarray(fit.intensity))
+        kind = "fitted" if within else "stationary"
+    if kind == "stationary" and (one.limited or stopped or books.left < 8):
+        kind = "unfinished"
+    error, spent = math.nan, 0
+    if np.any(one.X):
+        whitened = np.asarray(one.problem.residual(one.X))
+        s = whitened if data.noise.name == "none" else draw_of(data, seed)
+        error, spent = error_of(data, one.problem, one.X, s)
+    image, c = fixed_phase(data.image(one.X))
+    return Retrieval(
+        image=image,
+        kind=kind,
+        message=_message(data, kind, float(fit.misfit), stopped=stopped),
+        misfit=float(fit.misfit),
+        chi2=chi2,
+        error_estimate=error,
+        ffts=books.ffts,
+        ffts_error=spent * data.transforms,
+        starts=books.starts,
+        start=c * data.image(one.begun),
+        readings=data.rows,
+        unknowns=data.unknowns,
+        history=tuple(books.history),
+        noise=data.noise.name,
+        seed=seed,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _chi2(data: Data, intensity: Float[np.ndarray, " m"]) -> tuple[float, bool]:
+    """Chi² a degree of freedom, and whether the noise explains it."""
+    variance = data.noise.variance(intensity)
+    off = data.known * (data.b - data.counts * intensity) ** 2 / variance
+    free = max(data.rows - data.unknowns, 1.0)
+    chi2 = float(np.sum(off)) / free
+    spread = data.noise.spread(intensity) * data.rows / intensity.size
+    return chi2, chi2 <= 1 + SIGMAS * math.sqrt(spread) / free
+
+
+def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:
+    """What happened, which other images fit as well, and the cure."""
+    words = {
+        "exact": "exact: the readings are fitted to round-off.",
+        "fitted": "fitted: the noise explains what is left of the misfit.",
+        "stationary": f"stationary: a misfit of {misfit:.2g} of the amplitudes is left.",
+        "unfinished": f"unfinished: a misfit of {misfit:.2g} of the amplitudes is left.",
+    }[kind]
+    same = "times a sign" if data.operator.real else "times a constant phase"
+    if data.plain:
+        same += (
+            ", or turned by 180° (and conjugated)"
+            if not data.operator.real
+            else (", or turned by 180°")
+        )
+        same += "; shifted too, where the support leaves room"
+    parts = [words, f"The image is known {same} at best."]
+    if stopped:
+        parts.append("Stopped by the callback.")
+    elif kind == "unfinished":
+        parts.append("Pass a larger budget.")
+    elif kind == "stationary" and data.noise.name == "none":
+        parts.append("If the readings are noisy, pass noise='poisson' or their σ; else more masks.")
+    elif kind == "stationary":
+        parts.append("The usual causes are too small a σ, wrong masks, or too few readings.")
+    return " ".join(parts)

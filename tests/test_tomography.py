@@ -1,0 +1,191 @@
+"""Quantum states from counts: the likelihood, the start, the front door and the command."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from cli_tools import contents, run, strict_json
+
+import liftless as ll
+from liftless._precision import double
+from liftless.losses import Poisson
+from liftless.operators import Orthogonal
+from liftless.tomography.counts import counts_of
+from liftless.tomography.likelihood import WithWhite, fitted, shadow
+from liftless.tomography.state import fidelity
+
+PAULI = {
+    "X": np.array([[0, 1], [1, 0]]),
+    "Y": np.array([[0, -1j], [1j, 0]]),
+    "Z": np.array([[1, 0], [0, -1]]),
+}
+ALL = ["".join(word) for word in itertools.product("XYZ", repeat=2)]
+
+
+def probabilities(rho, words):
+    """tr ρ ⊗ (1 ± P_k)/2, from the Pauli matrices themselves."""
+    out = []
+    for word in words:
+        sides = [[(np.eye(2) + sign * PAULI[c]) / 2 for sign in (1, -1)] for c in word]
+        effects = [np.kron(*pair) for pair in itertools.product(*sides)]
+        out.append([np.trace(rho @ E).real for E in effects])
+    return np.array(out)
+
+
+def state(rank=1, seed=0):
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((4, rank)) + 1j * rng.standard_normal((4, rank))
+    return Z / np.linalg.norm(Z)
+
+
+def test_rows_are_outcome_probabilities_with_qubit_zero_first():
+    Z = state(2)
+    operator = ll.ProductBases(ALL)
+    X = operator.space.pack(Z)
+    expected = probabilities(Z @ Z.conj().T, ALL)
+    np.testing.assert_allclose(ll.measure(operator, X, X), expected.ravel(), atol=1e-12)
+    assert isinstance(operator, Orthogonal)
+    white = WithWhite(operator)
+    Y = np.concatenate([X, [[0.3, 0.4]]])
+    np.testing.assert_allclose(ll.measure(white, Y, Y), expected.ravel() + 0.25 / 4, atol=1e-12)
+    np.testing.assert_allclose(white.back(white.rows(Y)), 9 * Y, atol=1e-12)
+
+
+def test_the_shadow_of_exact_frequencies_is_the_state():
+    Z = state(2)
+    rho = Z @ Z.conj().T
+    data = counts_of(1e6 * probabilities(rho, ALL), ALL, "big")
+    np.testing.assert_allclose(shadow(data), rho, atol=1e-12)
+
+
+@double
+def test_poisson_loss_is_the_likelihood_and_its_conjugate_the_supremum():
+    loss, y = Poisson(1e-3), np.linspace(0.1, 4, 9)
+    b = np.full(9, 1.5)
+    np.testing.assert_allclose(loss.value(y, b), y + 1e-3 - b * np.log(y + 1e-3), rtol=1e-12)
+    step = 1e-6
+    slope = (loss.value(y + step, b) - loss.value(y - step, b)) / (2 * step)
+    np.testing.assert_allclose(loss.derivative(y, b), slope, atol=1e-7)
+    bend = (loss.derivative(y + step, b) - loss.derivative(y - step, b)) / (2 * step)
+    np.testing.assert_allclose(loss.second(y, b), bend, rtol=1e-6)
+    least = loss.value(b - 1e-3, b)
+    np.testing.assert_allclose(loss.excess(y, b), loss.value(y, b) - least, atol=1e-12)
+    many = np.linspace(0, 200, 2_000_001)
+    whole = np.asarray(loss.value(many, np.full(many.size, 1.5)))
+    for v in (-3.0, 0.2, 0.9):
+        found = float(loss.conjugate(np.array(v), np.array(1.5)))
+        assert found == pytest.approx(np.max(v * many - whole), rel=1e-6)
+    assert loss.conjugate(np.array(1.1), np.array(1.5)) == np.inf
+    with pytest.raises(ll.InvalidInput, match="counts >= 0"):
+        loss.check(np.array([1.0, -1.0]))
+
+
+@pytest.mark.slow
+def test_exact_frequencies_give_the_state_back_in_either_order(tmp_path):
+    """By the command, from a dictionary whose letters and bits end with qubit zero."""
+    Z = state()
+    n = np.round(1e7 * probabilities(Z @ Z.conj().T, ALL))
+    words = ["00", "01", "10", "11"]
+    table = {
+        word[::-1]: {bits[::-1]: int(c) for bits, c in zip(words, row, strict=True)}
+        for word, row in zip(ALL, n, strict=True)
+    }
+    path, out = tmp_path / "c.json", tmp_path / "r.npz"
+    path.write_text(json.dumps(table))
+    found = run("tomography", path, "--order", "little", "--rank", "1", "--no-white", "--json",
+                "--quiet", "--out", out)  # fmt: skip
+    assert found.code == 0, found.err
+    fields = strict_json(found.out)
+    assert (fields["rank"], fields["qubits"], fields["settings"]) == (1, 2, 9)
+    with np.load(out) as stored:
+        rho = stored["density"]
+    assert np.trace(rho).real == pytest.approx(1, abs=1e-6)
+    assert 1 - fidelity(rho, Z) < 1e-5
+
+
+@pytest.mark.slow
+def test_rank_and_white_noise_are_told_from_counts():
+    rng = np.random.default_rng(3)
+    for rank, white in ((1, 0.0), (2, 0.0), (1, 0.2)):
+        Z = state(rank, 5)
+        rho = (1 - white) * Z @ Z.conj().T + white * np.eye(4) / 4
+        n = np.array([rng.multinomial(2000, p / p.sum()) for p in probabilities(rho, ALL)])
+        found = ll.tomography.fit(n, ALL)
+        assert (found.rank, found.white > 0) == (rank, white > 0)
+        assert found.white == pytest.approx(white, abs=0.05)
+        assert 1 - found.fidelity(rho) < 0.01
+        assert found.spectrum.sum() == pytest.approx(1, abs=1e-9)
+        assert found.identifiable
+
+
+@pytest.mark.slow
+def test_two_settings_do_not_identify_a_state():
+    Z = np.array([1, 0, 0, 1]) / np.sqrt(2)
+    n = 1000 * probabilities(np.outer(Z, Z), ["ZZ", "XX"])
+    found = ll.tomography.fit(n, ["ZZ", "XX"], rank=1, white=False)
+    data = counts_of(n, ["ZZ", "XX"], "big")
+    truth = fitted(data, 1, np.outer(Z, Z) + 0j, white=False, seed=0)
+    assert found.loss <= truth.loss + 1
+    one = ll.tomography.fit(n[:1], ["ZZ"], rank=1, white=False)
+    assert not one.identifiable
+    assert "NOT identifiable" in one.message
+
+
+def test_fidelities():
+    Z, W = state(), state(seed=1)
+    rho = Z @ Z.conj().T
+    overlap = abs(np.vdot(Z, W)) ** 2
+    assert fidelity(rho, W) == pytest.approx(overlap)
+    assert fidelity(rho, W @ W.conj().T) == pytest.approx(overlap)
+    assert fidelity(np.eye(4) / 4 + 0j, np.eye(4)) == pytest.approx(1)
+    for bad in (np.zeros(4), np.ones(3), "x"):
+        with pytest.raises(ll.InvalidInput):
+            fidelity(rho, bad)
+
+
+N = np.ones((1, 4))
+BAD = {
+    "letter": ({"counts": N, "settings": ["XQ"]}, "settings was 'XQ' among them"),
+    "lengths": ({"counts": np.ones((2, 4)), "settings": ["XX", "X"]}, "different lengths"),
+    "numbers": ({"counts": N, "settings": np.array([[0, 5]])}, "beside 0, 1 and 2"),
+    "no settings": ({"counts": N}, "settings was left out"),
+    "shape": ({"counts": N[:, :3], "settings": ["XX"]}, "counts was"),
+    "negative": ({"counts": -N, "settings": ["XX"]}, "counts was negative"),
+    "NaN": ({"counts": N * np.nan, "settings": ["XX"]}, "counts was not finite"),
+    "no shots": ({"counts": 0 * N, "settings": ["XX"]}, "zero throughout setting 0"),
+    "no counts": ({"settings": ["XX"]}, "counts was missing"),
+    "rank": ({"counts": N, "settings": ["XX"]}, "rank was 'two'", "--rank", "two"),
+    "rank too large": ({"counts": N, "settings": ["XX"]}, "rank was 9", "--rank", "9"),
+    "order": ({"counts": N, "settings": ["XX"]}, "order was", "--order", "middle"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_nothing_is_written(case, tmp_path):
+    arrays, culprit, *words = BAD[case]
+    path = tmp_path / "c.npz"
+    np.savez(path, **{name: np.asarray(value) for name, value in arrays.items()})
+    before = contents(tmp_path)
+    found = run("tomography", path, "--quiet", "--out", tmp_path / "r.npz", *words)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.count("\n") == 1
+    assert culprit in found.err
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "culprit"),
+    [
+        ("{", "not readable"),
+        ("[1]", "no object"),
+        ('{"XX": {"01": 3, "2": 1}}', "of outcome '2'"),
+        ('{"XX": 3}', "counts['XX']"),
+    ],
+)
+def test_bad_json_is_one_line(text, culprit, tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    found = run("tomography", path, "--quiet")
+    assert (found.code, found.err.count("\n")) == (2, 1)
+    assert culprit in found.err
