@@ -17,7 +17,6 @@ from liftless.cli.command import Command, argument, switch
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "a command is missing; see 'liftless --help'"),
         (["recovr"], "no such command: 'recovr'. Did you mean 'recover'?; see 'liftless --help'"),
         (["--versio"], "no such option: --versio. Did you mean '--version'?; see"),
         (["recover"], "the following arguments are required: FILE; see 'liftless recover --help'"),
@@ -35,6 +34,15 @@ def test_a_mistyped_command_line_is_named_in_one_line(words: list[str], says: st
     assert (found.code, found.out) == (2, "")
     assert found.err.startswith(f"error: {says}")
     assert found.err.count("\n") == 1
+
+
+def test_the_program_alone_prints_its_help_and_version() -> None:
+    alone, asked = run(), run("--help")
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == asked.out
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in alone.out
+    assert run("--version").out == f"liftless {liftless.__version__}\n"
 
 
 @pytest.mark.parametrize("words", [["--weight", "-1e-3"], ["--weight=-1e-3"]])

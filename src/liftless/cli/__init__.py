@@ -20,6 +20,7 @@ from liftless.cli.options import (
     InfoOptions,
     InstanceOptions,
     RecoverOptions,
+    ReportOptions,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +65,14 @@ COMMANDS = {
             help="Say what kind of point a factor is, and bound the optimum from both sides.",
             short="Say what kind of point a factor is.",
             epilog=EXIT_CODES,
+        ),
+        Command(
+            "report",
+            ReportOptions,
+            "liftless.cli.run_report",
+            help="Make one page of a result, with a picture, for a person who was not there.",
+            short="Make a page of a result.",
+            epilog="",
         ),
         Command(
             "info",
@@ -120,11 +129,9 @@ def invoke(argv: Sequence[str] | None = None) -> int:
 
 def _top(words: list[str]) -> int:
     """Answer a command line without a command: help, or the version."""
-    if not words:
-        raise Usage("a command is missing", "liftless")
-    if words[0] == "--version":
+    if words and words[0] == "--version":
         emit(f"liftless {__version__}")
-    elif words[0] in ("-h", "--help"):
+    elif not words or words[0] in ("-h", "--help"):
         commands = [*COMMANDS.values(), *_others()]
         sys.stdout.write(overview(ABOUT, commands, EXIT_CODES))
     else:

@@ -36,6 +36,7 @@ from liftless.io import (
     result_fields,
     save_result,
 )
+from liftless.io.hdf5 import library
 from liftless.recovery import ESCAPES, STARTS, Recovery
 from liftless.recovery import recover as recover_problem
 
@@ -46,6 +47,7 @@ MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
 def run(options: RecoverOptions) -> int:
     """Recover, report, and write what was asked for."""
     _check_files(options)
+    _check_mat73(options)
     escape = escape_rule(options.escape, options.multi)
     for name in ("noise", "trace_bound"):
         value = getattr(options, name)
@@ -78,6 +80,14 @@ def run(options: RecoverOptions) -> int:
     if recovery.status == INTERRUPTED:
         note(f"interrupted; {_kept(options, written)}")
     return recovery.status
+
+
+def _check_mat73(options: RecoverOptions) -> None:
+    if not options.mat73:
+        return
+    if options.out is None or not options.out.lower().endswith(".mat"):
+        raise InvalidInput("mat73", "given without a .mat file", "given with --out FILE.mat")
+    library()
 
 
 def _kept(options: RecoverOptions, written: list[str]) -> str:
@@ -211,7 +221,7 @@ def _write(
     if recovery.status == INTERRUPTED and not np.any(recovery.x):
         return
     if options.out is not None:
-        save_result(options.out, recovery, fields)
+        save_result(options.out, recovery, fields, hdf5=options.mat73)
         written.append(options.out)
     if options.plot is not None and draw is not None:
         with atomic_write(options.plot) as temporary:

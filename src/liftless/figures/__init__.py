@@ -1,4 +1,4 @@
-"""The picture of one recovery.  It reads what a run has recorded and computes nothing.
+"""Pictures of results.  They read what a run has recorded and compute nothing.
 
 matplotlib is the extra ``plot``: it is imported when something of this is first used.
 """
@@ -9,17 +9,38 @@ from typing import TYPE_CHECKING, Any
 from liftless._errors import InvalidInput
 
 if TYPE_CHECKING:
-    from liftless.figures.recovery import course_rows, recovery_figure, save_figure
+    from liftless.figures.recovery import (
+        course_rows,
+        draw_matrix,
+        draw_recovery,
+        draw_spectrum,
+        recovery_figure,
+        save_figure,
+        stored_figure,
+        svg_text,
+    )
+    from liftless.figures.table import table_figure
 
-__all__ = ["course_rows", "recovery_figure", "save_figure"]
+__all__ = [
+    "course_rows",
+    "draw_matrix",
+    "draw_recovery",
+    "draw_spectrum",
+    "recovery_figure",
+    "save_figure",
+    "stored_figure",
+    "svg_text",
+    "table_figure",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load a function that draws, or say how to get what it needs."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "table" if name == "table_figure" else "recovery"
     try:
-        return getattr(importlib.import_module("liftless.figures.recovery"), name)
+        return getattr(importlib.import_module(f"liftless.figures.{home}"), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
