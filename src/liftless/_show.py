@@ -1,7 +1,9 @@
-"""How results show themselves: as a table of HTML, and by the figures, loaded when asked for."""
+"""How runs and results show themselves: lines, tables of HTML, and figures loaded when asked for."""
 
 import importlib
-from collections.abc import Sequence
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -49,3 +51,48 @@ def told(done: Any) -> list[tuple[str, str]]:
         for one in done.tried
     ]
     return [*rows, ("message", done.message)]
+
+
+def event_line(event: Mapping[str, Any]) -> str:
+    """Say in one line what was done, what it came to, and what was spent so far.
+
+    Parameters
+    ----------
+    event : mapping
+        What :func:`liftless.recover` and :func:`liftless.complete` tell a callback.
+    """
+    name = event["event"]
+    if name == "held out":
+        beside = " beside effects" if event["additive"] else ""
+        return f"rank {event['rank']}{beside}: held-out error {event['error']:.4g}"
+    if "applications" not in event:
+        numbers = [f"{k} {v:.3g}" for k, v in event.items() if isinstance(v, (int, float))]
+        return f"{name}: {', '.join(numbers)}"
+    spent = f"{event['applications']:.0f} applications"
+    if "error" in event:
+        return f"{name}: estimated error {event['error']:.2g}, {spent}"
+    # Inside a start there may be no h yet.
+    h = event.get("objective", math.nan)
+    reached = f"h {h:.6g}, " if math.isfinite(h) else ""
+    return f"{name}: {reached}{spent}"
+
+
+def newsworthy(event: Mapping[str, Any]) -> bool:
+    """Whether an event is worth a line of a log: a single sweep of a completion is not."""
+    return event["event"] == "held out" or "applications" in event
+
+
+def printing(
+    callback: Callable[[dict], None] | None, verbose: bool
+) -> Callable[[dict], None] | None:
+    """Return a callback that also prints a line for each event on standard error."""
+    if not verbose:
+        return callback
+
+    def told(event: dict) -> None:
+        if newsworthy(event):
+            sys.stderr.write(event_line(event) + "\n")
+        if callback is not None:
+            callback(event)
+
+    return told

@@ -209,7 +209,7 @@ class SearchedLine(Line):
 
 
 class Smooth(Objective):
-    """Any JAX function f(X, *args), differentiated automatically.
+    """Any JAX function ``f(X, *args)``, differentiated automatically.
 
     Parameters
     ----------

@@ -37,12 +37,6 @@ def run(options: CompleteOptions) -> int:
     )
     enable_cache(options.quiet)
     with Heartbeat(options.quiet) as heartbeat:
-
-        def progress(event: dict) -> None:
-            if event["event"] == "held out":
-                beside = " beside effects" if event["additive"] else ""
-                heartbeat.say(f"rank {event['rank']}{beside}: held-out error {event['error']:.4g}")
-
         done = complete(
             table,
             _rank(options.rank),
@@ -50,7 +44,7 @@ def run(options: CompleteOptions) -> int:
             folds=options.folds,
             max_rank=options.max_rank,
             seed=options.seed,
-            callback=progress,
+            callback=heartbeat.tell,
         )
     written = []
     view = TableView.of(done) if options.out or options.plot else None

@@ -39,6 +39,7 @@ from liftless.io import (
 from liftless.io.hdf5 import library
 from liftless.recovery import ESCAPES, STARTS, Recovery
 from liftless.recovery import recover as recover_problem
+from liftless.recovery.loop import BUDGET
 
 #: What the options of the multi-step escape are called in its constructor.
 MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
@@ -177,10 +178,11 @@ def _recover(
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
 
-    with Heartbeat(options.quiet) as heartbeat:
+    spend = options.budget or BUDGET
+    with Heartbeat(options.quiet, spend, options.max_seconds) as heartbeat:
 
         def progress(event: dict) -> None:
-            heartbeat.say(progress_line(event))
+            heartbeat.tell(event)
             if interrupt.asked:
                 raise StopIteration
 
@@ -196,16 +198,6 @@ def _recover(
             max_seconds=options.max_seconds,
             **given,
         )
-
-
-def progress_line(event: dict) -> str:
-    """Say in one line what was done, h after it, and what was spent so far."""
-    spent = f"{event['applications']} applications"
-    if "error" in event:
-        return f"{event['event']}: estimated error {event['error']:.2g}, {spent}"
-    # Inside a start there may be no h yet.
-    reached = f"h {event['objective']:.6g}, " if math.isfinite(event["objective"]) else ""
-    return f"{event['event']}: {reached}{spent}"
 
 
 def _write(
