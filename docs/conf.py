@@ -30,9 +30,9 @@ version = release = __version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_nb",
+    "mathml",
     "public",
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
@@ -54,6 +54,7 @@ numpydoc_show_class_members = False
 numpydoc_use_plots = False
 numpydoc_xref_param_type = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"liftless {version}"
 html_static_path = ["_static"]

@@ -1,5 +1,6 @@
 """Words that no command knows, and commands of other distributions."""
 
+import subprocess
 import sys
 import types
 from dataclasses import dataclass
@@ -43,6 +44,30 @@ def test_the_program_alone_prints_its_help_and_version() -> None:
     for name in cli.COMMANDS:
         assert f"\n  {name} " in alone.out
     assert run("--version").out == f"liftless {liftless.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["comp"], {"complete", "completion"}),
+        (["recover", "--ra"], {"--rank"}),
+        (["complete", "--sy"], {"--symmetric"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(words: list[str], wanted: set[str]) -> None:
+    script = run("completion", "bash").out
+    line = " ".join(["liftless", *words])
+    ask = f"COMP_WORDS=({line}); COMP_CWORD={len(words)}; _liftless; echo ${{COMPREPLY[*]}}"
+    found = subprocess.run(
+        ["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True
+    )
+    assert wanted <= set(found.stdout.split())
+    for shell in ("zsh", "fish"):
+        assert (
+            "--symmetric" in run("completion", shell).out
+            or "-l symmetric" in run("completion", shell).out
+        )
+    assert "one of bash, zsh, fish" in run("completion", "bsh").err
 
 
 @pytest.mark.parametrize("words", [["--weight", "-1e-3"], ["--weight=-1e-3"]])

@@ -1,4 +1,4 @@
-"""How runs and results show themselves: lines, tables of HTML, and figures loaded when asked for."""
+"""How runs and results show themselves: lines, HTML, and figures loaded when asked for."""
 
 import importlib
 import math

@@ -17,6 +17,7 @@ from liftless.cli.names import nearest
 from liftless.cli.options import (
     CertifyOptions,
     CompleteOptions,
+    CompletionOptions,
     InfoOptions,
     InstanceOptions,
     RecoverOptions,
@@ -83,6 +84,15 @@ COMMANDS = {
             epilog="",
         ),
         Command(
+            "completion",
+            CompletionOptions,
+            "liftless.cli.run_completion",
+            help="Print what completes the words of a command line, for bash, zsh or fish: put "
+            'eval "$(liftless completion bash)" into ~/.bashrc, and the same into ~/.zshrc.',
+            short="Print the completion of a shell.",
+            epilog="",
+        ),
+        Command(
             "instance",
             InstanceOptions,
             "liftless.cli.run_instance",
@@ -132,7 +142,7 @@ def _top(words: list[str]) -> int:
     if words and words[0] == "--version":
         emit(f"liftless {__version__}")
     elif not words or words[0] in ("-h", "--help"):
-        commands = [*COMMANDS.values(), *_others()]
+        commands = [*COMMANDS.values(), *others()]
         sys.stdout.write(overview(ABOUT, commands, EXIT_CODES))
     else:
         cure = nearest(words[0], ["--help", "--version"])
@@ -158,7 +168,7 @@ def _command(name: str) -> Command:
     raise Usage(f"no such command: {name!r}. {cure}", "liftless")
 
 
-def _others() -> list[Command]:
+def others() -> list[Command]:
     """Load the commands of other distributions; one that fails to load is named and left out."""
     commands = []
     for name, found in _entry_points().items():

@@ -87,6 +87,13 @@ class CompleteOptions:
 
 
 @dataclass(frozen=True)
+class CompletionOptions:
+    """What was given to ``liftless completion``."""
+
+    shell: str = argument("SHELL", "bash, zsh or fish.")
+
+
+@dataclass(frozen=True)
 class ReportOptions:
     """What was given to ``liftless report``."""
 
