@@ -121,7 +121,7 @@ def _put(file: Any, name: str, values: np.ndarray, kind: str) -> None:
     empty = values.size == 0
     if np.iscomplexobj(values):
         pair = np.empty(values.shape, [("real", "<f8"), ("imag", "<f8")])
-        pair["real"], pair["imag"] = values.real, values.imag
+        pair["real"], pair["imag"] = np.real(values), np.imag(values)
         values = pair
     if empty:
         values = np.array(values.shape[::-1], np.uint64)

@@ -173,7 +173,7 @@ def _space(arrays: Mapping[str, np.ndarray], field: Mapping[str, Any]) -> tuple[
     if "n1" in field:
         return Rectangular(int(field["n1"]), int(field["n2"])), factor
     if np.iscomplexobj(factor):
-        return Hermitian(factor.shape[0]), np.concatenate([factor.real, factor.imag])
+        return Hermitian(factor.shape[0]), np.concatenate([np.real(factor), np.imag(factor)])
     return Symmetric(factor.shape[0]), factor
 
 

@@ -170,8 +170,9 @@ def positioned_table(
             raise InvalidInput(name, was, f"positions from {base} to {side - 1 + base}")
         sides.append(side)
         places.append(at)
-    lines = np.arange(sides[0]), np.arange(sides[1])
-    return _checked(*places, y, np.ones(y.size), *lines, False, symmetric)
+    rows, cols = np.arange(sides[0]), np.arange(sides[1])
+    w = np.ones(y.size)
+    return _checked(places[0], places[1], y, w, rows, cols, False, symmetric)
 
 
 def _frame(data: Any, row: Any, col: Any, value: Any, weights: Any) -> tuple:
@@ -215,9 +216,7 @@ def _words(column: np.ndarray) -> bool:
 def _numbers(given: Any) -> np.ndarray:
     """Floating numbers, with NaN for what a library writes where there is none."""
     if isinstance(given, np.ma.MaskedArray):
-        given = (
-            given.filled(np.nan) if given.dtype.kind == "f" else given.astype(float).filled(np.nan)
-        )
+        given = np.where(np.ma.getmaskarray(given), np.nan, np.asarray(given.data, float))
     found = np.asarray(given)
     if found.dtype.kind == "O":
         # pandas' NA is neither a number nor equal to anything.

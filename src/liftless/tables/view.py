@@ -69,17 +69,17 @@ class TableView:
         at = table.rows[i], table.cols[j]
         tried = [[one.rank, one.additive, one.error, one.spread] for one in done.tried]
         return cls(
-            given,
-            matrix,
-            done.deviation(*at),
-            np.asarray(done.model.effects.at(i, j), float),
-            np.asarray(done.determined(*at)),
-            table.rows,
-            table.cols,
-            table.symmetric,
-            table.named,
-            np.asarray(tried, float).reshape(-1, len(TRIED)),
-            *(getattr(done, name) for name in SCALARS),
+            given=given,
+            matrix=matrix,
+            deviation=done.deviation(*at),
+            effects=np.asarray(done.model.effects.at(i, j), float),
+            determined=np.asarray(done.determined(*at)),
+            rows=table.rows,
+            cols=table.cols,
+            symmetric=table.symmetric,
+            named=table.named,
+            tried=np.asarray(tried, float).reshape(-1, len(TRIED)),
+            **{name: getattr(done, name) for name in SCALARS},
         )
 
     @classmethod
@@ -93,19 +93,21 @@ class TableView:
         shape = found["matrix"].shape
         flat = {name: found[name].reshape(-1)[0] for name in (*SCALARS, "symmetric", "named")}
         return cls(
-            *(found[name].astype(float) for name in ("given", "matrix", "deviation", "effects")),
-            found["determined"].astype(bool).reshape(shape),
-            *(_names(found[name]) for name in ("rows", "cols")),
-            bool(flat["symmetric"]),
-            bool(flat["named"]),
-            np.asarray(found["tried"], float).reshape(-1, len(TRIED)),
-            str(flat["kind"]),
-            int(flat["rank"]),
-            bool(flat["additive"]),
-            float(flat["sigma"]),
-            float(flat["error"]),
-            int(flat["seed"]),
-            str(flat["message"]),
+            **{name: found[name].astype(float) for name in ("given", "matrix", "deviation")},
+            effects=found["effects"].astype(float),
+            determined=found["determined"].astype(bool).reshape(shape),
+            rows=_names(found["rows"]),
+            cols=_names(found["cols"]),
+            tried=np.asarray(found["tried"], float).reshape(-1, len(TRIED)),
+            symmetric=bool(flat["symmetric"]),
+            named=bool(flat["named"]),
+            kind=str(flat["kind"]),
+            rank=int(flat["rank"]),
+            additive=bool(flat["additive"]),
+            sigma=float(flat["sigma"]),
+            error=float(flat["error"]),
+            seed=int(flat["seed"]),
+            message=str(flat["message"]),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
