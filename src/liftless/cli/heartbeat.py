@@ -37,7 +37,7 @@ class Heartbeat:
     """
 
     def __init__(
-        self, quiet: bool, budget: float | None = None, seconds: float | None = None
+        self, quiet: bool, budget: float | None = None, seconds: float | int | None = None
     ) -> None:
         self.quiet = quiet
         self.began = self.last = time.monotonic()
@@ -87,7 +87,7 @@ class Heartbeat:
             self._thread.join()
 
 
-def live(budget: float | None, seconds: float | None) -> "Live | None":
+def live(budget: float | None, seconds: float | int | None) -> "Live | None":
     """Return a line that changes, where there is a terminal and rich to draw it."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return None
@@ -107,7 +107,7 @@ class Live:
         As for :class:`Heartbeat`.
     """
 
-    def __init__(self, rich: Any, budget: float | None, seconds: float | None) -> None:
+    def __init__(self, rich: Any, budget: float | None, seconds: float | int | None) -> None:
         self.budget, self.seconds, self.best = budget, seconds, math.inf
         console = importlib.import_module("rich.console").Console(stderr=True)
         # Without a known end the bar would only pulse.

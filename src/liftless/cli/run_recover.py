@@ -178,7 +178,7 @@ def _recover(
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
 
-    spend = options.budget or BUDGET
+    spend = float(options.budget or BUDGET)
     with Heartbeat(options.quiet, spend, options.max_seconds) as heartbeat:
 
         def progress(event: dict) -> None:
