@@ -26,7 +26,7 @@ def test_every_public_name_is_on_one_page_of_the_interface():
     ]
     assert sorted(homes) == sorted(set(homes)), "a module is on two pages"
     shown = {name for home in homes for name in ll._HOMES[home]}
-    shown |= set(re.findall(r"\.\. (?:auto\w+|data):: (\w+)", "".join(text.values())))
+    shown |= set(re.findall(r"\.\. (?:auto\w+|data):: (\w+)\n", "".join(text.values())))
     assert shown == set(ll.__all__)
     for body in text.values():  # names that come first on their page exist
         for name in re.findall(r"^   (\w[\w ]*)$", body, re.MULTILINE):
