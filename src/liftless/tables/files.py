@@ -197,7 +197,7 @@ def _table(
     _all_numbers(path, y, columns[2], heading)
     ids = [_identifiers(column) for column in columns[:2]]
     if any(positions):
-        return positioned_table(*ids, np.asarray(y, float), symmetric, *positions)
+        return positioned_table(ids[0], ids[1], np.asarray(y, float), symmetric, *positions)
     return as_table((*ids, np.asarray(y, float)), symmetric=symmetric)
 
 
