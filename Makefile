@@ -3,11 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 OUT ?= results
-CODE := src tests papers examples benchmarks conftest.py .ci/wheels.py
+CODE := src tests papers examples benchmarks docs conftest.py .ci/wheels.py .ci/matrix.py
 
 PYTHONS ?= $(PYTHON)
+MATRIX ?=
 
-.PHONY: recover test test-all lint types contract tests wheel-check bench soundness clean
+DOCS := .venv-docs
+
+.PHONY: recover test test-all lint types contract tests docs test-matrix wheel-check bench soundness clean
 
 recover: $(STAMP)
 	$(BIN)/python examples/real_world.py --out $(OUT)
@@ -49,6 +52,19 @@ soundness: $(STAMP)
 wheel-check: $(STAMP)
 	$(BIN)/python .ci/wheels.py $(PYTHONS)
 
+# The site, in build/docs; its pages are run, and a warning is an error.
+docs: $(DOCS)/.installed
+	$(DOCS)/bin/sphinx-build -W --keep-going -q -b html docs build/docs
+
+$(DOCS)/.installed: pyproject.toml papers/pyproject.toml constraints.txt
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]' --editable papers
+	touch $@
+
+# The fast tests on the lowest and the newest JAX allowed, on Python 3.11 and 3.13 where they are, or on MATRIX.
+test-matrix:
+	$(PYTHON) .ci/matrix.py $(MATRIX)
+
 # With the experiments that take minutes to compile.
 test-all: lint types contract
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m ""
@@ -61,5 +77,5 @@ $(STAMP): pyproject.toml papers/pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf .venv results build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv $(DOCS) results build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests papers examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

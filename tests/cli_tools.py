@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -68,3 +69,15 @@ def wait_for(said: Callable[[], bool], seconds: float = 20.0) -> bool:
     while not said() and time.monotonic() < end:
         time.sleep(0.005)
     return said()
+
+
+def page(folder: Path, source: Path, *words: Any) -> str:
+    """The page of a result, in one file that needs no other."""
+    found = run("report", source, "--out", folder / "page.html", *words)
+    assert found.code == 0, found.err
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    # Nothing is fetched, nothing is run, and what a file says is text.
+    assert "<script" not in text
+    assert not re.search(r'(?:src|href)="(?!#|data:)', text)
+    assert text.count("<svg") == 1
+    return text

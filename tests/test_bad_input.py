@@ -320,7 +320,6 @@ BAD: dict[str, tuple[Callable[[Path], list], str]] = {
         lambda folder: ["instance", "basic", "--out", folder / "x.csv"],
         "out was",
     ),
-    "no command": (lambda folder: [], "a command is missing"),
     "command mistyped": (lambda folder: ["recovr"], "Did you mean 'recover'?"),
     "option mistyped": (good("--rnk", "1"), "--rank"),
     "file left out": (lambda folder: ["recover"], "FILE"),

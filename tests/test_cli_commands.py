@@ -1,5 +1,6 @@
 """Words that no command knows, and commands of other distributions."""
 
+import subprocess
 import sys
 import types
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from liftless.cli.command import Command, argument, switch
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "a command is missing; see 'liftless --help'"),
         (["recovr"], "no such command: 'recovr'. Did you mean 'recover'?; see 'liftless --help'"),
         (["--versio"], "no such option: --versio. Did you mean '--version'?; see"),
         (["recover"], "the following arguments are required: FILE; see 'liftless recover --help'"),
@@ -35,6 +35,39 @@ def test_a_mistyped_command_line_is_named_in_one_line(words: list[str], says: st
     assert (found.code, found.out) == (2, "")
     assert found.err.startswith(f"error: {says}")
     assert found.err.count("\n") == 1
+
+
+def test_the_program_alone_prints_its_help_and_version() -> None:
+    alone, asked = run(), run("--help")
+    assert (alone.code, alone.err) == (0, "")
+    assert alone.out == asked.out
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in alone.out
+    assert run("--version").out == f"liftless {liftless.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["comp"], {"complete", "completion"}),
+        (["recover", "--ra"], {"--rank"}),
+        (["complete", "--sy"], {"--symmetric"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(words: list[str], wanted: set[str]) -> None:
+    script = run("completion", "bash").out
+    line = " ".join(["liftless", *words])
+    ask = f"COMP_WORDS=({line}); COMP_CWORD={len(words)}; _liftless; echo ${{COMPREPLY[*]}}"
+    found = subprocess.run(
+        ["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True
+    )
+    assert wanted <= set(found.stdout.split())
+    for shell in ("zsh", "fish"):
+        assert (
+            "--symmetric" in run("completion", shell).out
+            or "-l symmetric" in run("completion", shell).out
+        )
+    assert "one of bash, zsh, fish" in run("completion", "bsh").err
 
 
 @pytest.mark.parametrize("words", [["--weight", "-1e-3"], ["--weight=-1e-3"]])

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_tools import page
 from scipy.sparse import csr_array
 
 import liftless as ll
+from liftless.io import result_fields, save_result
 
 REAL = ll.make_instance("real-world")
 
@@ -89,6 +91,18 @@ def test_a_result_shows_itself_in_eight_lines(result):
     html = result._repr_html_()
     assert html.count("<tr>") == 8
     assert "<script" not in html
+
+
+def test_a_result_is_drawn_and_has_a_page(result, tmp_path):
+    pytest.importorskip("jinja2")
+    figure = result.plot(REAL.problem, truth=REAL.truth, path=tmp_path / "r.svg")
+    assert [len(axes.get_title(loc="left")) > 0 for axes in figure.axes[:3]] == [True] * 3
+    assert (tmp_path / "r.svg").exists()
+    save_result(tmp_path / "r.npz", result, result_fields(REAL.problem, result, REAL.truth))
+    text = page(tmp_path, tmp_path / "r.npz")
+    assert "explained to the last digit" in text
+    assert "6, for 3 degrees of freedom" in text
+    assert f"{result.nfev} applications" in text
 
 
 def test_a_result_has_one_set_of_names(result):

@@ -14,6 +14,7 @@ from liftless._errors import InvalidInput
 from liftless.cli import invoke
 from liftless.tables import as_table, effects
 from liftless.tables.files import read_table
+from liftless.tables.view import TableView
 
 N1, N2, R = 24, 18, 2
 
@@ -80,6 +81,17 @@ def test_words_keep_their_order_and_numbers_are_sorted():
     assert table.rows.tolist() == ["b", "a"]
     assert table.cols.tolist() == [7, 30]
     assert table.positions("row", ["a", "c", "b"]).tolist() == [1, -1, 0]
+
+
+def test_what_a_library_writes_for_nothing_is_a_hole():
+    NA = type("NAType", (), {})()
+    long = frame(user=["a", "b"], item=["x", "y"], rating=np.array([1.0, NA], object))
+    assert as_table(long).y.tolist() == [1.0]
+    wide = frame(name=np.array(["a", "b"], object), x=np.array([1, None], object), y=[2.0, 3.0])
+    table = as_table(wide)
+    assert table.rows.tolist() == ["a", "b"]
+    assert table.cols.tolist() == ["x", "y"]
+    assert table.y.tolist() == [1.0, 2.0, 3.0]
 
 
 def test_an_entry_given_twice_is_its_mean_by_precision():
@@ -189,6 +201,21 @@ def test_a_noisy_table_shows_its_rank_and_noise(noisy):
     low, high = done.interval(*np.indices(M.shape))
     assert np.mean((low <= M) & (high >= M)) > 0.85
     assert "rank 2" in done.message
+
+
+def test_a_completed_table_shows_itself(noisy, tmp_path):
+    D, _, done = noisy
+    view = TableView.of(done)
+    np.testing.assert_array_equal(view.given, D)
+    np.testing.assert_array_equal(view.matrix, done.matrix)
+    assert view.tried.shape == (len(done.tried), 4)
+    html = done._repr_html_()
+    assert html.count("<tr>") == 4 + len(done.tried)
+    assert f"σ = {done.sigma:.4g}" in html
+    figure = done.plot(tmp_path / "table.svg")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert f"Given: {np.isnan(D).sum()} holes" in titles
+    assert (tmp_path / "table.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_a_new_row_is_folded_in_as_the_posterior_says(noisy):
@@ -336,8 +363,28 @@ def test_wide_text_and_arrays_are_the_same_table(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("given", "shape", "places"),
+    [({}, (2, 2), ([0, 0, 1], [0, 1, 1])), ({"shape": (4, 5)}, (4, 5), ([1, 1, 3], [1, 4, 4])),
+     ({"one_based": True}, (3, 4), ([0, 0, 2], [0, 3, 3])),
+     ({"shape": (3, 4), "one_based": True}, (3, 4), ([0, 0, 2], [0, 3, 3]))],
+)  # fmt: skip
+def test_lines_are_names_or_positions_as_is_said(tmp_path, given, shape, places):
+    path = tmp_path / "t.csv"
+    path.write_text("row,col,value\n1,1,5\n1,4,6\n3,4,7\n")
+    table = read_table(path, **given)
+    assert table.shape == shape
+    np.testing.assert_array_equal((table.i, table.j), places)
+
+
+@pytest.mark.parametrize(
     ("text", "words", "told"),
     [
+        ("row,col,value\n0,1,5\n", ["--one-based"], "positions from 1 to"),
+        ("row,col,value\n0,7,5\n", ["--shape", "3,4"], "positions from 0 to 3"),
+        ("user,item,rating\nu,v,5\n", ["--shape", "3,4"], "whole number"),
+        ("1,2\n3,\n", ["--shape", "3,4"], "wide table"),
+        ("user,item,rating\nu,v,1\n", ["--out", "x.npz", "--mat73"], "mat73"),
+        ("user,item,rating\nu,v,1\n", ["--plot", "x.gif"], "plot"),
         ("", [], "without a line"),
         ("a,b\n1\n", [], "even lines"),
         ("user,item,rating\nu,v,1,5\n", [], "even lines"),

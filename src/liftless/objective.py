@@ -209,14 +209,14 @@ class SearchedLine(Line):
 
 
 class Smooth(Objective):
-    """Any JAX function f(X, *args), differentiated automatically.
+    """Any JAX function ``f(X, *args)``, differentiated automatically.
 
     Parameters
     ----------
     function : callable
         Takes the array and ``args``; returns a scalar.  It is part of the compiled function's
         identity: keep one function and change ``args``.
-    *args : array or float
+    args : array or float
         Data of the function, traced.
     lower : float, optional
         A value that f never falls below.  With it a run can end at a fit, where f − lower is

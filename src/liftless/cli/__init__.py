@@ -18,9 +18,11 @@ from liftless.cli.names import nearest
 from liftless.cli.options import (
     CertifyOptions,
     CompleteOptions,
+    CompletionOptions,
     InfoOptions,
     InstanceOptions,
     RecoverOptions,
+    ReportOptions,
 )
 
 if TYPE_CHECKING:
@@ -85,11 +87,28 @@ COMMANDS = {
             epilog=EXIT_CODES,
         ),
         Command(
+            "report",
+            ReportOptions,
+            "liftless.cli.run_report",
+            help="Make one page of a result, with a picture, for a person who was not there.",
+            short="Make a page of a result.",
+            epilog="",
+        ),
+        Command(
             "info",
             InfoOptions,
             "liftless.cli.run_info",
             help="Print versions, devices, and every name and format that a command takes.",
             short="Print versions, devices, names and formats.",
+            epilog="",
+        ),
+        Command(
+            "completion",
+            CompletionOptions,
+            "liftless.cli.run_completion",
+            help="Print what completes the words of a command line, for bash, zsh or fish: put "
+            'eval "$(liftless completion bash)" into ~/.bashrc, and the same into ~/.zshrc.',
+            short="Print the completion of a shell.",
             epilog="",
         ),
         Command(
@@ -139,12 +158,10 @@ def invoke(argv: Sequence[str] | None = None) -> int:
 
 def _top(words: list[str]) -> int:
     """Answer a command line without a command: help, or the version."""
-    if not words:
-        raise Usage("a command is missing", "liftless")
-    if words[0] == "--version":
+    if words and words[0] == "--version":
         emit(f"liftless {__version__}")
-    elif words[0] in ("-h", "--help"):
-        commands = [*COMMANDS.values(), *_others()]
+    elif not words or words[0] in ("-h", "--help"):
+        commands = [*COMMANDS.values(), *others()]
         sys.stdout.write(overview(ABOUT, commands, EXIT_CODES))
     else:
         cure = nearest(words[0], ["--help", "--version"])
@@ -170,7 +187,7 @@ def _command(name: str) -> Command:
     raise Usage(f"no such command: {name!r}. {cure}", "liftless")
 
 
-def _others() -> list[Command]:
+def others() -> list[Command]:
     """Load the commands of other distributions; one that fails to load is named and left out."""
     commands = []
     for name, found in _entry_points().items():

@@ -87,7 +87,7 @@ def parse(command: Command, words: Sequence[str]) -> Any:
         word = left[0].partition("=")[0]
         if not word.startswith("-"):
             raise Usage(f"one word too many: {word!r}", program)
-        flags = [_flag(part) for part in dataclasses.fields(command.options)]
+        flags = [flag_of(part) for part in dataclasses.fields(command.options)]
         raise Usage(f"no such option: {word}. {nearest(word, filter(None, flags))}", program)
     return command.options(**vars(found))
 
@@ -125,7 +125,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(command: Command) -> _Parser:
     fields = dataclasses.fields(command.options)
-    words = [part.metadata["metavar"] for part in fields if _flag(part) is None]
+    words = [part.metadata["metavar"] for part in fields if flag_of(part) is None]
     usage = " ".join(["[OPTIONS]", *words])
     parser = _Parser(f"liftless {command.name}", usage, command.help, command.epilog)
     for part in fields:
@@ -134,7 +134,7 @@ def _parser(command: Command) -> _Parser:
 
 
 def _add(parser: _Parser, part: "Field[Any]") -> None:
-    flag, text, default = _flag(part), _literal(part.metadata["help"]), part.default
+    flag, text, default = flag_of(part), _literal(part.metadata["help"]), part.default
     if part.type is bool:
         parser.named.add_argument(flag or "", dest=part.name, action="store_true", help=text)
         return
@@ -152,7 +152,7 @@ def _add(parser: _Parser, part: "Field[Any]") -> None:
     parser.named.add_argument(flag, dest=part.name, **given)
 
 
-def _flag(part: "Field[Any]") -> str | None:
+def flag_of(part: "Field[Any]") -> str | None:
     """Return the option of a field, or None for a word without a name."""
     flag = part.metadata["flag"]
     return f"--{part.name.replace('_', '-')}" if flag == "" else flag

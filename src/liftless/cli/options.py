@@ -9,6 +9,9 @@ from liftless.cli.command import argument, option, switch
 FILE = "The problem: .npz, .mat, or .csv for entries."
 NOISE = "Standard deviation of the noise in each measurement."
 TRACE_BOUND = "A known bound on the trace of the matrix."
+TABLE = "A table with holes: .csv, .tsv, .txt, .npy, .mtx, .mat or .parquet."
+FIGURE = "Draw it (.png, .svg or .pdf)."
+MAT73 = "Write a .mat file as version 7.3 (HDF5)."
 SHAPE = "Sides of a matrix given by entries; a table is as large as its positions say."
 RECTANGULAR = "The matrix is not symmetric: (i, j) and (j, i) are two entries."
 BASE = "Where the positions of entries begin: 0 or 1."
@@ -44,6 +47,7 @@ class RecoverOptions:
     budget: int | None = option("N", "Applications of A or its adjoint to spend.")
     max_seconds: float | None = option("T", "Seconds after which no new step is begun.")
     out: str | None = option("RESULT.npz", "Write the factor and the report (.npz or .mat).")
+    mat73: bool = switch(MAT73)
     plot: str | None = option("FIGURE.png", "Draw the course (.png, .svg or .pdf).")
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)
@@ -58,7 +62,7 @@ class RecoverOptions:
 class CompleteOptions:
     """What was given to ``liftless complete``; None where nothing was."""
 
-    file: str = argument("FILE", "A table with holes: .csv, .tsv, .txt, .npy or .mtx.")
+    file: str = argument("FILE", TABLE)
     rank: str = option("auto|R", "Rank of the matrix beside mean and effects.", "auto")
     row: str | None = option("A", "Column of the rows in a long table; its number without heading.")
     col: str | None = option("B", "The same of the columns.")
@@ -67,14 +71,37 @@ class CompleteOptions:
     decimal: str = option(".|,", "What stands before the decimals.", ".")
     symmetric: bool = switch("(i, j) and (j, i) are one entry.")
     rectangular: bool = switch("They are two, whatever the table looks like.")
+    shape: str | None = option("N1,N2", "Sides of a long table whose lines are positions.")
+    one_based: bool = switch("These positions count from one.")
     no_effects: bool = switch("No mean and no effects of rows and columns beside the matrix.")
     folds: int = option("K", "Parts held out in turn; 0 for none.", 5)
     max_rank: int = option("R", "Largest rank tried.", 12)
     robust: bool = switch("Gross errors are expected: entries far off lose their weight.")
     seed: int = option("S", SEED, 0)
-    out: str | None = option("FILE", "Write the completed table (.csv, .npy or .npz).")
+    out: str | None = option(
+        "FILE", "Write the completed table (.csv, .parquet, .npy), or all of it (.npz, .mat)."
+    )
+    mat73: bool = switch(MAT73)
+    plot: str | None = option("FIGURE.png", FIGURE)
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)
+
+
+@dataclass(frozen=True)
+class CompletionOptions:
+    """What was given to ``liftless completion``."""
+
+    shell: str = argument("SHELL", "bash, zsh or fish.")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What was given to ``liftless report``."""
+
+    file: str = argument("RESULT", "What recover or complete wrote with --out: .npz or .mat.")
+    out: str = option("PAGE.html", "Where to write the page.", MISSING)
+    title: str | None = option("TEXT", "Its heading; the result's name if left out.")
+    as_json: bool = switch(JSON, "--json")
 
 
 @dataclass(frozen=True)

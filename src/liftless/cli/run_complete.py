@@ -1,22 +1,27 @@
 """``liftless complete``."""
 
+from collections.abc import Callable
 from typing import Any
 
 from liftless._checks import positive_int
 from liftless._errors import InvalidInput
+from liftless._show import told
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import coloured, emit, emit_json, emit_table
-from liftless.cli.options import CompleteOptions
+from liftless.cli.options import CompleteOptions, sides
+from liftless.io import FIGURE_SUFFIXES
+from liftless.io.hdf5 import library
 from liftless.io.write import check_target
 from liftless.tables import CompletedTable, complete
 from liftless.tables.files import WRITTEN, read_table, write_completed
+from liftless.tables.formats import parquet
+from liftless.tables.view import TableView
 
 
 def run(options: CompleteOptions) -> int:
     """Complete a table, report, and write what was asked for."""
-    if options.out is not None:
-        check_target("out", options.out, WRITTEN)
+    draw = _checked_files(options)
     if options.symmetric and options.rectangular:
         raise InvalidInput("symmetric", "given beside rectangular", "one of the two")
     table = read_table(
@@ -27,15 +32,11 @@ def run(options: CompleteOptions) -> int:
         separator=options.separator,
         decimal=options.decimal,
         symmetric=True if options.symmetric else False if options.rectangular else None,
+        shape=sides(options.shape),
+        one_based=options.one_based,
     )
     enable_cache(options.quiet)
     with Heartbeat(options.quiet) as heartbeat:
-
-        def progress(event: dict) -> None:
-            if event["event"] == "held out":
-                beside = " beside effects" if event["additive"] else ""
-                heartbeat.say(f"rank {event['rank']}{beside}: held-out error {event['error']:.4g}")
-
         done = complete(
             table,
             _rank(options.rank),
@@ -44,15 +45,39 @@ def run(options: CompleteOptions) -> int:
             max_rank=options.max_rank,
             robust=options.robust,
             seed=options.seed,
-            callback=progress,
+            callback=heartbeat.tell,
         )
-    if options.out is not None:
-        write_completed(options.out, done)
+    written = []
+    view = TableView.of(done) if options.out or options.plot else None
+    if options.out is not None and view is not None:
+        write_completed(options.out, view, hdf5=options.mat73)
+        written.append(options.out)
+    if options.plot is not None and draw is not None:
+        draw(view, options.plot)
+        written.append(options.plot)
     if options.as_json:
         emit_json(summary(done))
     else:
-        _report(done, options.out)
+        _report(done, written)
     return 0
+
+
+def _checked_files(options: CompleteOptions) -> Callable[..., None] | None:
+    """Check what is to be written before anything is computed; the function that draws."""
+    if options.out is not None:
+        check_target("out", options.out, WRITTEN)
+        if options.out.lower().endswith(".parquet"):
+            parquet()
+    if options.mat73:
+        if options.out is None or not options.out.lower().endswith(".mat"):
+            raise InvalidInput("mat73", "given without a .mat file", "given with --out FILE.mat")
+        library()
+    if options.plot is None:
+        return None
+    check_target("plot", options.plot, FIGURE_SUFFIXES)
+    from liftless.figures import save_figure, table_figure
+
+    return lambda view, path: save_figure(table_figure(view), path)
 
 
 def _rank(text: str) -> int | str:
@@ -85,20 +110,7 @@ def summary(done: CompletedTable) -> dict[str, Any]:
     }
 
 
-def _report(done: CompletedTable, out: str | None) -> None:
+def _report(done: CompletedTable, written: list[str]) -> None:
     emit(coloured(done.message, 0))
-    shape = " × ".join(map(str, done.table.shape))
-    form = "symmetric" if done.table.symmetric else "rectangular"
-    rows = [
-        ("table", f"{shape}, {form}, {done.table.y.size} entries"),
-        ("rank", f"{done.rank}" + (" beside mean and effects" if done.additive else "")),
-        ("noise", "none: every entry is fitted" if done.kind == "exact" else f"{done.sigma:.4g}"),
-    ]
-    for one in done.tried:
-        beside = ", effects" if one.additive else ""
-        rows.append(
-            (f"rank {one.rank}{beside}", f"held-out error {one.error:.4g} ± {one.spread:.2g}")
-        )
-    if out is not None:
-        rows.append(("written", out))
-    emit_table(rows)
+    # The last row is the message.
+    emit_table(told(done)[:-1] + [("written", path) for path in written])

@@ -36,8 +36,10 @@ from liftless.io import (
     result_fields,
     save_result,
 )
+from liftless.io.hdf5 import library
 from liftless.recovery import ESCAPES, STARTS, Recovery
 from liftless.recovery import recover as recover_problem
+from liftless.recovery.loop import BUDGET
 from liftless.space import Space
 
 #: What the options of the multi-step escape are called in its constructor.
@@ -47,6 +49,7 @@ MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
 def run(options: RecoverOptions) -> int:
     """Recover, report, and write what was asked for."""
     _check_files(options)
+    _check_mat73(options)
     escape = escape_rule(options.escape, options.multi)
     for name in ("noise", "trace_bound"):
         value = getattr(options, name)
@@ -79,6 +82,14 @@ def run(options: RecoverOptions) -> int:
     if recovery.status == INTERRUPTED:
         note(f"interrupted; {_kept(options, written)}")
     return recovery.status
+
+
+def _check_mat73(options: RecoverOptions) -> None:
+    if not options.mat73:
+        return
+    if options.out is None or not options.out.lower().endswith(".mat"):
+        raise InvalidInput("mat73", "given without a .mat file", "given with --out FILE.mat")
+    library()
 
 
 def _kept(options: RecoverOptions, written: list[str]) -> str:
@@ -168,10 +179,11 @@ def _recover(
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
 
-    with Heartbeat(options.quiet) as heartbeat:
+    spend = float(options.budget or BUDGET)
+    with Heartbeat(options.quiet, spend, options.max_seconds) as heartbeat:
 
         def progress(event: dict) -> None:
-            heartbeat.say(progress_line(event))
+            heartbeat.tell(event)
             if interrupt.asked:
                 raise StopIteration
 
@@ -189,16 +201,6 @@ def _recover(
         )
 
 
-def progress_line(event: dict) -> str:
-    """Say in one line what was done, h after it, and what was spent so far."""
-    spent = f"{event['applications']} applications"
-    if "error" in event:
-        return f"{event['event']}: estimated error {event['error']:.2g}, {spent}"
-    # Inside a start there may be no h yet.
-    reached = f"h {event['objective']:.6g}, " if math.isfinite(event["objective"]) else ""
-    return f"{event['event']}: {reached}{spent}"
-
-
 def _write(
     options: RecoverOptions,
     loaded: LoadedProblem,
@@ -212,7 +214,7 @@ def _write(
     if recovery.status == INTERRUPTED and not np.any(recovery.x):
         return
     if options.out is not None:
-        save_result(options.out, recovery, fields)
+        save_result(options.out, recovery, fields, hdf5=options.mat73)
         written.append(options.out)
     if options.plot is not None and draw is not None:
         with atomic_write(options.plot) as temporary:

@@ -1,4 +1,4 @@
-"""The pictures of one result.  They read what a run has recorded and compute nothing else.
+"""Pictures of results.  They read what a run has recorded and compute nothing.
 
 matplotlib is the extra ``plot``: it is imported when something of this is first used.
 """
@@ -10,24 +10,42 @@ from liftless._errors import InvalidInput
 
 if TYPE_CHECKING:
     from liftless.figures.phase import retrieval_figure
-    from liftless.figures.recovery import course_rows, recovery_figure, save_figure
+    from liftless.figures.recovery import (
+        course_rows,
+        draw_matrix,
+        draw_recovery,
+        draw_spectrum,
+        recovery_figure,
+        save_figure,
+        stored_figure,
+        svg_text,
+    )
+    from liftless.figures.table import table_figure
 
-_HOMES = {
-    "course_rows": "recovery",
-    "recovery_figure": "recovery",
-    "retrieval_figure": "phase",
-    "save_figure": "recovery",
-}
+#: Module of each name, where it is not ``recovery``.
+_HOMES = {"retrieval_figure": "phase", "table_figure": "table"}
 
-__all__ = ["course_rows", "recovery_figure", "retrieval_figure", "save_figure"]
+__all__ = [
+    "course_rows",
+    "draw_matrix",
+    "draw_recovery",
+    "draw_spectrum",
+    "recovery_figure",
+    "retrieval_figure",
+    "save_figure",
+    "stored_figure",
+    "svg_text",
+    "table_figure",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Load a function that draws, or say how to get what it needs."""
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "recovery")
     try:
-        return getattr(importlib.import_module(f"liftless.figures.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"liftless.figures.{home}"), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise

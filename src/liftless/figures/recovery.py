@@ -1,5 +1,8 @@
 """The picture of one recovery: course of the objective, recovered matrix, fit of the data."""
 
+import io
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from liftless.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_f
 from liftless.io import FIGURE_SUFFIXES, atomic_write
 from liftless.problem import Problem
 from liftless.recovery import Recovery
+from liftless.space import Space
 
 #: Colour of a stage by the first word of its name; other stages are escapes.
 STAGES = {
@@ -64,6 +68,16 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(target, format=path.suffix[1:], metadata=when)
 
 
+def svg_text(figure: Figure) -> str:
+    """Return a figure as an element of a page, as wide as the page has it."""
+    target = io.StringIO()
+    with rc_context({"svg.hashsalt": "liftless"}):
+        figure.savefig(target, format="svg", metadata={"Date": None})
+    text = target.getvalue()
+    head, gap, rest = text[text.index("<svg") :].partition(">")
+    return re.sub(r' (width|height)="[^"]*"', "", head) + gap + rest
+
+
 def recovery_figure(
     problem: Problem,
     recovery: Recovery,
@@ -82,13 +96,53 @@ def recovery_figure(
     truth : array of shape (n, s), optional
         Drawn beside the recovered matrix by its error.
     """
+    save_figure(draw_recovery(recovery, problem, truth), path)
+
+
+def draw_recovery(
+    recovery: Recovery,
+    problem: Problem | None = None,
+    truth: Float[np.ndarray, "n s"] | None = None,
+) -> Figure:
+    """Draw a recovery: course, matrix, and fit of the data, or the spectrum without the problem."""
     figure = new_figure(9.6, 3.1)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
     _course(left, recovery)
-    _matrix(figure, middle, recovery, truth)
-    _fit(right, problem, recovery)
+    draw_matrix(figure, middle, recovery.x, recovery.space, truth)
+    if problem is None:
+        draw_spectrum(right, recovery.x, recovery.space)
+    else:
+        _fit(right, problem, recovery)
     figure.suptitle(recovery.certificate.message.split(";")[0], fontsize=9, x=0.01, ha="left")
-    save_figure(figure, path)
+    return figure
+
+
+def stored_figure(
+    X: Float[np.ndarray, "n r"], space: Space, course: Sequence[Sequence[Any]], title: str
+) -> Figure:
+    """Draw what a file has of a recovery: least h over the applications, matrix, spectrum.
+
+    Parameters
+    ----------
+    X : array of shape (n, r)
+    space : Space
+    course : sequence of (event, h or None, applications)
+    title : str
+    """
+    figure = new_figure(9.6, 3.1)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1.35, 1.0, 1.0))
+    known = [(spent, float(h)) for _, h, spent in course if h is not None and np.isfinite(h)]
+    if known:
+        spent, h = np.array(known).T
+        least = np.maximum(np.minimum.accumulate(h), 1e-32 * max(h.max(), 1e-300))
+        left.step(spent, least, where="post", color=BLUE, lw=1.2)
+        left.plot(spent, np.maximum(h, least), ".", color=GREY, markersize=4)
+        left.set_yscale("log")
+    tidy(left, "Least h so far", "applications", "h(X)")
+    draw_matrix(figure, middle, X, space)
+    draw_spectrum(right, X, space)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left")
+    return figure
 
 
 def _course(axes: Axes, recovery: Recovery) -> None:
@@ -119,19 +173,28 @@ def _course(axes: Axes, recovery: Recovery) -> None:
     axes.legend(fontsize=7, frameon=False, loc="best")
 
 
-def _matrix(
+def draw_spectrum(axes: Axes, X: Float[np.ndarray, "n r"], space: Space) -> None:
+    """Eigenvalues or singular values of the matrix of a factor."""
+    s = space.spectrum(X)
+    axes.bar(np.arange(1, s.size + 1), s, width=0.6, color=BLUE)
+    # A single bar would fill the panel.
+    axes.set_xlim(0.4, max(s.size, 4) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    kind = space.spectrum_name
+    tidy(axes, f"{kind.capitalize()}s of the matrix", "number", kind)
+
+
+def draw_matrix(
     figure: Figure,
     axes: Axes,
-    recovery: Recovery,
-    truth: Float[np.ndarray, "n s"] | None,
+    X: Float[np.ndarray, "n r"],
+    space: Space,
+    truth: Float[np.ndarray, "n s"] | None = None,
 ) -> None:
-    X, space = recovery.x, recovery.space
+    """Draw the matrix of a factor entry by entry, or its spectrum where it is too large."""
     name = space.formula
     if X.shape[0] > DRAWN:
-        s = space.spectrum(X)
-        axes.bar(np.arange(1, s.size + 1), s, color=BLUE)
-        kind = space.spectrum_name
-        tidy(axes, f"{kind.capitalize()}s of the recovered matrix", "number", kind)
+        draw_spectrum(axes, X, space)
         return
     M = space.matrix(X)
     complex_ = np.iscomplexobj(M)

@@ -1,5 +1,7 @@
 """One look for every figure: colour-blind safe, readable at column width."""
 
+import io
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,9 +16,18 @@ BLUE, ORANGE, GREEN, RED, PURPLE, GREY = (
 )
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, whether or not pyplot is there to do it."""
+
+    def _repr_png_(self) -> bytes:
+        target = io.BytesIO()
+        self.savefig(target, format="png")
+        return target.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of the given size in inches, independent of any global state."""
-    return Figure(figsize=(width, height), layout="constrained", dpi=160)
+    return Picture(figsize=(width, height), layout="constrained", dpi=160)
 
 
 def tidy(axes: Axes, title: str, x: str, y: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless._memory import check_inflated
+from liftless.io.hdf5 import is_hdf5, read_hdf5
 from liftless.io.matlab import check_frame
 
 #: How the head of an array is read, by its version.
@@ -126,11 +127,13 @@ def _unpacked(path: Path, wanted: Collection[str]) -> int:
 
 
 def _read_mat(path: Path, wanted: Collection[str]) -> tuple[Arrays, list[str]]:
-    with path.open("rb") as handle:
-        head = handle.read(128)
-    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
-        cure = "In MATLAB, save it with -v7: save('problem.mat', '-v7', ...)."
-        raise InvalidInput(str(path), "a MATLAB v7.3 (HDF5) file", "a file of version 7", cure)
+    if is_hdf5(path):
+        try:
+            return read_hdf5(path, wanted)
+        except (OSError, RuntimeError, KeyError) as error:
+            was = f"not readable as a MATLAB v7.3 (HDF5) file ({str(error)[:80]})"
+            cure = "It may be damaged; or save it with -v7 in MATLAB."
+            raise InvalidInput(str(path), was, "a whole file", cure) from error
     check_frame(path)
     from scipy.io import loadmat, whosmat
 

@@ -126,11 +126,18 @@ def distances(
     }
 
 
-def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str, Any]) -> None:
+def save_result(
+    path: str | os.PathLike,
+    recovery: Recovery,
+    fields: Mapping[str, Any],
+    *,
+    hdf5: bool = False,
+) -> None:
     """Write the factor and the fields of :func:`result_fields` to ``.npz`` or ``.mat``.
 
     A rectangular result has ``U`` and ``V``, and it and a Hermitian one, up to ten million entries,
-    ``matrix`` as well.
+    ``matrix`` as well.  ``course`` is the JSON text of the events: what was done, h after it,
+    applications so far.
 
     Parameters
     ----------
@@ -139,6 +146,8 @@ def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str
     recovery : Recovery
     fields : dict
         Text becomes an array of no dimensions, a list its JSON text, None NaN.
+    hdf5 : bool
+        Whether a .mat file is of version 7.3 (extra ``hdf5``).
 
     Raises
     ------
@@ -153,7 +162,10 @@ def save_result(path: str | os.PathLike, recovery: Recovery, fields: Mapping[str
         found["U"], found["V"] = space.unpack(X)
     if not isinstance(space, Symmetric) and math.prod(space.shape) <= LARGEST_MATRIX:
         found["matrix"] = recovery.matrix
-    write_arrays(path, found | arrays)
+    found["course"] = _array(
+        [[row["event"], row["objective"], row["applications"]] for row in recovery.history]
+    )
+    write_arrays(path, found | arrays, hdf5=hdf5)
 
 
 def _array(value: Any) -> np.ndarray:

@@ -10,7 +10,10 @@ import numpy as np
 
 from liftless._ends import unfinished
 from liftless._errors import InvalidInput
+from liftless.io.hdf5 import library, write_hdf5
 
+#: Bytes from which on an array has no room in a MATLAB file of version 7.
+LARGEST = 2**31
 #: Formats of problems and results that can be written.
 ARRAY_SUFFIXES = (".npz", ".mat")
 
@@ -89,11 +92,28 @@ def check_target(argument: str, path: str | os.PathLike, suffixes: Sequence[str]
     return path
 
 
-def write_arrays(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays to ``.npz`` or ``.mat``, atomically."""
+def write_arrays(
+    path: str | os.PathLike, arrays: Mapping[str, np.ndarray], *, hdf5: bool = False
+) -> None:
+    """Write named arrays to ``.npz`` or ``.mat``, atomically.
+
+    Parameters
+    ----------
+    path : path
+    arrays : mapping
+    hdf5 : bool
+        Whether a ``.mat`` file is of version 7.3 (extra ``hdf5``); one of an array of two gigabytes
+        or more is in any case, since version 7 has no room for it.
+    """
     path = check_target("path", path, ARRAY_SUFFIXES)
+    mat = path.suffix.lower() == ".mat"
+    hdf5 = mat and (hdf5 or any(np.asarray(one).nbytes >= LARGEST for one in arrays.values()))
+    if hdf5:
+        library()
     with _written(path), atomic_write(path) as temporary:
-        if path.suffix.lower() == ".mat":
+        if hdf5:
+            write_hdf5(temporary, arrays)
+        elif mat:
             from scipy.io import savemat
 
             savemat(temporary, dict(arrays), appendmat=False, oned_as="column", do_compression=True)

@@ -14,6 +14,7 @@ from liftless._compiled import meet
 from liftless._errors import InputWarning, InvalidInput
 from liftless._memory import check_memory
 from liftless._precision import double, on_device
+from liftless._show import printing
 from liftless._threads import few_threads
 from liftless.account import Account
 from liftless.certificate import noise_level
@@ -52,6 +53,9 @@ Factor = Float[np.ndarray, "n r"]
 #: Lanczos vectors of a start.
 WORKING = 30
 
+#: Work that a search may spend, where nothing else is said.
+BUDGET = 6000
+
 #: Escapes by the name the command line uses.
 ESCAPES: dict[str, type[Escape]] = {
     "ladder": Ladder,
@@ -82,12 +86,13 @@ def recover(
     seed: int = 0,
     noise: float | None = None,
     trace_bound: float | None = None,
-    budget: int = 6000,
+    budget: int = BUDGET,
     rounds: int | None = None,
     callback: Callable[[dict], None] | None = None,
     trace: bool = False,
     policy: Policy | None = None,
     max_seconds: float | int | None = None,
+    verbose: bool = False,
 ) -> Recovery:
     """Recover the low-rank matrix: start, descend, certify, escape, and start afresh.
 
@@ -134,6 +139,8 @@ def recover(
         The run ends with its best point about a second after then, whatever it is at: starts, local
         solves and eigenproblems look at the clock a few times a second.  What must be compiled
         first comes on top.
+    verbose : bool
+        Whether to print a line on standard error for everything that the callback hears of.
 
     Returns
     -------
@@ -176,7 +183,7 @@ def recover(
         account,
         method=local,
         policy=policy,
-        callback=callback,
+        callback=printing(callback, verbose),
         trace=trace,
         level=noise_level(problem, noise),
         units=units,

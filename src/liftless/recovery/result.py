@@ -2,17 +2,19 @@
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftless._errors import InvalidInput
+from liftless._show import figures, table_html
 from liftless.certificate import Certificate
 from liftless.escape import Candidate
 from liftless.identify import Identifiability
+from liftless.problem import Problem
 from liftless.recovery.known import Known
 from liftless.space import Hermitian, Space
 from liftless.start.belief import Completion
@@ -223,12 +225,35 @@ class Recovery:
         return "\n".join(f"{name:>14}: {text}" for name, text in self._rows())
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:right'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self._rows()
-        )
-        return f"<table>{cells}</table>"
+        return table_html(self._rows())
+
+    def plot(
+        self,
+        problem: Problem | None = None,
+        *,
+        truth: Float[np.ndarray, "n s"] | None = None,
+        path: str | os.PathLike | None = None,
+    ) -> Any:
+        """Draw the course, the matrix, and the fit of the data (extra ``plot``).
+
+        Parameters
+        ----------
+        problem : Problem, optional
+            What was recovered from; without it the last panel has the spectrum.
+        truth : array of shape (n, s), optional
+            A factor whose distance is written beside the matrix.
+        path : str, optional
+            Where to save it as well: PNG, SVG or PDF.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            With ``recover(..., trace=True)`` its first panel has every step, else the rounds' ends.
+        """
+        figure = figures().draw_recovery(self, problem, truth)
+        if path is not None:
+            figures().save_figure(figure, path)
+        return figure
 
     def _rows(self) -> list[tuple[str, str]]:
         """The result in about eight lines."""

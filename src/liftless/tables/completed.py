@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from liftless._checks import positive_int, real_array
 from liftless._errors import InvalidInput
+from liftless._show import drawn, table_html, told
 from liftless.tables.choose import Trial
 from liftless.tables.fit import Model
 from liftless.tables.table import Table
@@ -212,6 +213,13 @@ class CompletedTable:
 
     def __str__(self) -> str:
         return self.message
+
+    def _repr_html_(self) -> str:
+        return table_html(told(self))
+
+    def plot(self, path: Any = None) -> Any:
+        """Draw it in six panels (extra ``plot``), and save that at ``path``; the figure."""
+        return drawn(self, path)
 
     def _at(self, rows: Any, cols: Any) -> tuple[np.ndarray, np.ndarray]:
         i, j = self.table.positions("row", rows), self.table.positions("col", cols)

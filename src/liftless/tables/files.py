@@ -15,10 +15,13 @@ import numpy as np
 from liftless._errors import InvalidInput
 from liftless.io.write import atomic_write
 from liftless.tables.completed import CompletedTable
-from liftless.tables.table import USUAL, Table, as_table, named_table
+from liftless.tables.formats import read_mat, read_parquet, write_parquet, write_view
+from liftless.tables.table import USUAL, Table, as_table, named_table, positioned_table
+from liftless.tables.view import TableView
 
 #: Formats that are read, and those that are written.
-READ, WRITTEN = (".csv", ".tsv", ".txt", ".npy", ".mtx"), (".csv", ".npy", ".npz")
+READ = (".csv", ".tsv", ".txt", ".npy", ".mtx", ".mat", ".parquet")
+WRITTEN = (".csv", ".npy", ".npz", ".mat", ".parquet")
 #: What stands for a hole.
 HOLES = {"", "na", "nan", "n/a", "null", "none", "?", "-", "."}
 #: What stands over the names of the rows of a wide table, where anything does.
@@ -38,6 +41,8 @@ def read_table(
     separator: str | None = None,
     decimal: str = ".",
     symmetric: bool | None = None,
+    shape: tuple[int, int] | None = None,
+    one_based: bool = False,
 ) -> Table:
     """Read a table with holes.
 
@@ -47,7 +52,9 @@ def read_table(
         .csv, .tsv or .txt: long if the columns ``row``, ``col`` and ``value`` are given, or have
         usual names, or there are three columns (or four, the last of them left out) and two of them
         hold names or positions that recur; else wide.  .npy: a matrix with NaN for holes.  .mtx:
-        stored entries are observed.
+        stored entries are observed.  .mat (version 7.3: extra ``hdf5``): a matrix with NaN for
+        holes, the one named ``value`` if there are several, or arrays rows, cols and values.
+        .parquet (extra ``parquet``): long, or wide with the names of the rows first.
     row, col, value : str, optional
         Columns of a long table, by name, or by number from one where it has no heading.
     separator : str, optional
@@ -55,6 +62,10 @@ def read_table(
     decimal : {".", ","}
     symmetric : bool, optional
         As for :func:`liftless.complete`.
+    shape : (int, int), optional
+        Sides of a long table whose lines are positions, entries or not.
+    one_based : bool
+        Whether these positions count from one.
 
     Raises
     ------
@@ -67,12 +78,19 @@ def read_table(
         raise InvalidInput("file", repr(str(path)), f"a file in one of {', '.join(READ)}")
     if decimal not in (".", ","):
         raise InvalidInput("decimal", repr(decimal), "'.' or ','")
+    if kind == ".mat":
+        return read_mat(path, symmetric, value, shape, one_based)
+    if (shape is not None or one_based) and kind in (".npy", ".mtx", ".parquet"):
+        option = "one_based" if shape is None else "shape"
+        raise InvalidInput(option, f"given for a {kind} file", "left out", "It says so itself.")
+    if kind == ".parquet":
+        return read_parquet(path, symmetric, row=row, col=col, value=value)
     if kind == ".npy":
         return as_table(_npy(path), symmetric=symmetric)
     if kind == ".mtx":
         return as_table(_mtx(path), symmetric=symmetric)
     rows = _cells(path, separator)
-    return _table(path, rows, (row, col, value), decimal, symmetric)
+    return _table(path, rows, (row, col, value), decimal, symmetric, (shape, one_based))
 
 
 def _npy(path: Path) -> np.ndarray:
@@ -150,6 +168,7 @@ def _table(
     names: tuple[str | None, str | None, str | None],
     decimal: str,
     symmetric: bool | None,
+    positions: tuple[tuple[int, int] | None, bool],
 ) -> Table:
     if not rows:
         raise InvalidInput("file", f"{str(path)!r} without a line", "a table")
@@ -168,11 +187,17 @@ def _table(
         raise InvalidInput("file", f"{str(path)!r} with nothing below its heading", "a table")
     places = _places(rows[0] if heading else [], width, names, body)
     if places is None:
+        if any(positions):
+            option = "one_based" if positions[0] is None else "shape"
+            cure = "Name the columns with --row, --col and --value if this one is long."
+            raise InvalidInput(option, "given for a wide table", "left out", cure)
         return _wide(path, rows, heading, decimal, symmetric)
     columns = [[cells[k] for cells in body] for k in places]
     y = [_number(cell, decimal) for cell in columns[2]]
     _all_numbers(path, y, columns[2], heading)
     ids = [_identifiers(column) for column in columns[:2]]
+    if any(positions):
+        return positioned_table(ids[0], ids[1], np.asarray(y, float), symmetric, *positions)
     return as_table((*ids, np.asarray(y, float)), symmetric=symmetric)
 
 
@@ -251,28 +276,40 @@ def _wide(
     return named_table(i, j, y[i, j], np.asarray(left), np.asarray(right), symmetric)
 
 
-def write_completed(path: str | os.PathLike, done: CompletedTable) -> None:
-    """Write a completed table: .csv wide, with names if it has any, .npy the matrix, .npz all.
+def write_completed(
+    path: str | os.PathLike, done: CompletedTable | TableView, *, hdf5: bool = False
+) -> None:
+    """Write a completed table.
 
-    What the data leave open is empty in text, and NaN else.
+    Parameters
+    ----------
+    path : path
+        .csv and .parquet: wide, with names if it has any.  .npy: the matrix.  .npz and .mat: all
+        that a picture and a report need.  What the data leave open is empty in text, NaN else.
+    done : CompletedTable or TableView
+    hdf5 : bool
+        Whether a .mat file is of version 7.3.
     """
     path = Path(path)
-    M = done.matrix
+    view = done if isinstance(done, TableView) else TableView.of(done)
+    kind = path.suffix.lower()
+    if kind in (".npz", ".mat"):
+        write_view(path, view, hdf5)
+        return
     with atomic_write(path) as temporary:
-        if path.suffix.lower() == ".npy":
-            np.save(temporary, M)
-        elif path.suffix.lower() == ".npz":
-            i, j = np.indices(M.shape)
-            sides = {"rows": done.table.rows, "cols": done.table.cols}
-            spread = done.deviation(sides["rows"][i], sides["cols"][j])
-            told = {"rank": done.rank, "sigma": done.sigma, "seed": done.seed}
-            np.savez(temporary, matrix=M, deviation=spread, **sides, **told)
+        if kind == ".npy":
+            np.save(temporary, view.matrix)
+        elif kind == ".parquet":
+            write_parquet(path, temporary, view)
         else:
-            with temporary.open("w", newline="", encoding="utf-8") as handle:
-                writer = csv.writer(handle)
-                names = done.table.named
-                if names:
-                    writer.writerow(["row", *done.table.cols])
-                for name, line in zip(done.table.rows, M, strict=True):
-                    cells = ["" if np.isnan(x) else repr(float(x)) for x in line]
-                    writer.writerow([name, *cells] if names else cells)
+            _write_text(temporary, view)
+
+
+def _write_text(temporary: Path, view: TableView) -> None:
+    with temporary.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        if view.named:
+            writer.writerow(["row", *view.cols])
+        for name, line in zip(view.rows, view.matrix, strict=True):
+            cells = ["" if np.isnan(x) else repr(float(x)) for x in line]
+            writer.writerow([name, *cells] if view.named else cells)

@@ -87,9 +87,10 @@ def as_table(
     Parameters
     ----------
     data : array with NaN, masked array, sparse matrix, DataFrame, or (rows, cols, values)
-        Of a sparse matrix the entries that are stored are observed, zeros among them.  A DataFrame
-        is long if it has the columns ``row``, ``col`` and ``value``, by these names or usual ones,
-        and wide else.
+        A DataFrame of pandas, polars or another library, or an Arrow table.  It is long if it has
+        the columns ``row``, ``col`` and ``value``, by these names or usual ones, and wide else;
+        without an index a first column of words has the names of its rows.  Of a sparse matrix the
+        entries that are stored are observed, zeros among them.
     row, col, value : str, optional
         Columns of a long DataFrame.
     weights : array or str, optional
@@ -105,7 +106,8 @@ def as_table(
     """
     if isinstance(data, Table):
         return data
-    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+    frame = hasattr(data, "columns") and hasattr(data, "to_numpy")
+    if frame or hasattr(data, "column_names"):
         parts = _frame(data, row, col, value, weights)
     elif isinstance(data, tuple) and len(data) == 3:
         parts = _long(*data, weights)
@@ -127,39 +129,122 @@ def named_table(
     return _checked(i, j, y, np.ones(y.size), rows, cols, True, symmetric)
 
 
+def positioned_table(
+    i: Any,
+    j: Any,
+    y: Float[np.ndarray, " m"],
+    symmetric: bool | None = None,
+    shape: tuple[int, int] | None = None,
+    one_based: bool = False,
+) -> Table:
+    """Return a table of entries whose lines are positions, entries or not.
+
+    Parameters
+    ----------
+    i, j : arrays of shape (m,)
+    y : array of shape (m,)
+    symmetric : bool, optional
+    shape : (int, int), optional
+        Sides; by default up to the last position.
+    one_based : bool
+        Whether positions count from one.
+
+    Raises
+    ------
+    InvalidInput
+        For positions that are no whole numbers, or outside.
+    """
+    sides, places = [], []
+    for k, (name, given) in enumerate((("rows", i), ("cols", j))):
+        at = np.asarray(given)
+        if at.dtype.kind == "f" and np.all(at == np.floor(at)):
+            at = at.astype(np.int64)
+        if at.dtype.kind not in "iu" or at.shape != y.shape:
+            must = "a whole number for each value"
+            raise InvalidInput(name, describe(given), must, "--shape is for positions.")
+        at = at.astype(np.int64) - int(one_based)
+        side = int(at.max(initial=0)) + 1 if shape is None else int(shape[k])
+        if at.size and not (at.min() >= 0 and at.max() < side):
+            base = int(one_based)
+            was = f"from {at.min() + base} to {at.max() + base}"
+            raise InvalidInput(name, was, f"positions from {base} to {side - 1 + base}")
+        sides.append(side)
+        places.append(at)
+    rows, cols = np.arange(sides[0]), np.arange(sides[1])
+    w = np.ones(y.size)
+    return _checked(places[0], places[1], y, w, rows, cols, False, symmetric)
+
+
 def _frame(data: Any, row: Any, col: Any, value: Any, weights: Any) -> tuple:
-    """Entries of a DataFrame of any library whose columns turn to NumPy."""
-    names = [str(name) for name in data.columns]
-    found = [_column(data, names, kind, given) for kind, given in
+    """Entries of a DataFrame of any library whose columns turn to NumPy, or of an Arrow table."""
+    # pandas and polars have names in `columns`; an Arrow table has the columns themselves there.
+    names = list(data.column_names if hasattr(data, "column_names") else data.columns)
+    get = data.column if hasattr(data, "column_names") else data.__getitem__
+    found = [_column(names, kind, given) for kind, given in
              (("row", row), ("col", col), ("value", value))]  # fmt: skip
     if all(name is not None for name in found):
-        w = data[weights].to_numpy() if isinstance(weights, str) else weights
-        rows, cols, values = (data[name].to_numpy() for name in found)
+        w = _numbers(get(weights).to_numpy()) if isinstance(weights, str) else weights
+        rows, cols, values = (get(name).to_numpy() for name in found)
         return _long(rows, cols, values, w)
     given = [k for k in (row, col, value) if k is not None]
     if given:
         missing = ("row", "col", "value")[found.index(None)]
         must = f"a column, with {', '.join(map(repr, given))} beside it"
         raise InvalidInput(missing, "left out or unknown", must, f"The columns are {names}.")
-    i, j, y, w, _, _, _ = _array(data.to_numpy(), weights)
+    columns = [np.asarray(get(name).to_numpy()) for name in names]
     index = getattr(data, "index", None)
-    rows = np.asarray(index) if index is not None else np.arange(len(data))
-    return i, j, y, w, rows, np.asarray(names), True
+    rows = np.arange(len(columns[0]) if columns else 0) if index is None else np.asarray(index)
+    if index is None and len(columns) > 1 and _words(columns[0]):
+        rows, columns, names = columns[0].astype(str), columns[1:], names[1:]
+        if np.unique(rows).size < rows.size:
+            cure = "Say which columns have row, col and value of an entry."
+            raise InvalidInput("data", "a frame of words that recur", "wide, or long", cure)
+    try:
+        whole = np.stack([_numbers(column) for column in columns], axis=1)
+    except (TypeError, ValueError):
+        was, must = "a frame with columns of words", "numbers, or row, col and value by name"
+        raise InvalidInput("data", was, must, f"The columns are {names}.") from None
+    i, j, y, w, _, _, _ = _array(whole, weights)
+    return i, j, y, w, rows, np.asarray([str(name) for name in names]), True
 
 
-def _column(data: Any, names: list[str], kind: str, given: Any) -> Any:
+def _words(column: np.ndarray) -> bool:
+    """Whether a column has words."""
+    return column.dtype.kind in "OU" and any(isinstance(cell, str) for cell in column)
+
+
+def _numbers(given: Any) -> np.ndarray:
+    """Floating numbers, with NaN for what a library writes where there is none."""
+    if isinstance(given, np.ma.MaskedArray):
+        given = np.where(np.ma.getmaskarray(given), np.nan, np.asarray(given.data, float))
+    found = np.asarray(given)
+    if found.dtype.kind == "O":
+        # pandas' NA is neither a number nor equal to anything.
+        cells = [np.nan if x is None or type(x).__name__ == "NAType" else x for x in found.flat]
+        found = np.asarray(cells).reshape(found.shape)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{found.dtype} are no numbers")
+    return found.astype(np.float64)
+
+
+def _column(names: list, kind: str, given: Any) -> Any:
     """Name of a column: the one that is given, or a usual one."""
     if given is not None:
-        if given not in list(data.columns):
+        if given not in names:
             raise InvalidInput(kind, repr(given), f"one of the columns {names}")
         return given
-    usual = [name for name in data.columns if str(name).lower() in USUAL[kind]]
+    usual = [name for name in names if str(name).lower() in USUAL[kind]]
     return usual[0] if len(usual) == 1 else None
 
 
 def _long(rows: Any, cols: Any, values: Any, weights: Any) -> tuple:
     """Entries by identifiers of their lines; of those that are repeated the weighted mean."""
-    y = real_array("values", values, 1)
+    try:
+        y = _numbers(values)
+    except (TypeError, ValueError):
+        y = np.zeros((0, 0))
+    if y.ndim != 1:
+        raise InvalidInput("values", describe(values), "numbers in a row, NaN for holes")
     ids = [_identifiers(name, part, y.size) for name, part in (("rows", rows), ("cols", cols))]
     w = np.ones(y.size) if weights is None else real_array("weights", weights, 1)
     if w.size != y.size:
