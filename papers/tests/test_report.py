@@ -26,9 +26,11 @@ from liftless_papers.experiments import (
 from liftless_papers.experiments.base import CHANGED, FAILS, HOLDS, table
 from liftless_papers.experiments.papers import PAPERS, SOURCES
 from liftless_papers.report.experiment import caption, draw, draw_panel
+from liftless_papers.report.overlap import covered
 from liftless_papers.report.page import page, section, show
 from liftless_papers.report.run import Run, counts, write_run
 from liftless_papers.report.style import pen
+from liftless_papers.report.typeset import typeset
 from liftless_papers.statements import statements, tally
 
 INFINITE = float("inf")
@@ -61,6 +63,8 @@ LAYERS = {
     "path": Layer("lines", "x", "y", "path", label="{group}", group="who"),
     "text": Layer("notes", "x", "y", "text", z="t"),
     "gaps": Layer("gaps", "x", "y", label="gaps"),
+    "curve": Layer("lines", "x", "y", "curve", label="{group}", group="who", dashed=True),
+    "table": Layer("bars", "v", "name", "table", z="name", shade="v"),
 }
 
 
@@ -330,3 +334,28 @@ def test_files_of_a_run_and_what_reads_back(done, tmp_path):
     assert [claim["verdict"] for claim in record["claims"]] == [c.verdict for c in CLAIMS]
     assert record["claims"][1]["measured"] is None
     assert "rows" not in record
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("M* and γ = 1e-15, log₁₀ h, ipgd_fig", "M* and γ = 1e-15, log₁₀ h, ipgd_fig"),
+        ("‖E‖_F²/r_2", r"‖E$\Vert _{F}^{2}$/$r_{2}$"),
+        ("η λ_max, u_n q_rᵀ", r"η $λ_{\mathrm{max}}$, $u_{n}$ $q_{r}^{\top}$"),
+        ("change over rho^2, H_1^1", r"change over $ρ^{2}$, $H_{1}^{1}$"),
+        ("$c^2$ of rho", "$c^2$ of rho"),
+    ],
+)
+def test_indices_and_powers_are_set(text, shown):
+    assert typeset(text) == shown
+
+
+def test_a_line_below_another_is_known():
+    """Whatever it is drawn with; apart by a tenth of the panel it is seen."""
+    at = range(11)
+    rows = {name: [{"x": x, "y": x + up} for x in at] for name, up in (("a", 0), ("b", 2))}
+    rows["between"] = [{"x": x + 0.5, "y": x + 0.5} for x in at]
+    series = [(Layer("t", "x", "y"), rows[name]) for name in ("a", "b", "between", "a")]
+    assert covered(series, Panel("", "", "", ())) == [2, 0, 1, 0]
+    points = [(Layer("t", "x", "y", "points"), rows["a"]), *series]
+    assert covered(points, Panel("", "", "", ()))[0] == 0

@@ -8,6 +8,9 @@ import math
 
 import numpy as np
 import pytest
+from experiment_tools import smoke
+
+from liftless_papers.experiments import FAILS
 
 # -- f = (1 − cos x) + (1 − cos y), 𝓜 the line y = 0: L = ρ = 1, Δ_f = 2 at the saddle (π, 0) -----
 
@@ -273,3 +276,11 @@ def test_closure_of_a_product_model():
     assert np.abs(g[2:]).min() > 0
     assert np.all((u - 0.3 * g * v)[2:] == 0)
     assert np.all((v - 0.3 * g * u)[2:] == 0)
+
+
+@pytest.mark.slow
+def test_a_draw_where_sparse_recovery_has_not_the_largest_rate():
+    """Other draws have: a run of another seed says nothing of the statement."""
+    claims = smoke("ipgd-fig4").claims
+    (claim,) = [c for c in claims if c.where == "sec. 7, sparse recovery"]
+    assert claim.verdict == FAILS
