@@ -121,7 +121,8 @@ def _completed(table: Table, asked: Asked, clip: tuple[float, float] | None) -> 
     return CompletedTable(
         table,
         model,
-        "noise" if model.sigma > 0 or asked.robust else "exact",
+        # A matrix that was learned with noise is no exact fit, even where the noise came out as 0.
+        "exact" if model.sigma == 0 and model.low is None and not asked.robust else "noise",
         model.rank,
         best.additive,
         model.sigma,

@@ -221,8 +221,7 @@ class Fits:
         """
         table, rank = self.table, min(rank, self.most)
         shown = np.ones(table.y.size, bool) if shown is None else shown
-        going = after is not None and after.beliefs is not None and after.rank <= rank
-        if going and after.rank > 0:
+        if after is not None and after.beliefs is not None and 0 < after.rank <= rank:
             beliefs, base, scale = self._from(after, shown, rank), after.base, after.scale
         else:
             part = table if shown.all() else table.take(shown)
@@ -372,7 +371,7 @@ class Fits:
     def _effects(self, fit: Fit, of: np.ndarray, spread: np.ndarray, priors: tuple) -> Effects:
         beliefs = fit.beliefs
         assert beliefs is not None
-        centres = [float(b.centre[0]) * fit.scale for b in beliefs.beliefs]
+        centres = [float(np.asarray(b.centre)[0]) * fit.scale for b in beliefs.beliefs]
         sides = self.space.sides
         pairs = zip(sides, centres, strict=True)
         of = np.concatenate([of[side] - centre for side, centre in pairs])

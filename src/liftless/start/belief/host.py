@@ -1,5 +1,7 @@
 """Sweeps by NumPy: of few entries, for which compiling takes longer than all that is to be done."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
@@ -54,5 +56,5 @@ def half_sweep(side: Side, own: Beliefs, other: Beliefs, told: Told) -> tuple[Be
     return Beliefs(mean, cov, out, prior, average, centre), float(total.bad)
 
 
-def _swapped(x: Float[np.ndarray, "c d w"]) -> Float[np.ndarray, "c w d"]:
+def _swapped(x: Any) -> Float[np.ndarray, "c w d"]:
     return np.ascontiguousarray(x.swapaxes(1, 2))

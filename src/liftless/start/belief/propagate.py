@@ -55,7 +55,7 @@ def _taken(made: Beliefs) -> Beliefs:
 class _Sample(NamedTuple):
     slots: AnyArray
     places: AnyArray
-    count: AnyArray
+    used: AnyArray
 
 
 class Effects(NamedTuple):
@@ -183,8 +183,8 @@ def noise_of(xp: Any, side: Side, own: Beliefs, other: Beliefs, sample: _Sample)
     miss = (side.y[slots] - xp.sum(old[:, :r] * x, axis=1)) ** 2
     median = _median if xp is jnp else (lambda x, count: np.median(x[:count]))
     many = side.spread.shape[0] > 1
-    spread = median(side.spread[slots], sample.count) if many else side.spread[0]
-    noise = median(miss, sample.count) / MEDIAN - median(foreseen, sample.count)
+    spread = median(side.spread[slots], sample.used) if many else side.spread[0]
+    noise = median(miss, sample.used) / MEDIAN - median(foreseen, sample.used)
     return xp.maximum(0.0, noise) / spread
 
 

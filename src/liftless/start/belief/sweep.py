@@ -230,7 +230,7 @@ def _chunk(
     if spread.shape[0] > 1:
         spread = cut(spread, slot, c * d).reshape(c, d)
     old = cut(own.out, slot, c * d).reshape(c, d, r + 2).astype(y.dtype)
-    at = given.messages.at[jnp.maximum(source, 0)]
+    at = jnp.asarray(given.messages).at[jnp.maximum(source, 0)]
     told_here = at.get(mode="promise_in_bounds").astype(y.dtype)
     swapped = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
     entries = Entries(y, spread, (source >= 0).astype(y.dtype), *swapped)
