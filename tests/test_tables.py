@@ -100,8 +100,23 @@ def test_an_entry_given_twice_is_its_mean_by_precision():
     np.testing.assert_allclose(table.weights, [13**0.5, 1.0])
 
 
+def test_distances_are_completed_as_the_indefinite_matrix_that_they_are():
+    rng = np.random.default_rng(8)
+    P = rng.standard_normal((24, 2))
+    D = np.sum((P[:, None] - P) ** 2, axis=2)
+    upper = np.triu(rng.random(D.shape) < 0.25, 1)
+    hidden = upper | upper.T
+    done = ll.complete(np.where(hidden, np.nan, D))
+    assert not done.table.symmetric
+    np.testing.assert_allclose(done.matrix[hidden], D[hidden], atol=1e-8)
+    # Nor is a symmetric table without its diagonal taken for a semidefinite one.
+    C = P @ P.T
+    assert as_table(C).symmetric
+    assert not as_table(np.where(np.eye(24) > 0, np.nan, C)).symmetric
+
+
 def test_a_symmetric_table_is_told_or_said():
-    S = np.array([[1.0, 2, np.nan, 4], [2, 5, 6, np.nan], [np.nan, 6, 8, 9], [4, np.nan, 9, 3]])
+    S = np.array([[5.0, 2, np.nan, 4], [2, 6, 6, np.nan], [np.nan, 6, 8, 9], [4, np.nan, 9, 12]])
     assert as_table(S).symmetric
     assert as_table(S).y.size == 8
     S[0, 1] = 2.5

@@ -70,7 +70,7 @@ def complex_array(argument: str, value: Any, ndim: int) -> Any:
     array = np.asarray(value)
     if array.dtype.kind != "c":
         return real_array(argument, value, ndim).astype(np.complex128)
-    parts = [real_array(argument, part, ndim) for part in (array.real, array.imag)]
+    parts = [real_array(argument, part, ndim) for part in (np.real(array), np.imag(array))]
     return parts[0] + 1j * parts[1]
 
 

@@ -59,12 +59,15 @@ def event_line(event: Mapping[str, Any]) -> str:
     Parameters
     ----------
     event : mapping
-        What :func:`liftless.recover` and :func:`liftless.complete` tell a callback.
+        What :func:`liftless.recover`, :func:`liftless.complete` and
+        :func:`liftless.phase.retrieve` tell a callback.
     """
     name = event["event"]
     if name == "held out":
         beside = " beside effects" if event["additive"] else ""
         return f"rank {event['rank']}{beside}: held-out error {event['error']:.4g}"
+    if "ffts" in event:
+        return f"{name}: misfit {event['misfit']:.3g}, {event['ffts']:.0f} transforms"
     if "applications" not in event:
         numbers = [f"{k} {v:.3g}" for k, v in event.items() if isinstance(v, (int, float))]
         return f"{name}: {', '.join(numbers)}"
@@ -79,7 +82,7 @@ def event_line(event: Mapping[str, Any]) -> str:
 
 def newsworthy(event: Mapping[str, Any]) -> bool:
     """Whether an event is worth a line of a log: a single sweep of a completion is not."""
-    return event["event"] == "held out" or "applications" in event
+    return event["event"] == "held out" or "applications" in event or "ffts" in event
 
 
 def printing(

@@ -89,7 +89,7 @@ def _operator_exponent(operator: SensingOperator) -> int:
     for leaf in jax.tree.leaves(operator):
         array = np.asarray(leaf)
         if array.dtype.kind in "fc" and array.size:
-            real = array.view(array.real.dtype) if array.dtype.kind == "c" else array
+            real = array.view(np.real(array).dtype) if array.dtype.kind == "c" else array
             largest = float(max(real.max(), -real.min()))
             if largest > 0 and abs(math.frexp(largest)[1]) > PLAIN:
                 X = np.random.default_rng(0).standard_normal((operator.n, 1))

@@ -36,9 +36,7 @@ def run(options: PhaseOptions) -> int:
         with Heartbeat(options.quiet) as heartbeat:
 
             def progress(event: dict) -> None:
-                heartbeat.say(
-                    f"{event['event']}: misfit {event['misfit']:.3g}, {event['ffts']} transforms"
-                )
+                heartbeat.tell(event)
                 if interrupt.asked:
                     raise StopIteration
 

@@ -9,6 +9,7 @@ import numpy as np
 from liftless._checks import describe, positive_int
 from liftless._errors import InvalidInput
 from liftless._precision import double
+from liftless._show import printing
 from liftless._threads import few_threads
 from liftless.tables.choose import FOLDS, MOST, Asked, check_folds, chosen, largest_rank
 from liftless.tables.completed import COVER, CompletedTable, normal_quantile
@@ -37,6 +38,7 @@ def complete(
     robust: bool = False,
     seed: int = 0,
     callback: Callable[[dict], None] | None = None,
+    verbose: bool = False,
 ) -> CompletedTable:
     """Complete a table with holes.
 
@@ -69,6 +71,8 @@ def complete(
         Of first messages and folds; the only randomness.
     callback : callable, optional
         Called with a dictionary after every sweep and every model that was tried.
+    verbose : bool
+        Whether to print a line for each model that was tried on standard error.
 
     Returns
     -------
@@ -95,6 +99,7 @@ def complete(
     if rank != "auto":
         most = positive_int("rank", rank, least=0, most=min(table.shape))
     fixed = None if rank == "auto" else most
+    callback = printing(callback, verbose)
     asked = Asked(fixed, most, additive, folds, seed, bool(robust), callback)
     with few_threads(sum(table.shape)):
         return _completed(table, asked, _range(table, clip))

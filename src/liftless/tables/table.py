@@ -9,6 +9,8 @@ from jaxtyping import Float, Int, Shaped
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
 
+#: Share by which noise may overstep M_ij² <= M_ii M_jj, and of the pairs that keep to it.
+NOISY, MOSTLY = 0.2, 0.9
 #: Names of the columns of a long table that are taken where none are given, in lower case.
 USUAL = {
     "row": ("row", "rows", "user", "user_id", "userid", "i"),
@@ -96,8 +98,9 @@ def as_table(
     weights : array or str, optional
         Reciprocal standard deviations, in the form of the values, or a column's name.
     symmetric : bool, optional
-        By default a table is symmetric if it is square, its lines have the same names, and all
-        values at (i, j) and (j, i) agree, of which there must be three.
+        By default a table is symmetric if it is square, its lines have the same names, all values
+        at (i, j) and (j, i) agree, of which there must be three, and its diagonal is that of a
+        positive semidefinite matrix, which is what a symmetric one is completed as.
 
     Raises
     ------
@@ -304,7 +307,7 @@ def _checked(i, j, y, w, rows, cols, named: bool, symmetric: bool | None) -> Tab
         raise InvalidInput("data", "with infinite entries", "finite", "NaN marks a hole.")
     same = rows.size == cols.size and bool(np.all(rows == cols))
     if symmetric is None:
-        symmetric = same and _mirrored(i, j, y)
+        symmetric = same and _mirrored(i, j, y) and _may_be_semidefinite(i, j, y, rows.size)
     if symmetric and not same:
         if not named:
             was = f"True for {rows.size} × {cols.size} lines"
@@ -329,6 +332,22 @@ def _mirrored(i: np.ndarray, j: np.ndarray, y: np.ndarray) -> bool:
     )
     a, b = y[upper][one], y[lower][two]
     return bool(one.size >= 3 and np.allclose(a, b, rtol=1e-12, atol=0))
+
+
+def _may_be_semidefinite(i: np.ndarray, j: np.ndarray, y: np.ndarray, n: int) -> bool:
+    """Whether the diagonal is known for three lines and bounds what is beside it.
+
+    Covariances and kernels pass; distances, with zeros there, do not, nor what has no diagonal:
+    such tables are completed as rectangular ones, which may be indefinite.
+    """
+    diagonal = np.full(n, np.nan)
+    diagonal[i[i == j]] = y[i == j]
+    bound = diagonal[i] * diagonal[j]
+    known = ~np.isnan(bound) & (i != j)
+    if np.count_nonzero(~np.isnan(diagonal)) < 3 or np.nanmin(diagonal) < 0 or not known.any():
+        return False
+    # Noise oversteps it now and then.
+    return float(np.mean(y[known] ** 2 <= bound[known] * (1 + NOISY))) >= MOSTLY
 
 
 def _merged(i, j, y, w, n2: int) -> tuple:

@@ -52,11 +52,10 @@ class Parts:
         """Lay out the entries that are shown, with their values."""
         m = int(shown.sum())
         padding = (0, 0 if self.host else rounded(y.size) - m)
-        ends = tuple(
-            np.pad(plan.place[line[shown]], padding)
-            for plan, line in zip(
-                (self.plans[0], self.plans[-1]), (self.rows, self.cols), strict=True
-            )
+        first, last = self.plans[0], self.plans[-1]
+        ends = (
+            np.pad(first.place[self.rows[shown]], padding),
+            np.pad(last.place[self.cols[shown]], padding),
         )
         known = zip(self.sides, self.plans, (self.rows, self.cols), strict=False)
         sides = tuple(self._shown(*of, y, shown) for of in known)

@@ -381,5 +381,5 @@ def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
         return _Sample(filled, places, count)
     # Sizes of few digits, so that like problems share compiled code.
     padding = (0, max(rounded(filled.size), of.sampled) - filled.size)
-    at: Any = on_device((np.pad(filled, padding), np.pad(places, padding)))
-    return _Sample(*at, count)
+    slots, where = on_device((np.pad(filled, padding), np.pad(places, padding)))
+    return _Sample(slots, where, count)
