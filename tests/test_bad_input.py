@@ -224,7 +224,7 @@ BAD: dict[str, tuple[Callable[[Path], list], str]] = {
     "row_weights negative": (npz(DENSE, row_weights=changed(b * 0, 1, -1)), "row_weights was"),
     "row_weights zero": (npz(DENSE, row_weights=b * 0), "row_weights was"),
     "row_weights too long": (npz(DENSE, row_weights=np.ones(7)), "row_weights was"),
-    "loss unknown": (npz(DENSE, loss="huber"), "loss was 'huber'"),
+    "loss unknown": (npz(DENSE, loss="tukey"), "loss was 'tukey'"),
     "loss a number": (npz(DENSE, loss=3), "loss was"),
     "logistic b": (npz(DENSE, b=np.full(6, 2.0), loss="logistic"), "b was outside [0, 1]"),
     "truth of another size": (npz(DENSE, truth=np.ones((4, 1))), "truth was"),

@@ -311,7 +311,7 @@ def test_result_holds_the_factor_and_the_fields(suffix: str, tmp_path: Path) -> 
     if suffix == ".mat":
         return
     with np.load(path, allow_pickle=False) as data:
-        assert set(data.files) == {"factor", *fields}
+        assert set(data.files) == {"factor", "course", *fields}
         assert str(data["kind"]) == "exact"
         assert data["objective"] == recovery.fun
         assert data["distance"] < 1e-6
