@@ -180,3 +180,12 @@ class CarriedProblem(Objective):
         """Return the excess, for the least value is known."""
         del y, X
         return excess
+
+
+def carried_problem(problem: Problem) -> CarriedProblem | None:
+    """Return a problem with its amplitudes carried, where those are of orthogonal columns.
+
+    Regularisers are not in its unknowns: then there is none.
+    """
+    amplitudes = None if problem.regularisers else orthogonal(problem.operator)
+    return None if amplitudes is None else CarriedProblem(problem, amplitudes)

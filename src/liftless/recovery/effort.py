@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.account import Account
-from liftless.carried import CarriedProblem, orthogonal
+from liftless.carried import CarriedProblem, carried_problem
 from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
@@ -28,7 +28,6 @@ from liftless.descent.prices import step_price, within
 from liftless.descent.watched import descend_watched
 from liftless.escape import Candidate
 from liftless.linalg import OutOfTime
-from liftless.objective import Objective
 from liftless.problem import Problem
 from liftless.recovery.agreement import Ends
 from liftless.recovery.policy import Policy
@@ -188,18 +187,8 @@ class Effort:
 
     @functools.cached_property
     def carried(self) -> CarriedProblem | None:
-        """The problem whose points carry their amplitudes, where those are of orthogonal columns.
-
-        In its unknowns a step takes two applications.
-        """
-        amplitudes = None if self.problem.regularisers else orthogonal(self.problem.operator)
-        return None if amplitudes is None else CarriedProblem(self.problem, amplitudes)
-
-    def _of_method(self, method: Method, X: Factor) -> tuple[Objective, Factor]:
-        """Objective that a method descends, and where it starts."""
-        if self.carried is None or not isinstance(method, LBFGS):
-            return self.problem, X
-        return self.carried, np.asarray(self.carried.inside(X))
+        """The problem in whose unknowns a step of L-BFGS takes two applications, if there is one."""
+        return carried_problem(self.problem)
 
     # -- local solves -------------------------------------------------------------------------
 
@@ -213,10 +202,9 @@ class Effort:
         *,
         shared: bool = True,
     ) -> Descent:
-        """Local solve within the budget, at a shared compiled width if so wished.
+        """Local solve within the budget, at a shared compiled width; padding columns stay zero.
 
-        ``gradient`` and ``objective`` are the tolerances of :class:`Stop`; padding columns stay
-        zero.
+        ``gradient`` and ``objective`` are the tolerances of :class:`Stop`.
         """
         account, columns = self.account, X.shape[1]
         padding = max(0, self.width - columns) if shared else 0
@@ -226,9 +214,10 @@ class Effort:
         most = account.steps(least if work == 0 else price, columns, work, first=POINT, least=0)
         level = None if math.isnan(objective) else objective
         room = account.room(ratio, least)
-        aim, padded = self._of_method(method, np.pad(X, ((0, 0), (0, padding))))
-        carried = self.carried if aim is self.carried else None
-        unit = 1.0 if carried is None else carried.unit
+        aim, unit, padded = self.problem, 1.0, np.pad(X, ((0, 0), (0, padding)))
+        carried = self.carried if isinstance(method, LBFGS) else None
+        if carried is not None:
+            aim, unit, padded = carried, carried.unit, np.asarray(carried.inside(padded))
         stop = Stop(level, gradient, most, unit * self.allowance.size / 2, room)
         step = price * ratio * account.model.one + work
         if math.isfinite(account.seconds) or step * most > LONG:

@@ -1,0 +1,78 @@
+"""Complex operators of the table, each with the real matrices that act on [Re Z; Im Z]."""
+
+import numpy as np
+
+from liftless.operators import (
+    CodedDiffraction,
+    ComplexRankOneOperator,
+    HermitianOperator,
+    ProductBases,
+)
+
+
+def real_form(A):
+    """[[Re A, −Im A], [Im A, Re A]] of Hermitian matrices."""
+    return np.concatenate(
+        [np.concatenate([A.real, -A.imag], axis=2), np.concatenate([A.imag, A.real], axis=2)],
+        axis=1,
+    )
+
+
+def complex_rows(n, m, rng):
+    return rng.standard_normal((m, n)) + 1j * rng.standard_normal((m, n))
+
+
+def complex_rank_one(n, m, rng):
+    a = complex_rows(n // 2, m, rng)
+    return ComplexRankOneOperator(a), real_form(np.einsum("mi,mj->mij", a, a.conj()))
+
+
+def complex_rows_of_real(n, m, rng):
+    a = complex_rows(n, m, rng)
+    return ComplexRankOneOperator(a, real=True), np.einsum("mi,mj->mij", a, a.conj()).real
+
+
+def hermitian(n, m, rng):
+    A = complex_rows(n // 2 * (n // 2), m, rng).reshape(m, n // 2, n // 2)
+    A = A + A.conj().transpose(0, 2, 1)
+    return HermitianOperator.from_matrices(A), real_form(A)
+
+
+def coded_rows(masks):
+    """F M_l as matrices, by the transform of unit images; (L, K, n)."""
+    L, *shape = masks.shape
+    n = int(np.prod(shape))
+    units = np.eye(n).reshape(n, 1, *shape) * masks
+    axes = tuple(range(2, 2 + len(shape)))
+    return np.fft.fftn(units, axes=axes, norm="ortho").reshape(n, L, n).transpose(1, 2, 0)
+
+
+def coded(n, m, rng):
+    """A complex image of n/4 × 2 pixels."""
+    pixels = n // 2
+    masks = complex_rows(pixels, m // pixels, rng).reshape(-1, pixels // 2 or 1, min(pixels, 2))
+    a = coded_rows(masks).reshape(m, pixels).conj()
+    return CodedDiffraction(masks), real_form(np.einsum("mi,mj->mij", a, a.conj()))
+
+
+def coded_half(n, m, rng):
+    """A real one of n/2 × 2 pixels of a real mask, with a support of n of a grid of 2 n."""
+    masks = rng.standard_normal((m // (2 * (n // 2 + 1)), 2, n))
+    support = np.arange(2 * n).reshape(2, n) < n
+    F = coded_rows(masks).reshape(-1, 2, n, 2 * n)[..., :n]
+    c = np.where(np.isin(np.arange(n // 2 + 1), (0, n / 2)), 1.0, 2.0)
+    a = (F[:, :, : n // 2 + 1] * np.sqrt(c)[:, None]).reshape(m, n)
+    operator = CodedDiffraction(masks, support=support, real=True, half=True)
+    return operator, np.einsum("mi,mj->mij", a.conj(), a).real
+
+
+def product_bases(n, m, rng):
+    """Two qubits, or one, in random settings."""
+    q = int(np.log2(n // 2))
+    settings = rng.integers(0, 3, (m // 2**q, q))
+    one = np.array([[[1, 1], [1, -1]], [[1, 1j], [1, -1j]], [[2**0.5, 0], [0, 2**0.5]]]) / 2**0.5
+    v = np.array([[1.0]])[None] * np.ones((len(settings), 1, 1))
+    for k in range(q):
+        v = np.einsum("soi,spj->sopij", v, one[settings[:, k]]).reshape(len(v), 2 ** (k + 1), -1)
+    v = v.reshape(m, n // 2)
+    return ProductBases(settings), real_form(np.einsum("mi,mj->mij", v, v.conj()))
