@@ -187,7 +187,7 @@ class Effort:
 
     @functools.cached_property
     def carried(self) -> CarriedProblem | None:
-        """The problem in whose unknowns a step of L-BFGS takes two applications, if there is one."""
+        """The problem in whose unknowns L-BFGS takes two applications a step, if there is one."""
         return carried_problem(self.problem)
 
     # -- local solves -------------------------------------------------------------------------
