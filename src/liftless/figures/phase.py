@@ -23,11 +23,11 @@ def retrieval_figure(
     Parameters
     ----------
     found : Retrieval
-    intensities : array of shape (L, *shape)
+    intensities : array of shape ``(L, *shape)``
         The readings; those of the first mask are shown.
     path : path
         PNG, SVG or PDF by suffix.
-    masks : array of shape (L, *shape), optional
+    masks : array of shape ``(L, *shape)``, optional
         Where there are none the readings are those of the image itself.
     """
     b = np.asarray(intensities, float)

@@ -32,7 +32,7 @@ class CodedDiffraction(SensingOperator):
 
     Parameters
     ----------
-    masks : array of shape (L, *shape)
+    masks : array of shape ``(L, *shape)``
         Real or complex; the image and its transform have one to three dimensions.
     support : boolean array of that shape, optional
         Where the image may be other than zero: its pixels are the unknowns, row by row.  A single
@@ -275,7 +275,7 @@ class CodedDiffraction(SensingOperator):
 
         Parameters
         ----------
-        b : array of shape (L, *shape)
+        b : array of shape ``(L, *shape)``
         weights : array of that shape, optional
             Nonnegative, 1 by default; 0 where a reading is missing: its partner then stands for it.
 

@@ -67,11 +67,11 @@ def retrieve(
 
     Parameters
     ----------
-    intensities : array of shape (L, *shape)
+    intensities : array of shape ``(L, *shape)``
         Squared moduli, zero frequency first, as ``numpy.abs(numpy.fft.fftn(masks * image, axes=…,
         norm=norm)) ** 2``; of one to three dimensions.  Larger than the masks where the masked
         image was padded with zeros at the end of each axis.
-    masks : array of shape (L, *shape), optional
+    masks : array of shape ``(L, *shape)``, optional
         Real or complex; three of random phases or signs are enough.  Left out for the transform of
         the image itself, which needs a support.
     support : boolean array, or sides of a box, optional
