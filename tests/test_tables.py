@@ -143,8 +143,7 @@ def test_effects_are_the_posterior_mean_for_their_own_variances(symmetric):
     else:
         Y = np.where(rng.random((N1, N2)) < 0.5, 1 + a[:, None] + b, np.nan)
         Y = Y + 0.2 * rng.standard_normal(Y.shape)
-    table = as_table(Y)
-    assert table.symmetric is symmetric
+    table = as_table(Y, symmetric=symmetric)
     found = effects(table, table.y)
     assert np.std(found.of_rows - a) < 0.2
     # The joint regression with the variances that were learned, by dense algebra.
