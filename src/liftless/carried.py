@@ -18,6 +18,7 @@ from liftless._types import AnyArray, Scalar
 from liftless.line import MeasuredLine
 from liftless.objective import Line, Objective
 from liftless.operators import Orthogonal, SensingOperator
+from liftless.operators.products import row_products
 from liftless.problem import Problem
 
 Factor = Float[AnyArray, "n r"]
@@ -28,11 +29,6 @@ def orthogonal(operator: SensingOperator) -> Orthogonal | None:
     """Return the amplitudes of an operator where their map has orthogonal columns, else None."""
     found = operator.amplitudes()
     return found if isinstance(found, Orthogonal) else None
-
-
-def lengths_of(P: Rows) -> Float[AnyArray, " m"]:
-    """Squared lengths of rows."""
-    return jnp.sum(jnp.real(P) ** 2 + jnp.imag(P) ** 2, axis=1)
 
 
 class CarriedLine(Line):
@@ -88,9 +84,6 @@ class CarriedProblem(Objective):
         """X of U."""
         return U / np.asarray(self.root)[:, None]
 
-    def _y(self, P: Rows) -> Float[AnyArray, " m"]:
-        return lengths_of(P)
-
     @entry
     def value(self, X: Factor) -> Float[AnyArray, ""]:
         """H."""
@@ -124,18 +117,18 @@ class CarriedProblem(Objective):
         """H of amplitudes."""
         del X
         p = self.problem
-        return jnp.sum(p.omega * p.loss.value(self._y(y), p.b))
+        return jnp.sum(p.omega * p.loss.value(row_products(y, y), p.b))
 
     def excess_at(self, y: Rows, X: Factor) -> Float[AnyArray, ""]:
         """H of amplitudes, less the least value that any measurements could reach."""
         del X
         p = self.problem
-        return jnp.sum(p.omega * p.loss.excess(self._y(y), p.b))
+        return jnp.sum(p.omega * p.loss.excess(row_products(y, y), p.b))
 
     def gradient_at(self, y: Rows, X: Factor) -> Factor:
         """∇h of amplitudes; one application."""
         del X
-        pull = self.problem.pull(self._y(y))
+        pull = self.problem.pull(row_products(y, y))
         return 2 * self._back(pull[:, None] * y)
 
     def _back(self, P: Rows) -> Factor:
@@ -145,8 +138,8 @@ class CarriedProblem(Objective):
         """∇²h[D] where the amplitudes are known; two applications."""
         del X
         p, Q = self.problem, self.data(D)
-        measured = self._y(y)
-        change = 2 * jnp.sum(jnp.real(jnp.conj(y) * Q), axis=1)
+        measured = row_products(y, y)
+        change = 2 * row_products(y, Q)
         bend = p.omega * p.loss.second(measured, p.b) * change
         return 2 * self._back(p.pull(measured)[:, None] * Q + bend[:, None] * y)
 
@@ -154,9 +147,9 @@ class CarriedProblem(Objective):
         """Return the objective along U + s D where the amplitudes are known; one application."""
         p, Q = self.problem, self.data(D)
         line = MeasuredLine(
-            y0=self._y(y),
-            y1=2 * jnp.sum(jnp.real(y) * jnp.real(Q) + jnp.imag(y) * jnp.imag(Q), axis=1),
-            y2=self._y(Q),
+            y0=row_products(y, y),
+            y1=2 * row_products(y, Q),
+            y2=row_products(Q, Q),
             b=p.b,
             omega=p.omega,
             penalty=jnp.zeros(5, jnp.result_type(X)),

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Complex, Float, Int, Num
 from liftless._checks import complex_array, describe, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.space import Hermitian, Space, Symmetric
 
 #: Dimensions of an image that the transforms of JAX take.
@@ -25,7 +25,7 @@ DIMENSIONS = 3
 PLAIN = 0.75
 
 
-class CodedDiffraction(SensingOperator):
+class CodedDiffraction(ComplexAmplitudes):
     """A(Z Z*) = |F (M_l ⊙ z)|² over all masks l and frequencies, F the unitary Fourier transform.
 
     No n × n and no m × n array is formed: an application to one column is L transforms.
@@ -193,46 +193,11 @@ class CodedDiffraction(SensingOperator):
 
     # -- the measurements -------------------------------------------------------------------------
 
-    def measure(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.measure`."""
-        P = self.rows(U)
-        Q = P if U is V else self.rows(V)
-        return jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
-
-    def measure_pair(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> tuple[Float[AnyArray, " m"], Float[AnyArray, " m"]]:
-        """See :meth:`SensingOperator.measure_pair`."""
-        P, Q = self.rows(U), self.rows(V)
-        return jnp.sum(jnp.real(jnp.conj(P) * Q), axis=1), jnp.sum(jnp.abs(Q) ** 2, axis=1)
-
-    def backproject(
-        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r"]:
-        """See :meth:`SensingOperator.backproject`."""
-        return self.back(jnp.asarray(y)[:, None] * self.rows(V))
-
     def cost(self, columns: int) -> float:
         """One transform a mask and column, of ½·5 K log₂ K multiply-adds on K points."""
         size = math.prod(self.shape)
         one = 2.5 * size * (math.log2(size) + 2) * (0.5 if self.half else 1.0)
         return self.masks.shape[0] * one * columns
-
-    def amplitudes(self) -> "CodedDiffraction":
-        """Return the map itself."""
-        return self
-
-    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
-        """:meth:`rows`, real and imaginary parts side by side."""
-        P = self.rows(X)
-        return jnp.concatenate([jnp.real(P), jnp.imag(P)], axis=1)
-
-    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
-        """Transpose of :meth:`forward`."""
-        r = G.shape[1] // 2
-        return self.back(G[:, :r] + 1j * G[:, r:])
 
     def lengths(self) -> Float[AnyArray, " m"]:
         """Mean of |M_l|² over the grid, half of it for a real image; for a pair of both."""

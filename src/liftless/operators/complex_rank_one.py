@@ -10,11 +10,12 @@ from jaxtyping import Complex, Float, Int
 from liftless._checks import complex_array, describe
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator, rows_of, with_fields
+from liftless.operators.base import rows_of, with_fields
+from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.space import Hermitian, Space, Symmetric
 
 
-class ComplexRankOneOperator(SensingOperator):
+class ComplexRankOneOperator(ComplexAmplitudes):
     """A(Z Z*)_i = a_i* Z Z* a_i, the squared length of row i of conj(a) Z, in O(m n r).
 
     Parameters
@@ -50,57 +51,22 @@ class ComplexRankOneOperator(SensingOperator):
         """Number of sensing vectors."""
         return self.a.shape[0]
 
-    def _rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
+    def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
         """a_i* Z."""
         X = jnp.asarray(X)
         half = self.a.shape[1]
         Z = X if self.real else X[:half] + 1j * X[half:]
         return jnp.conj(jnp.asarray(self.a)) @ Z
 
-    def _back(self, P: Complex[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
-        """Adjoint of :meth:`_rows` over the real numbers."""
+    def back(self, P: Complex[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
+        """Adjoint of :meth:`rows` over the real numbers."""
         Z = jnp.asarray(self.a).T @ P
         return jnp.real(Z) if self.real else jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
-
-    def measure(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.measure`."""
-        P = self._rows(U)
-        Q = P if U is V else self._rows(V)
-        return jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
-
-    def measure_pair(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> tuple[Float[AnyArray, " m"], Float[AnyArray, " m"]]:
-        """See :meth:`SensingOperator.measure_pair`."""
-        P, Q = self._rows(U), self._rows(V)
-        return jnp.sum(jnp.real(jnp.conj(P) * Q), axis=1), jnp.sum(jnp.abs(Q) ** 2, axis=1)
-
-    def backproject(
-        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r"]:
-        """See :meth:`SensingOperator.backproject`."""
-        return self._back(jnp.asarray(y)[:, None] * self._rows(V))
 
     def cost(self, columns: int) -> float:
         """Two products with the matrix of the a_i, of four multiply-adds a complex one."""
         parts = 2 if self.real else 4
         return 2.0 * parts * self.m * self.a.shape[1] * columns
-
-    def amplitudes(self) -> "ComplexRankOneOperator":
-        """Return the map Z ↦ conj(a) Z itself."""
-        return self
-
-    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
-        """Rows a_i* Z, real and imaginary parts side by side."""
-        P = self._rows(X)
-        return jnp.concatenate([jnp.real(P), jnp.imag(P)], axis=1)
-
-    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
-        """Transpose of :meth:`forward`."""
-        r = G.shape[1] // 2
-        return self._back(G[:, :r] + 1j * G[:, r:])
 
     def lengths(self) -> Float[AnyArray, " m"]:
         """‖a_i‖², half of it for a real signal."""
@@ -109,7 +75,7 @@ class ComplexRankOneOperator(SensingOperator):
 
     def jacobian(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m n r"]:
         """See :meth:`SensingOperator.jacobian`: row i is 2 a_i (a_i* Z) in its real form."""
-        rows = 2 * jnp.asarray(self.a)[:, :, None] * self._rows(X)[:, None, :]
+        rows = 2 * jnp.asarray(self.a)[:, :, None] * self.rows(X)[:, None, :]
         if self.real:
             return jnp.real(rows)
         return jnp.concatenate([jnp.real(rows), jnp.imag(rows)], axis=1)

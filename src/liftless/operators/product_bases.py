@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float, Int
 from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.base import SensingOperator
+from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.space import Hermitian
 
 #: Letters of the bases, and eigenvectors of each Pauli matrix as rows ⟨v|: + first, then −.
@@ -25,7 +25,7 @@ VECTORS = np.array(
 )
 
 
-class ProductBases(SensingOperator):
+class ProductBases(ComplexAmplitudes):
     """A(Z Z*) = probabilities of all outcomes in each setting, ⟨v| Z Z* |v⟩ of product vectors v.
 
     Row s 2^q + o is outcome o of setting s; bit k of o, counted from the most significant one, is
@@ -112,37 +112,9 @@ class ProductBases(SensingOperator):
         """Return False: product bases keep the qubits apart."""
         return False
 
-    def measure(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.measure`."""
-        P = self.rows(U)
-        Q = P if U is V else self.rows(V)
-        return jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
-
-    def backproject(
-        self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, "n r"]:
-        """See :meth:`SensingOperator.backproject`."""
-        return self.back(jnp.asarray(y)[:, None] * self.rows(V))
-
     def cost(self, columns: int) -> float:
         """Two complex multiply-adds a qubit and amplitude."""
         return 8.0 * self.qubits * self.m * columns
-
-    def amplitudes(self) -> "ProductBases":
-        """Return the map itself."""
-        return self
-
-    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
-        """:meth:`rows`, real and imaginary parts side by side."""
-        P = self.rows(X)
-        return jnp.concatenate([jnp.real(P), jnp.imag(P)], axis=1)
-
-    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
-        """Transpose of :meth:`forward`."""
-        r = G.shape[1] // 2
-        return self.back(G[:, :r] + 1j * G[:, r:])
 
     def lengths(self) -> Float[AnyArray, " m"]:
         """One: the vectors are of length one."""

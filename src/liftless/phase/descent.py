@@ -11,9 +11,10 @@ from jaxtyping import Float, Inexact
 
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.carried import CarriedProblem, lengths_of, orthogonal
+from liftless.carried import CarriedProblem, orthogonal
 from liftless.descent import LBFGS, Descent, Stop, descend
 from liftless.operators import Orthogonal
+from liftless.operators.products import row_products
 from liftless.phase.data import Data
 from liftless.problem import Problem
 
@@ -111,7 +112,7 @@ def _fit(
     amplitudes: Orthogonal, X: AnyArray, counts: AnyArray, known: AnyArray, b: AnyArray
 ) -> Fitted:
     P = amplitudes.rows(X)
-    intensity = lengths_of(P) / counts
+    intensity = row_products(P, P) / counts
     w = known * counts**2
     root = jnp.sqrt(jnp.maximum(b / counts, 0.0))
     off = jnp.sum(w * (jnp.sqrt(intensity) - root) ** 2)
@@ -138,7 +139,7 @@ def _response(
 
     def push(D: AnyArray) -> AnyArray:
         Q = carried.data(D)
-        return 2 * jnp.sum(jnp.real(P) * jnp.real(Q) + jnp.imag(P) * jnp.imag(Q), axis=1)
+        return 2 * row_products(P, Q)
 
     goal = pull(jnp.sqrt(omega) * s)
     first = jnp.sum(goal * goal)

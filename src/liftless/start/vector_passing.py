@@ -31,8 +31,9 @@ from jaxtyping import Float, Inexact
 from liftless._errors import InvalidInput
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.carried import lengths_of, orthogonal
+from liftless.carried import orthogonal
 from liftless.operators import Orthogonal
+from liftless.operators.products import row_products
 from liftless.problem import Problem
 from liftless.start.base import HOPELESS_NEAR, Allowance, Begun, Start
 from liftless.start.passing import Numbers, Watch, pass_on
@@ -159,7 +160,7 @@ def readings_of(problem: Problem) -> Readings:
 def _step(given: Readings, share: float, numbers: Numbers, at: State) -> State:
     """One step: two applications."""
     root, r = given.root, at.X.shape[1]
-    size = jnp.sqrt(lengths_of(at.r))
+    size = jnp.sqrt(row_products(at.r, at.r))
     q = r * (2 if jnp.iscomplexobj(at.r) else 1)
     kappa = jnp.minimum((2 if q == 2 * r else 1) * root * size / at.v, SURE)
     ratio = bessel_ratio(kappa, q)
@@ -172,7 +173,7 @@ def _step(given: Readings, share: float, numbers: Numbers, at: State) -> State:
     r2, v2 = (z - a * at.r) / (1 - a), at.v * a / (1 - a)
     X = given.nearest(r2)
     p = given.of(X)
-    square = lengths_of(p)
+    square = row_products(p, p)
     off = 2 * given.average((jnp.sqrt(square) - root) ** 2)
     # The variance that would make the squares differ as they do, were p Gaussian about the truth.
     whole = given.average(square)
@@ -192,7 +193,7 @@ def _begin(given: Readings, G: AnyArray, share: float) -> State:
     """A random image of the size that the readings have."""
     del share
     r = given.of(G)
-    level = given.average(lengths_of(r))
+    level = given.average(row_products(r, r))
     scale = jnp.sqrt(given.mean / jnp.where(level > 0, level, 1.0))
     rank = G.shape[1]
     return State(scale * r, given.mean / rank, scale * G, Watch.begin(given.root))

@@ -12,7 +12,8 @@ from liftless._types import AnyArray
 from liftless.carried import CarriedProblem
 from liftless.descent import LBFGS, Stop, descend
 from liftless.losses import Poisson
-from liftless.operators import ProductBases, SensingOperator
+from liftless.operators import ProductBases
+from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.operators.product_bases import VECTORS
 from liftless.problem import Problem
 from liftless.space import Hermitian, Symmetric
@@ -32,7 +33,7 @@ WHITE = 0.05
 STREAM = 31
 
 
-class WithWhite(SensingOperator):
+class WithWhite(ComplexAmplitudes):
     """Product bases of Z, and white noise τ² I/d beside it: rows [⟨v|Z, τ/√d].
 
     The factor is [Re Z; Im Z; τ], a row of τ for every column.
@@ -83,30 +84,9 @@ class WithWhite(SensingOperator):
         """As without white noise."""
         return False
 
-    def forward(self, X: Float[AnyArray, "n r"]) -> Float[AnyArray, "m q"]:
-        """Real and imaginary parts side by side."""
-        P = self.rows(X)
-        return jnp.concatenate([jnp.real(P), jnp.imag(P)], axis=1)
-
-    def adjoint(self, G: Float[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
-        """Transpose of :meth:`forward`."""
-        half = G.shape[1] // 2
-        return self.back(G[:, :half] + 1j * G[:, half:])
-
     def lengths(self) -> Float[AnyArray, " m"]:
         """As without white noise."""
         return self.inner.lengths()
-
-    def amplitudes(self) -> "WithWhite":
-        """Return the map itself."""
-        return self
-
-    def measure(
-        self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
-    ) -> Float[AnyArray, " m"]:
-        """See :meth:`SensingOperator.measure`."""
-        P, Q = self.rows(U), self.rows(V)
-        return jnp.sum(jnp.real(jnp.conj(P) * Q), axis=1)
 
 
 @dataclass(frozen=True)
@@ -199,7 +179,7 @@ def fitted(
     Z = Z + RANDOM * noise / math.sqrt(2 * Z.size)
     X, spent, _ = _descended(counts, operator, space.pack(Z), WIDE_STEPS)
     X = space.truncate(X, rank)
-    whole: SensingOperator = operator
+    whole: ComplexAmplitudes = operator
     if white:
         whole = WithWhite(operator)
         tau = np.zeros((1, rank))
@@ -213,7 +193,7 @@ def fitted(
 
 
 def _descended(
-    counts: Counts, operator: SensingOperator, X: Float[np.ndarray, "n r"], steps: int
+    counts: Counts, operator: ComplexAmplitudes, X: Float[np.ndarray, "n r"], steps: int
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Factor, applications, and −log likelihood of the probabilities of trace one."""
     shots, d = counts.shots, counts.n.shape[1]
