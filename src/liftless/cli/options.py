@@ -164,6 +164,13 @@ def sides(text: str | None) -> tuple[int, int] | None:
     return n1, n2
 
 
+def rank_of(text: str) -> int | str:
+    """Return the rank that is told, or "auto"."""
+    if text != "auto" and not text.isdecimal():
+        raise InvalidInput("rank", repr(text), "a whole number or 'auto'")
+    return text if text == "auto" else int(text)
+
+
 def _given(options: Any, names: Any) -> dict[str, Any]:
     """Return those of the named options that were given."""
     values = {name: getattr(options, name) for name in names}

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from liftless._checks import positive_int
 from liftless._errors import InvalidInput
 from liftless._show import told
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import coloured, emit, emit_json, emit_table
-from liftless.cli.options import CompleteOptions, sides
+from liftless.cli.options import CompleteOptions, rank_of, sides
 from liftless.io import FIGURE_SUFFIXES
 from liftless.io.hdf5 import library
 from liftless.io.write import check_target
@@ -39,7 +38,7 @@ def run(options: CompleteOptions) -> int:
     with Heartbeat(options.quiet) as heartbeat:
         done = complete(
             table,
-            _rank(options.rank),
+            rank_of(options.rank),
             additive=False if options.no_effects else None,
             folds=options.folds,
             max_rank=options.max_rank,
@@ -78,14 +77,6 @@ def _checked_files(options: CompleteOptions) -> Callable[..., None] | None:
     from liftless.figures import save_figure, table_figure
 
     return lambda view, path: save_figure(table_figure(view), path)
-
-
-def _rank(text: str) -> int | str:
-    if text == "auto":
-        return text
-    if not text.isdigit():
-        raise InvalidInput("rank", repr(text), "a whole number or 'auto'")
-    return positive_int("rank", int(text), least=0)
 
 
 def summary(done: CompletedTable) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``liftless phase``."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.imaging_options import PhaseOptions
 from liftless.cli.messages import coloured, emit, emit_json, emit_table, note
-from liftless.io import ARRAY_SUFFIXES, FIGURE_SUFFIXES, check_target
+from liftless.cli.targets import check_targets
 from liftless.io.read import read_arrays, shown
 from liftless.io.write import write_arrays
 from liftless.phase import Retrieval, retrieve
@@ -22,7 +21,7 @@ ARRAYS = ("intensities", "masks", "support", "known", "real", "noise", "norm", "
 
 def run(options: PhaseOptions) -> int:
     """Retrieve an image, report, and write what was asked for."""
-    _check_files(options)
+    check_targets(options.file, "the file of the readings itself", options.out, options.plot)
     draw = None
     if options.plot:
         from liftless.figures import retrieval_figure as draw
@@ -54,18 +53,6 @@ def run(options: PhaseOptions) -> int:
         note("interrupted; the best image so far is told")
         return INTERRUPTED
     return found.status
-
-
-def _check_files(options: PhaseOptions) -> None:
-    for name, path, suffixes in (
-        ("out", options.out, ARRAY_SUFFIXES),
-        ("plot", options.plot, FIGURE_SUFFIXES),
-    ):
-        if path is None:
-            continue
-        check_target(name, path, suffixes)
-        if os.path.realpath(path) == os.path.realpath(options.file):
-            raise InvalidInput(name, "the file of the readings itself", "another file")
 
 
 def _arguments(options: PhaseOptions, arrays: dict[str, np.ndarray]) -> dict[str, Any]:

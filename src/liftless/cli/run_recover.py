@@ -1,7 +1,6 @@
 """``liftless recover``."""
 
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,13 +23,11 @@ from liftless.cli.messages import (
 )
 from liftless.cli.names import nearest
 from liftless.cli.options import RecoverOptions, sides
+from liftless.cli.targets import check_targets
 from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
-    ARRAY_SUFFIXES,
-    FIGURE_SUFFIXES,
     LoadedProblem,
     atomic_write,
-    check_target,
     load_factor,
     load_problem,
     result_fields,
@@ -48,7 +45,7 @@ MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
 
 def run(options: RecoverOptions) -> int:
     """Recover, report, and write what was asked for."""
-    _check_files(options)
+    check_targets(options.file, "the problem file itself", options.out, options.plot)
     _check_mat73(options)
     escape = escape_rule(options.escape, options.multi)
     for name in ("noise", "trace_bound"):
@@ -129,18 +126,6 @@ def _told(fields: dict[str, Any]) -> list[tuple[str, str]]:
     if rank is None or rank >= fields["rank"]:
         return []
     return [("rank shown", f"{rank}: pass --rank {rank} to have no more")]
-
-
-def _check_files(options: RecoverOptions) -> None:
-    for name, path, suffixes in (
-        ("out", options.out, ARRAY_SUFFIXES),
-        ("plot", options.plot, FIGURE_SUFFIXES),
-    ):
-        if path is None:
-            continue
-        check_target(name, path, suffixes)
-        if os.path.realpath(path) == os.path.realpath(options.file):
-            raise InvalidInput(name, "the problem file itself", "another file")
 
 
 def escape_rule(name: str, multi: dict[str, Any]) -> Escape | None:

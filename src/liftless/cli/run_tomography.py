@@ -1,7 +1,6 @@
 """``liftless tomography``."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.imaging_options import TomographyOptions
 from liftless.cli.messages import coloured, emit, emit_json, emit_table
-from liftless.io import ARRAY_SUFFIXES, check_target, plain
+from liftless.cli.options import rank_of
+from liftless.cli.targets import check_targets
+from liftless.io import plain
 from liftless.io.read import read_arrays, shown
 from liftless.io.write import write_arrays
 from liftless.tomography import State, fit
@@ -23,18 +24,14 @@ ARRAYS = ("counts", "settings", "truth")
 
 def run(options: TomographyOptions) -> int:
     """Fit a state, report, and write what was asked for."""
-    if options.out is not None:
-        check_target("out", options.out, ARRAY_SUFFIXES)
-        if os.path.realpath(options.out) == os.path.realpath(options.file):
-            raise InvalidInput("out", "the file of the counts itself", "another file")
+    check_targets(options.file, "the file of the counts itself", options.out)
     counts, settings, truth = _read(options.file)
-    rank = options.rank if options.rank == "auto" else _rank(options.rank)
     enable_cache(options.quiet)
     with Heartbeat(options.quiet):
         found = fit(
             counts,
             settings,
-            rank=rank,
+            rank=rank_of(options.rank),
             white=False if options.no_white else "auto",
             order=options.order,
             seed=options.seed,
@@ -49,12 +46,6 @@ def run(options: TomographyOptions) -> int:
     else:
         _report(found, fields, options.out)
     return found.status
-
-
-def _rank(text: str) -> int:
-    if not text.isdigit():
-        raise InvalidInput("rank", repr(text), "a whole number or 'auto'")
-    return int(text)
 
 
 def _read(path: str) -> tuple[Any, Any, np.ndarray | None]:
