@@ -123,7 +123,7 @@ def test_a_step_is_that_of_the_formulas():
     given = readings_of(problem)
     G = np.random.default_rng(3).standard_normal((problem.n, 1))
     share = problem.operator.share
-    state = _begin(given, G, share)
+    state = _begin(given, G)
     x, r, v, error = scalar_step(masks, b, np.asarray(state.r).reshape(b.shape), float(state.v))
     numbers = Numbers(*(np.asarray(value) for value in (1.0, 0.85, 0.0, 0.1, 30.0, 9.0)))
     after = _step(given, share, numbers, state)

@@ -188,10 +188,9 @@ def _step(given: Readings, share: float, numbers: Numbers, at: State) -> State:
     return State(message, jnp.maximum(v, TINY * given.mean), X, at.watch.seen(error))
 
 
-@functools.partial(jax.jit, static_argnames=("share",))
-def _begin(given: Readings, G: AnyArray, share: float) -> State:
+@jax.jit
+def _begin(given: Readings, G: AnyArray) -> State:
     """A random image of the size that the readings have."""
-    del share
     r = given.of(G)
     level = given.average(row_products(r, r))
     scale = jnp.sqrt(given.mean / jnp.where(level > 0, level, 1.0))
@@ -238,9 +237,7 @@ def vector_start(
         must = "with amplitudes of orthogonal columns, squared loss, no regulariser"
         raise InvalidInput("problem", was, must, "Use MessagePassing or ReweightedTrace.")
     given = on_device(readings_of(problem))
-    amplitudes = orthogonal(problem.operator)
-    assert amplitudes is not None
-    share = float(amplitudes.share)
+    share = float(given.amplitudes.share)
     known = 1.0 if given.used is None else float(given.average(given.used, known=False))
     patience = max(plan.patience, LONG_PATIENCE) if known / share < FEW else plan.patience
     spent, best = 0, (math.inf, np.zeros((problem.n, problem.rank)))
@@ -252,7 +249,7 @@ def vector_start(
         numbers = Numbers(*(np.asarray(float(v)) for v in values))
         rng = np.random.default_rng([seed, STREAM, k])
         G = jnp.asarray(rng.standard_normal((problem.n, problem.rank)))
-        end = _run(given, numbers, _begin(given, G, share), share)
+        end = _run(given, numbers, _begin(given, G), share)
         X, used, error = handed_over(end.X, STEP_COST * int(end.watch.k), end.watch.error)
         spent += FIRST_COST + used
         if error < best[0] or k == 0:

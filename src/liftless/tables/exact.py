@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from liftless.start.belief import Completion, complete_entries, extend, peel
 from liftless.start.belief.complete import Schedule
 from liftless.start.belief.observed import digits_of, holds
+from liftless.start.belief.peel import priors_of
 from liftless.tables.effects import no_effects
 from liftless.tables.fit import MANY, Fits, Model, problem_of
 from liftless.tables.table import Table
@@ -100,8 +101,8 @@ def _near_by(table: Table, near: Completion, rank: int) -> Completion | None:
         return None
     X = np.zeros((space.n, rank))
     X[core] = found
-    prior = tuple(_root(X[side], int(core[side].sum())) for side in space.sides)
-    X, known, _ = extend(X, core, order, table.y, (prior[0], prior[-1]), space.sides[0].stop)
+    prior = priors_of(X, core, space.sides)
+    X, known, _ = extend(X, core, order, table.y, prior, space.sides[0].stop)
     return Completion(
         X=X,
         end="exact",
@@ -147,9 +148,3 @@ def gauss_newton(
         if misfit < goal:
             break
     return best, least
-
-
-def _root(X: Float[np.ndarray, "n r"], count: int) -> Float[np.ndarray, "r r"]:
-    """Square root of the second moment of the rows."""
-    values, Q = np.linalg.eigh(X.T @ X / max(count, 1))
-    return Q * np.sqrt(np.maximum(values, 1e-30 * max(float(values[-1]), 1e-300)))

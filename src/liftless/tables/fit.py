@@ -186,7 +186,7 @@ class Fits:
         self.table, self.seed, self.robust, self.progress = table, seed, robust, progress
         self.most = max(1, min(most, highest_rank(table)))
         self.space = problem_of(table, table.y, 1).space
-        off = table.i != table.j if table.symmetric else np.ones(table.y.size, bool)
+        off = self._off(table)
         self.kept = np.flatnonzero(off)
         cols = table.j if table.symmetric else table.j + table.shape[0]
         precision = table.weights**2 / np.mean(table.weights**2)

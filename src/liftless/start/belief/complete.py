@@ -21,7 +21,7 @@ from liftless.start.belief.observed import (
     observed,
     restricted,
 )
-from liftless.start.belief.peel import Peeled, extend, peel
+from liftless.start.belief.peel import Peeled, extend, moment_root, peel, priors_of
 from liftless.start.belief.propagate import Propagation
 from liftless.start.belief.result import Completion
 from liftless.start.belief.work import Run, Standing, Work
@@ -191,7 +191,7 @@ def _evened(
         return None
     X = found.X / factors[:, None]
     first, last = X[space.sides[0]], X[space.sides[-1]]
-    root = _root(first, len(first))
+    root = moment_root(first)
     squares = np.linalg.eigvalsh(root.T @ (last.T @ last / len(last)) @ root)
     return replace(found, X=X, components=np.sqrt(np.maximum(squares, 0.0))[::-1])
 
@@ -300,8 +300,7 @@ def _put_back(
     sides = problem.space.sides
     X = np.zeros((problem.n, problem.rank))
     X[core] = found.X
-    roots = [_root(X[side], int(core[side].sum())) for side in sides]
-    prior = roots[0], roots[-1]
+    prior = priors_of(X, core, sides)
     noise = found.sigma if found.cov is not None else 0.0
     X, known, cov = extend(X, counted, order, y, prior, sides[0].stop, noise)
     scale = math.sqrt(rms)
@@ -322,9 +321,3 @@ def _put_back(
         space=problem.space,
         history=tuple(run.history),
     )
-
-
-def _root(X: Factor, count: int) -> Float[np.ndarray, "r r"]:
-    """Square root of the second moment of the rows."""
-    values, Q = np.linalg.eigh(X.T @ X / max(count, 1))
-    return Q * np.sqrt(np.maximum(values, 1e-30 * max(float(values[-1]), 1e-300)))

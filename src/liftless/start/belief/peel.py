@@ -7,6 +7,7 @@ have, and come back in the reverse order.
 """
 
 import heapq
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,20 @@ def peel(
             if degree[k] <= rank:
                 heapq.heappush(heap, (int(degree[k]), k))
     return alive, order
+
+
+def moment_root(X: Factor) -> Square:
+    """Square root S of the second moment of some lines, S Sᵀ = Xᵀ X over their number."""
+    values, Q = np.linalg.eigh(X.T @ X / max(len(X), 1))
+    return Q * np.sqrt(np.maximum(values, 1e-30 * max(float(values[-1]), 1e-300)))
+
+
+def priors_of(
+    X: Factor, core: Bool[np.ndarray, " n"], sides: Sequence[slice]
+) -> tuple[Square, Square]:
+    """Roots of the second moments of the core's lines, of the first side and of the last."""
+    first, last = (moment_root(X[side][core[side]]) for side in (sides[0], sides[-1]))
+    return first, last
 
 
 def extend(
