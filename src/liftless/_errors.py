@@ -1,5 +1,8 @@
 """Exceptions and warnings: what was wrong, what it must be, the usual cure."""
 
+import contextlib
+from collections.abc import Iterator
+
 
 def one_line(text: str) -> str:
     """Put a text on one line, and show what is not printable in it, from a damaged file, say."""
@@ -37,3 +40,30 @@ class InvalidInput(ValueError):
 
 class InputWarning(UserWarning):
     """The input is usable, but not for all that it says (an asymmetric sensing matrix, say)."""
+
+
+@contextlib.contextmanager
+def needing(package: str, extra: str, use: str, otherwise: str = "") -> Iterator[None]:
+    """Say how to get a package that an import inside does not find.
+
+    Parameters
+    ----------
+    package, extra : str
+        What is imported, and the extra of this library that brings it.
+    use : str
+        What it is installed for, after "it must be".
+    otherwise : str
+        What to do without it, after the cure.
+
+    Raises
+    ------
+    InvalidInput
+        Where the package is missing; what else is missing is raised as it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        cure = f"Install it with: pip install 'liftless[{extra}]'{otherwise}"
+        raise InvalidInput(package, "missing", use, cure) from None

@@ -6,7 +6,7 @@ matplotlib is the extra ``plot``: it is imported when something of this is first
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from liftless._errors import InvalidInput
+from liftless._errors import needing
 
 if TYPE_CHECKING:
     from liftless.figures.phase import retrieval_figure
@@ -44,10 +44,5 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "recovery")
-    try:
+    with needing("matplotlib", "plot", "installed to draw"):
         return getattr(importlib.import_module(f"liftless.figures.{home}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
-            raise
-        cure = "Install it with: pip install 'liftless[plot]'"
-        raise InvalidInput("matplotlib", "missing", "installed to draw", cure) from None

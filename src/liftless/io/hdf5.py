@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from liftless._errors import InvalidInput
+from liftless._errors import InvalidInput, needing
 from liftless._memory import check_inflated
 
 #: Bytes before the HDF5 part, and what stands in them: text, version 2.0 and the byte order.
@@ -27,15 +27,9 @@ CLASSES = {
 
 def library() -> Any:
     """Import h5py, or say how to get it."""
-    try:
+    use, otherwise = "installed for MATLAB files of version 7.3", "; or save with -v7 in MATLAB."
+    with needing("h5py", "hdf5", use, otherwise):
         return importlib.import_module("h5py")
-    except ModuleNotFoundError as error:
-        if error.name != "h5py":
-            raise
-        cure = "Install it with: pip install 'liftless[hdf5]'; or save with -v7 in MATLAB."
-        raise InvalidInput(
-            "h5py", "missing", "installed for MATLAB files of version 7.3", cure
-        ) from None
 
 
 def is_hdf5(path: Path) -> bool:

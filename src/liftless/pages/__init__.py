@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from liftless._errors import InvalidInput
+from liftless._errors import InvalidInput, needing
 from liftless._version import __version__
 from liftless.io.read import read_arrays
 from liftless.io.write import atomic_write
@@ -64,13 +64,8 @@ def write_report(result: str | Path, out: str | Path, title: str | None = None) 
 
 
 def _template() -> Any:
-    try:
+    with needing("jinja2", "report", "installed for reports"):
         jinja2 = importlib.import_module("jinja2")
-    except ModuleNotFoundError as error:
-        if error.name != "jinja2":
-            raise
-        cure = "Install it with: pip install 'liftless[report]'"
-        raise InvalidInput("jinja2", "missing", "installed for reports", cure) from None
     text = files("liftless.pages").joinpath("report.html").read_text(encoding="utf-8")
     made = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return made.from_string(text)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from liftless._errors import InvalidInput
+from liftless._errors import InvalidInput, needing
 from liftless.io.read import read_arrays, shown
 from liftless.io.write import write_arrays
 from liftless.tables.table import Table, as_table, positioned_table
@@ -19,13 +19,8 @@ LONG = ("rows", "cols", "values")
 
 def parquet() -> Any:
     """Import the reader of Parquet, or say how to get it."""
-    try:
+    with needing("pyarrow", "parquet", "installed for Parquet files"):
         return importlib.import_module("pyarrow.parquet")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "pyarrow":
-            raise
-        cure = "Install it with: pip install 'liftless[parquet]'"
-        raise InvalidInput("pyarrow", "missing", "installed for Parquet files", cure) from None
 
 
 def read_parquet(path: Path, symmetric: bool | None, **names: str | None) -> Table:
