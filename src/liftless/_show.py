@@ -23,6 +23,11 @@ def table_html(rows: Sequence[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>"
 
 
+def table_text(rows: Sequence[tuple[str, str]]) -> str:
+    """Names and values as lines, the names to the right."""
+    return "\n".join(f"{name:>14}: {text}" for name, text in rows)
+
+
 def drawn(done: Any, path: Any = None) -> Any:
     """Draw a completed table, and save that where there is a path."""
     figure = figures().table_figure(done)

@@ -2,19 +2,14 @@
 
 import math
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
 from jaxtyping import Num
 
-#: Kinds, each with what it says, and the exit code of the command line.
-KINDS = {
-    "exact": "the readings are fitted to round-off, or to their last digits",
-    "fitted": "the readings are fitted as well as their noise allows",
-    "stationary": "the lowest misfit found is above what the noise explains",
-    "unfinished": "the budget ended before the search did",
-}
+from liftless._show import table_html, table_text
+
+#: Exit code of the command line by kind.
 STATUS = {"exact": 0, "fitted": 0, "stationary": 4, "unfinished": 3}
 
 
@@ -121,15 +116,10 @@ class Retrieval:
         return f"Retrieval(kind={self.kind!r}, {shape}, misfit={self.misfit:.3g}, ffts={self.ffts})"
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:>14}: {text}" for name, text in self.rows())
+        return table_text(self.rows())
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:right'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in self.rows()
-        )
-        return f"<table>{cells}</table>"
+        return table_html(self.rows())
 
 
 def image_distance(image: Num[np.ndarray, "..."], truth: Any) -> float:

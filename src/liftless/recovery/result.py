@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftless._errors import InvalidInput
-from liftless._show import figures, table_html
+from liftless._show import figures, table_html, table_text
 from liftless.certificate import Certificate
 from liftless.escape import Candidate
 from liftless.identify import Identifiability
@@ -222,7 +222,7 @@ class Recovery:
         return f"Recovery(kind={kind!r}, rank={rank}, fun={self.fun:.6g}, nfev={self.nfev})"
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:>14}: {text}" for name, text in self._rows())
+        return table_text(self._rows())
 
     def _repr_html_(self) -> str:
         return table_html(self._rows())

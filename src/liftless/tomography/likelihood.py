@@ -18,6 +18,7 @@ from liftless.operators.product_bases import VECTORS
 from liftless.problem import Problem
 from liftless.space import Hermitian, Symmetric
 from liftless.tomography.counts import Counts
+from liftless.tomography.state import mixed
 
 #: Steps of the wider factor, and the columns that it has more.
 WIDE_STEPS, WIDER = 25, 2
@@ -127,8 +128,7 @@ class Fit:
     @property
     def density(self) -> Complex[np.ndarray, "d d"]:
         """(1 − ε) Z Z*/tr + ε I/d."""
-        d = self.Z.shape[0]
-        return self.Z @ self.Z.conj().T + self.white / d * np.eye(d)
+        return mixed(self.Z, self.white)
 
 
 def shadow(counts: Counts) -> Complex[np.ndarray, "d d"]:

@@ -9,6 +9,7 @@ from jaxtyping import Complex, Float
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
+from liftless._show import table_text
 from liftless.space import Hermitian
 
 
@@ -63,8 +64,7 @@ class State:
     @property
     def density(self) -> Complex[np.ndarray, "d d"]:
         """ρ, of trace one."""
-        d = self.factor.shape[0]
-        return self.factor @ self.factor.conj().T + self.white / d * np.eye(d)
+        return mixed(self.factor, self.white)
 
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
@@ -117,7 +117,13 @@ class State:
         return f"State(qubits={self.qubits}, rank={self.rank}, purity={self.purity:.4f})"
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:>14}: {text}" for name, text in self.rows())
+        return table_text(self.rows())
+
+
+def mixed(Z: Complex[np.ndarray, "d r"], white: float) -> Complex[np.ndarray, "d d"]:
+    """Z Z* and a share of white noise I/d."""
+    d = Z.shape[0]
+    return Z @ Z.conj().T + white / d * np.eye(d)
 
 
 def fidelity(rho: Complex[np.ndarray, "d d"], other: Any) -> float:
