@@ -7,6 +7,7 @@ row, its column and its value.
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def _table(
         return _wide(path, rows, heading, decimal, symmetric)
     columns = [[cells[k] for cells in body] for k in places]
     y = [_number(cell, decimal) for cell in columns[2]]
-    _all_numbers(path, y, columns[2], heading)
+    _all_numbers(path, y, columns[2], range(1 + heading, 1 + len(rows)))
     ids = [_identifiers(column) for column in columns[:2]]
     if any(positions):
         return positioned_table(ids[0], ids[1], np.asarray(y, float), symmetric, *positions)
@@ -242,10 +243,11 @@ def _identifiers(column: list[str]) -> np.ndarray:
         return np.asarray(column)
 
 
-def _all_numbers(path: Path, y: list[float | None], cells: list[str], heading: bool) -> None:
+def _all_numbers(path: Path, y: list[float | None], cells: list[str], lines: Sequence[int]) -> None:
+    """Refuse a cell that is no number, by the line of the file that it is in."""
     if None in y:
         k = y.index(None)
-        was = f"{str(path)!r}: line {k + 1 + heading} has {cells[k]!r}"
+        was = f"{str(path)!r}: line {lines[k]} has {cells[k]!r}"
         cure = "Pass --decimal ',' where commas are decimal, or the names of the columns."
         raise InvalidInput("file", was, "a number, or empty for a hole", cure)
 
@@ -261,8 +263,8 @@ def _wide(
     start = int(named)
     cells = [line[start:] for line in body]
     values = [[_number(cell, decimal) for cell in line] for line in cells]
-    for line, given in zip(values, cells, strict=True):
-        _all_numbers(path, line, given, heading)
+    for k, (line, given) in enumerate(zip(values, cells, strict=True)):
+        _all_numbers(path, line, given, [1 + heading + k] * len(line))
     y = np.asarray(values, float)
     i, j = np.nonzero(~np.isnan(y))
     if not (heading or named):
