@@ -1,5 +1,6 @@
 """Say what kind of point X is, and how far its objective can be above the optimum."""
 
+import contextlib
 import dataclasses
 import math
 from typing import Any
@@ -166,10 +167,12 @@ def _certify(
 def _heights(
     problem: Problem, X: np.ndarray, local: FirstOrder, lambda_n: float, level: float
 ) -> tuple[float, tuple[int, int, float, float]]:
-    """Lower bound that assumes nothing, and kind; without λ_n, for want of time, what is known."""
-    known = not math.isnan(lambda_n)
-    least = local.objective - local.excess
-    free = free_bound(problem, X, local, lambda_n) if known else least
+    """Lower bound that assumes nothing, and kind; for want of time, what is known."""
+    free = local.objective - local.excess
+    if not math.isnan(lambda_n):
+        # A bound that there is no time for leaves the least value any measurements could reach.
+        with contextlib.suppress(OutOfTime):
+            free = free_bound(problem, X, local, lambda_n)
     return free, _classify(problem, X, local, lambda_n, level, free)
 
 

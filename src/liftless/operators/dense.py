@@ -1,6 +1,5 @@
 """Dense symmetric sensing matrices, stored as packed upper triangles."""
 
-import contextlib
 import warnings
 from typing import Any
 
@@ -14,6 +13,7 @@ from liftless._checks import describe, positive_int, real_array
 from liftless._errors import InputWarning, InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator, rows_of, with_fields
+from liftless.operators.identity import nearest_identity
 from liftless.operators.products import few_columns, sum_of_rows
 from liftless.operators.rank_one import RankOneOperator
 from liftless.operators.structure import looks_isotropic, packed_links, rank_one_of
@@ -204,22 +204,9 @@ class DenseOperator(SensingOperator):
         """Least-squares fit of the identity by the A_i, if it is positive definite."""
         i, j = packed_indices(self.n)
         # An off-diagonal number of a packed row is twice the entry, which counts twice.
-        rows, diagonal = np.asarray(self.packed, np.float64), np.flatnonzero(i == j)
-        ends = rows[:, diagonal]
-        w = _least_squares((rows @ rows.T + ends @ ends.T) / 2, ends.sum(axis=1))
+        rows, on = np.asarray(self.packed), i == j
+        w = nearest_identity(rows, np.where(on, 1.0, np.sqrt(0.5)), on * 1.0)
         matrix = np.zeros((self.n, self.n))
-        matrix[i, j] = w @ rows / np.where(i == j, 1.0, 2.0)
+        matrix[i, j] = (w.astype(rows.dtype) @ rows) / np.where(on, 1.0, 2.0)
         matrix = np.triu(matrix) + np.triu(matrix, 1).T
         return w if np.linalg.eigvalsh(matrix)[0] > 1e-8 else None
-
-
-def _least_squares(gram: Float[np.ndarray, "m m"], goal: Float[np.ndarray, " m"]) -> np.ndarray:
-    """Solve normal equations, of which some may say the same."""
-    from scipy.linalg import cho_solve
-
-    with contextlib.suppress(np.linalg.LinAlgError):
-        root = np.linalg.cholesky(gram)
-        ends = np.diag(root)
-        if ends.min() > 1e-6 * ends.max():
-            return cho_solve((root, True), goal)
-    return np.linalg.lstsq(gram, goal, rcond=1e-12)[0]

@@ -12,6 +12,7 @@ from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator, rows_of, with_fields
 from liftless.operators.complex_rank_one import ComplexRankOneOperator
+from liftless.operators.identity import nearest_identity
 from liftless.operators.products import sum_of_rows
 from liftless.space import Hermitian
 
@@ -166,8 +167,7 @@ class HermitianOperator(SensingOperator):
         n, rows = self.order, np.asarray(self.packed)
         goal = np.r_[np.ones(n), np.zeros(n * n - n)]
         # An off-diagonal number of a row is twice the entry, which counts twice.
-        scaled = rows * np.where(goal > 0, 1.0, np.sqrt(0.5))
-        w = np.linalg.lstsq(scaled.T, goal, rcond=1e-12)[0]
+        w = nearest_identity(rows, np.where(goal > 0, 1.0, np.sqrt(0.5)), goal)
         sums = w @ rows
         i, j = np.triu_indices(n, 1)
         matrix = np.diag(sums[:n]).astype(complex)
