@@ -6,12 +6,20 @@ pytest imports this file first.
 
 import gc
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 # The threads of BLAS spin after every call and take the other worker's core: a third of the time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What is compiled here runs for milliseconds: without LLVM's optimisation and by the older emitters
+# it is compiled in a third of the time.  A version that does not know a flag ends at it.
+if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    )
 
 import jax
 import pytest
