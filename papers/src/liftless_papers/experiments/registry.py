@@ -63,6 +63,11 @@ EXPERIMENTS: dict[str, tuple[str, str, str]] = {
         "Theory",
         "Theorems 2, 5 and 31, Propositions 4, 11 and 23 to 30, and the lemmas",
     ),
+    "ipgd-landscape": (
+        "ipgd.landscape",
+        "LandscapeOfAll",
+        "Strict saddle and regularity properties of all seven problems",
+    ),
     "own-region": (
         "own.region",
         "Region",
