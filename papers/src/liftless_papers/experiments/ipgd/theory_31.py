@@ -13,15 +13,18 @@ from liftless_papers.experiments.ipgd.theory_escape import Parts
 from liftless_papers.ipgd import algorithm_constants
 from liftless_papers.ipgd.constants import SensingConstants
 from liftless_papers.ipgd.region import procrustes_distance
-from liftless_papers.ipgd.sensing import Truth, gaussian_sensing, isometry_constant
+from liftless_papers.ipgd.sensing import Truth, isometric_sensing, isometry_constant
 
-#: Order, measurements, columns and spectra.
-ORDER, MEASUREMENTS, COLUMNS = 6, 200_000, 4
-SPECTRA = {"smoke": ((1.0,),), "paper": ((1.0,), (1.0, 0.5))}
+#: Order, columns and spectra.
+ORDER, COLUMNS = 6, 4
+SPECTRA = {
+    "smoke": ((1.0,), (1.0, 0.5)),
+    "paper": ((1.0,), (1.0, 0.5), (1.0, 0.1), (1.0, 0.5, 0.25)),
+}
 #: Accuracy wanted and chance of failure.
 EPSILON, CHI = 1e-6, 0.1
-#: Local steps recorded; the run makes a tenth as many times κ log(σ_1/ε).
-LOCAL = 4000
+#: Local steps of a run, and most that are recorded to find how many are needed, over κ log(σ_1/ε).
+LOCAL, RECORDED = 400, 150
 #: Spectrum of section 7.
 SECTION_7 = SensingConstants(10.0, 1.0, 20, 3, 20)
 
@@ -32,10 +35,26 @@ def theorem_31(seed: int, spectra: tuple[tuple[float, ...], ...]) -> Parts:
     return rows, [_reached(rows), _local(rows), _gap(rows), _samples()]
 
 
-def _run(seed: int, spectrum: tuple[float, ...]) -> Row:
-    problem, truth = gaussian_sensing(ORDER, spectrum, MEASUREMENTS, COLUMNS, seed)
-    c = SensingConstants.of(truth, COLUMNS, isometry_constant(problem))
+def _operator(seed: int, spectrum: tuple[float, ...]) -> tuple[Problem, Truth, float]:
+    """Problem whose constant δ of every rank is the one that the theorem asks for, and γ.
+
+    A*A has the eigenvalues 1 − δ and 1 + δ; of Gaussian matrices more than 10¹⁴ would be needed.
+    The eigenvectors of M* are coordinates: a γ of 1e-18 is below the round-off of a factor of which
+    one part has grown, and is lost where parts share entries (κ = 10 then ends at the saddle).
+    """
+    rng = np.random.default_rng([seed, 31])
+    truth = np.eye(ORDER)[:, : len(spectrum)] * np.sqrt(spectrum)
+    c = SensingConstants.of(truth, COLUMNS)
     gamma = c.perturbation_radius(EPSILON, CHI)
+    delta, p = c.isometry_needed(gamma, CHI), ORDER * (ORDER + 1) // 2
+    turned = np.linalg.qr(rng.standard_normal((p, p)))[0]
+    gains = 1 + 0.98 * delta * np.where(np.arange(p) % 2, 1.0, -1.0)
+    return isometric_sensing(turned * np.sqrt(gains)[:, None], truth, COLUMNS), truth, gamma
+
+
+def _run(seed: int, spectrum: tuple[float, ...]) -> Row:
+    problem, truth, gamma = _operator(seed, spectrum)
+    c = SensingConstants.of(truth, COLUMNS, isometry_constant(problem))
     zero = np.zeros((ORDER, COLUMNS))
     gap = float(problem.objective(zero))
     F, G, T = algorithm_constants(
@@ -47,7 +66,7 @@ def _run(seed: int, spectrum: tuple[float, ...]) -> Row:
         delta_f=gap,
         chi=CHI,
     )
-    local = math.ceil(c.local_iterations(EPSILON, C=LOCAL / 10))
+    local = math.ceil(c.local_iterations(EPSILON, C=LOCAL))
     plus = IPGDPlus(
         gamma, mode="paper", eta=c.step, G=G, F=F, T_escape=math.ceil(T), local_steps=local
     )
@@ -77,7 +96,8 @@ def _needed(problem: Problem, truth: Truth, c: SensingConstants) -> int:
     start = np.pad(truth, ((0, 0), (0, COLUMNS - truth.shape[1])))
     V = np.linalg.svd(start)[2]
     start = start - c.strict_saddle[2] * np.outer(U[:, len(s) - 1], V[len(s) - 1])
-    path = gradient_paths(problem, start[None], c.step, LOCAL)[0][0]
+    steps = math.ceil(c.local_iterations(EPSILON, C=RECORDED))
+    path = gradient_paths(problem, start[None], c.step, steps)[0][0]
     far = np.linalg.norm(path @ path.swapaxes(1, 2) - truth @ truth.T, axis=(1, 2))
     # ‖XXᵀ − M*‖ is about 2√σ_r times the distance here.
     return int(np.argmax(far <= 2 * math.sqrt(c.sigma_r) * EPSILON / c.L))
@@ -89,20 +109,21 @@ def _needed(problem: Problem, truth: Truth, c: SensingConstants) -> int:
 def _reached(rows: list[Row]) -> Claim:
     worst = max(row["distance"] / row["wanted"] for row in rows)
     share = max(row["steps"] / row["bound"] for row in rows)
+    met = all(row["delta"] <= row["needed"] for row in rows)
     seen = "; ".join(
         f"spectrum {row['spectrum']}: γ = {row['gamma']:.0e}, T_escape = {row['T_escape']:.0f}, "
-        f"{row['steps']} steps, δ = {row['delta']:.3f} (asked: {row['needed']:.0e})"
+        f"{row['steps']} steps, δ = {row['delta']:.2e} (asked: {row['needed']:.2e})"
         for row in rows
     )
     return truth_claim(
         "Theorem 31",
         "IPGD+ from zero ends within ε/(15 σ_1) of a solution in T steps",
-        holds=worst <= 1 and share <= 1,
+        holds=met and worst <= 1 and share <= 1,
         measured=worst,
         expected="<= 1",
         note=(
             f"Distance over ε/(15 σ_1), ε = {EPSILON:.0e}; all O(·) with the constant 1, which "
-            f"the steps use to {share:.0e}. {seen}. The δ asked for is not needed."
+            f"the steps use to {share:.0e}. {seen}."
         ),
     )
 
@@ -112,7 +133,7 @@ def _local(rows: list[Row]) -> Claim:
     return truth_claim(
         "Theorem 31, T'",
         "T' = O(κ log(σ_1/ε)) local steps reach ε/(15 σ_1)",
-        holds=all(0 < row["local"] < LOCAL for row in rows) and worst < 300,
+        holds=all(row["local"] > 0 for row in rows) and worst < RECORDED,
         measured=worst,
         expected="a constant",
         note=(
