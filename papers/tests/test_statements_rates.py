@@ -40,7 +40,7 @@ def power(x, times):
 
 
 def test_noisy_descent_arrives_in_polynomial_time():
-    """Every run arrives; with a step of order ε² σ_r T grows like (ε σ_r)⁻² at most, a logarithm aside."""
+    """Every run arrives; with a step of order ε² σ_r T grows like ε⁻² and at most σ_r⁻²."""
     accuracies = (0.6, 0.3, 0.15)
     times = [arrivals(eps, 0.5, 1) for eps in accuracies]
     assert np.isfinite(times).all()

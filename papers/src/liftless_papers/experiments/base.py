@@ -115,6 +115,20 @@ def truth_claim(
     )
 
 
+def all_cases(cases: Iterable[bool]) -> bool:
+    """As ``all``, of at least one case: what holds of none is no evidence.
+
+    Raises
+    ------
+    ValueError
+        If there is no case.
+    """
+    found = list(cases)
+    if not found:
+        raise ValueError("a claim about every case has no case; it would hold of nothing")
+    return all(found)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a run hands over: rows, claims, and values that captions name."""

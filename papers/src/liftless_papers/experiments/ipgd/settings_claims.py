@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from liftless_papers.experiments.base import HOLDS, Claim, Row, truth_claim
+from liftless_papers.experiments.base import HOLDS, Claim, Row, all_cases, truth_claim
 from liftless_papers.experiments.ipgd._runs import GOOD, NAMES, End
 from liftless_papers.experiments.ipgd.settings_cases import HALF, Budget, Cell
 
@@ -154,7 +154,7 @@ def balance_claims(balance: Sequence[Row]) -> list[Claim]:
     weight = truth_claim(
         "Section 7",
         "the balance term, printed with weight 1, is stable at the printed steps",
-        all(row["good"] == row["runs"] for row in printed),
+        all_cases(row["good"] == row["runs"] for row in printed),
         changed=all(r["good"] == r["runs"] for r in below) and not any(r["good"] for r in above),
         measured=sum(row["good"] for row in printed),
         expected=sum(row["runs"] for row in printed),
@@ -165,7 +165,7 @@ def balance_claims(balance: Sequence[Row]) -> list[Claim]:
     needed = truth_claim(
         "Section 7",
         "the distance of asymmetric problems equals the residual because of the balance term",
-        all(r["good"] == r["runs"] and r["distance"] > 10 * r["residual"] for r in none),
+        all_cases(r["good"] == r["runs"] and r["distance"] > 10 * r["residual"] for r in none),
         note=f"Without it {share(none)} runs recover M*, but the factors end unbalanced: median "
         f"distance against residual {gaps}.",
     )
@@ -198,7 +198,7 @@ def scale_claim(scales: Sequence[Row]) -> Claim:
     return truth_claim(
         "Algorithm 2, adaptive",
         "the adaptive rule does not depend on the scale of the loss",
-        all(row["away"] == 0 and row["same"] for row in exact)
+        all_cases(row["away"] == 0 and row["same"] for row in exact)
         and all(row["away"] < 1e-6 for row in other),
         measured=max(row["away"] for row in exact),
         expected=0.0,

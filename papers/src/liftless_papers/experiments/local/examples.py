@@ -13,6 +13,7 @@ from liftless_papers.experiments.base import (
     Outcome,
     Row,
     Size,
+    all_cases,
     table,
     truth_claim,
 )
@@ -228,7 +229,7 @@ def judge(printed: list[Row], corrected: list[Row], curves: list[Row]) -> list[C
             truth_claim(
                 where,
                 text,
-                holds=all(_minimum(r) and r["case"] not in falls for r in named),
+                holds=all_cases(_minimum(r) and r["case"] not in falls for r in named),
                 changed=all(_minimum(r) and _near(r["f"], 1.0) for r in right),
                 measured=min(r["least"] for r in named),
                 expected="a local minimum",
@@ -246,7 +247,7 @@ def _global_claim(rows: list[Row]) -> Claim:
     return truth_claim(
         "Section 5",
         "The truths have f = 0 and the other points f = 1",
-        holds=worst < 1e-24 and all(_near(r["f"], 1.0) for r in rows),
+        holds=worst < 1e-24 and all_cases(_near(r["f"], 1.0) for r in rows),
         measured=worst,
         expected=0.0,
         note="Largest f at a truth, over all forms.",

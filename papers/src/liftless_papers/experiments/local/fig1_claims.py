@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from liftless_papers.compare.statistics import difference, wilson
-from liftless_papers.experiments.base import Claim, Row, truth_claim
+from liftless_papers.experiments.base import Claim, Row, all_cases, truth_claim
 
 #: What the axis of success is called.
 RATE = "success rate"
@@ -107,7 +107,7 @@ def _enough(rows: Sequence[Row]) -> Claim:
     return truth_claim(
         "Section 6",
         "Random initialisation finds the truth wherever m is above the transition at 2nr",
-        holds=all(row["rate"] == 1 for row in above),
+        holds=all_cases(row["rate"] == 1 for row in above),
         changed=known and pooled >= ENOUGH,
         measured=count / trials,
         expected=1.0,

@@ -22,6 +22,7 @@ from liftless_papers.experiments.base import (
     Outcome,
     Row,
     Size,
+    all_cases,
     table,
     truth_claim,
 )
@@ -216,7 +217,7 @@ def _sampled(sampled: list[Row]) -> Claim:
     return truth_claim(
         "Section 3, stochastic gradient descent",
         "Sampled measurements in place of the whole sum reach the truth as well",
-        holds=all(row["reached"] == row["runs"] for row in sampled),
+        holds=all_cases(row["reached"] == row["runs"] for row in sampled),
         measured=max(row["first_high"] for row in sampled),
         expected="reached",
         note=f"(4) itself samples no measurement; here {shown}.",
@@ -229,7 +230,7 @@ def _growth(spread: list[Row]) -> Claim:
     return truth_claim(
         "Theorem 3.3, T",
         "The number of iterations grows with 1/σ_r(X*) and σ_1(X*)",
-        holds=all(a < b for a, b in itertools.pairwise(last)),
+        holds=all_cases(a < b for a, b in itertools.pairwise(last)),
         measured=last[-1],
         expected="growing",
         note=f"Latest iteration to the target: {shown}.",

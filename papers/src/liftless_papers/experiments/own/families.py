@@ -5,7 +5,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from liftless_papers.experiments.base import Claim, Experiment, Outcome, Row, Size, truth_claim
+from liftless_papers.experiments.base import (
+    Claim,
+    Experiment,
+    Outcome,
+    Row,
+    Size,
+    all_cases,
+    truth_claim,
+)
 from liftless_papers.experiments.base import table as named
 from liftless_papers.experiments.figures import Figure, Layer, Panel
 from liftless_papers.experiments.own import planes
@@ -243,7 +251,7 @@ def _telling(tried: Sequence[Row], rates: Sequence[Row]) -> list[Claim]:
             where,
             "Even the best point of X's plane with u_n q_rᵀ or EX, or of the arc, is lower at no "
             "more than a third of the minima of rank one, and a tenth of rank two",
-            all(seldom[r] <= most for r, most in SELDOM.items()),
+            all_cases(seldom[r] <= most for r, most in SELDOM.items()),
             measured=", ".join(f"rank {r}: {value:.3f}" for r, value in seldom.items()),
             expected="at most 1/2 and 1/10",
         ),

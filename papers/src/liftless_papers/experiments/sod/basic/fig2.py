@@ -14,6 +14,7 @@ from liftless_papers.experiments.base import (
     Outcome,
     Row,
     Size,
+    all_cases,
     columns,
     number_claim,
     table,
@@ -308,7 +309,7 @@ def _general_claim(slices: tuple[Slice, ...], condition: list[Row]) -> Claim:
     return truth_claim(
         _LIFT,
         "With odd l spurious minima become strict saddles of the lifted problem",
-        all(s.saddle.is_saddle for s in odd),
+        all_cases(s.saddle.is_saddle for s in odd),
         changed=agrees,
         measured=f"{sum(s.saddle.is_saddle for s in odd)} of {len(odd)} cases",
         expected="all",
@@ -381,7 +382,7 @@ def _even_claims() -> list[Claim]:
         truth_claim(
             _LIFT,
             "The order must be odd (basic example)",
-            all(curvature >= 0 for curvature in found.values()),
+            all_cases(curvature >= 0 for curvature in found.values()),
             measured=f"{found[2]:.4g}, {found[4]:.4g}",
             expected=">= 0 for l = 2, 4",
             note="The lift is a strict saddle for l = 2 and l = 4 as well; mˡ − pˡ > 2·stiffˡ is "

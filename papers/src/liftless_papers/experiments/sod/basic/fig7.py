@@ -16,6 +16,7 @@ from liftless_papers.experiments.base import (
     Outcome,
     Row,
     Size,
+    all_cases,
     table,
     truth_claim,
 )
@@ -113,7 +114,7 @@ def _intervals(forms: Forms) -> list[Claim]:
         truth_claim(
             "Fig. 7",
             "The c-term needs larger t than the b-term",
-            all(form.u_beta.lower < form.u_gamma.lower for form in both),
+            all_cases(form.u_beta.lower < form.u_gamma.lower for form in both),
             note=f"In all {len(both)} cases in which both exist.",
         ),
     ]
@@ -129,7 +130,7 @@ def _terms(forms: Forms) -> list[Claim]:
         truth_claim(
             "Prop. 5.4, (U_γ)",
             "The c-term of (5.8) leads for t in U_γ",
-            all(gamma),
+            all_cases(gamma),
             measured=sum(gamma),
             expected=len(gamma),
             note="Cases; five step counts across each interval.",

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from liftless_papers.experiments.base import Claim, Row, number_claim, truth_claim
+from liftless_papers.experiments.base import Claim, Row, all_cases, number_claim, truth_claim
 
 #: Printed ends of U_β and U_γ and ρ_min: order, column, value, digits after the point.
 PRINTED_ENDS = (
@@ -128,7 +128,7 @@ def _cell_claim(row: Row) -> Claim:
     return truth_claim(
         f"Table 5, l = {row['order']}, t = {row['steps']:.0f}",
         "Both distances of the escape point, and their ratio (C.3)",
-        all(good),
+        all_cases(good),
         # Or a slip in the last digit of the second distance, which the ratio shows.
         changed=later or (good[0] and good[2]),
         measured=row["away_over_left"],
@@ -143,7 +143,7 @@ def _nothing_claim(cells: Sequence[Row]) -> Claim:
     return truth_claim(
         "Table 5",
         "In the cells without an entry neither the b- nor the c-term leads",
-        all(row["region"] == "none" for row in empty),
+        all_cases(row["region"] == "none" for row in empty),
         measured=sum(row["region"] == "none" for row in empty),
         expected=len(empty),
     )
@@ -176,7 +176,7 @@ def _limit_claims(cells: Sequence[Row], usable: Sequence[Row]) -> list[Claim]:
         truth_claim(
             "Appendix C.3, (C.3)",
             "A ratio well above 1 indicates a successful escape",
-            all(row["limit"] in ("+", "-") for row in strong),
+            all_cases(row["limit"] in ("+", "-") for row in strong),
             measured=sum(row["limit"] in ("+", "-") for row in strong),
             expected=len(strong),
             note=f"It is not needed: l = {weak['order']}, t = {weak['steps']:.0f} has "
@@ -246,7 +246,7 @@ def _effect_claims(cells: Sequence[Row]) -> list[Claim]:
         truth_claim(
             "Appendix C.3",
             "At l = 7 a larger t in U_β gives a more pronounced escape",
-            all(a < b for a, b in itertools.pairwise(ratios)),
+            all_cases(a < b for a, b in itertools.pairwise(ratios)),
             measured=ratios[-1],
             expected=f"> {ratios[0]:.4f}",
             note=f"The ratio (C.3) only goes from {ratios[0]:.4f} to {ratios[-1]:.4f}.",

@@ -6,7 +6,7 @@ import numpy as np
 
 from liftless.lifted import LiftedSubspace, lifted_hessian, rate, saddle_along_b, strict_saddle
 from liftless.lifted.explicit import ExplicitLift
-from liftless_papers.experiments.base import Claim, Row, number_claim, truth_claim
+from liftless_papers.experiments.base import Claim, Row, all_cases, number_claim, truth_claim
 from liftless_papers.experiments.sod.theory.cases import Case
 from liftless_papers.experiments.sod.theory.sub_terms import SubTerm, coefficients, sub_terms
 
@@ -230,7 +230,7 @@ def saddle_claims(curvatures: list[Row], whole: list[Row]) -> list[Claim]:
             truth_claim(
                 f"section 3, Thm. 5.5, {name}",
                 "for odd l >= 3 the lift of the spurious point is a strict saddle along b",
-                all(odd.values()),
+                all_cases(odd.values()),
                 changed=later,
                 measured="no odd l" if first is None else f"odd l >= {first}",
                 expected="odd l >= 3",
