@@ -12,7 +12,7 @@ from liftless_papers.experiments.base import (
     table,
     truth_claim,
 )
-from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel
+from liftless_papers.experiments.figures import Figure, Kind, Layer, Mark, Panel
 from liftless_papers.experiments.ipgd._paths import (
     GAMMA,
     MATRICES,
@@ -183,13 +183,18 @@ def _sparse(clear: list[Row]) -> Claim:
 # -- figures --------------------------------------------------------------------------------------
 
 
+def _kind(column: str) -> Kind:
+    """What a formula gives is a curve."""
+    return "curve" if column in ("half", "third") else "line"
+
+
 def _panels(
     y: str, layers: tuple[tuple[str, str, bool], ...], scale: str, mark: bool
 ) -> tuple[Panel, ...]:
     def drawn(name: str) -> tuple[Layer, ...]:
         where = (("problem", name),)
         return tuple(
-            Layer("course", "t", column, "line", label, where, dashed=dashed)
+            Layer("course", "t", column, _kind(column), label, where, dashed=dashed)
             for column, label, dashed in layers
         )
 

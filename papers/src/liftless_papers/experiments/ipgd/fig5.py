@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from liftless_papers.experiments.base import Claim, Experiment, Outcome, Size, table, truth_claim
-from liftless_papers.experiments.figures import Figure, Layer, Panel
+from liftless_papers.experiments.figures import Figure, Kind, Layer, Panel
 from liftless_papers.experiments.ipgd._paths import Course, course_rows, courses, summary
 from liftless_papers.experiments.ipgd._runs import recovered
 
@@ -22,13 +22,13 @@ CAPTION = (
     "1, 0, …), mean of squares, from zero, seed {seed}. (a) Distance of the signal, {start:.0f} "
     "orders above the residual, falls until the two meet: the final distance {distance:.1e} is the "
     "final residual {residual:.1e}. (b) The deviation rate r(x_t) is large while few entries "
-    "are fitted and vanishes with the gradient. (c) Its sum bounds the growth: log(‖x⊥_t‖/‖x⊥_0‖) "
+    "are fitted and vanishes with the gradient. (c) Its sum bounds the growth: log(‖x_t⊥‖/‖x_0⊥‖) "
     "follows a third of η r̄ and stays below half of it."
 )
 
 
-def _layer(y: str, label: str, *, dashed: bool = False) -> Layer:
-    return Layer("course", "t", y, label=label, dashed=dashed)
+def _layer(y: str, label: str, kind: Kind = "line", *, dashed: bool = False) -> Layer:
+    return Layer("course", "t", y, kind, label, dashed=dashed)
 
 
 def claims_of(found: Sequence[Course]) -> list[Claim]:
@@ -108,8 +108,8 @@ class Fig5(Experiment):
                     "iteration t",
                     "logarithm",
                     (
-                        _layer("half", "η r̄_t / 2"),
-                        _layer("third", "η r̄_t / 3", dashed=True),
+                        _layer("half", "η r̄_t / 2", "curve"),
+                        _layer("third", "η r̄_t / 3", "curve", dashed=True),
                         _layer("growth", "log growth of ‖x⊥‖"),
                     ),
                     legend="outside",

@@ -161,10 +161,10 @@ class Fig6(Experiment):
                 Panel(
                     "",
                     "cumulative deviation rate η r̄_T",
-                    "log(‖x⊥_T‖ / ‖x⊥_0‖)",
+                    "log(‖x_T⊥‖ / ‖x_0⊥‖)",
                     (
-                        Layer("lines", "rate", "half", label="y = x/2, bound"),
-                        Layer("lines", "rate", "third", label="y = x/3", dashed=True),
+                        Layer("lines", "rate", "half", "curve", "y = x/2, bound"),
+                        Layer("lines", "rate", "third", "curve", "y = x/3", dashed=True),
                         Layer("points", "rate", "growth", "points", "{group}", (), "name"),
                     ),
                     legend="outside",
