@@ -266,3 +266,12 @@ def test_over_parameterised_minima(ratio, spurious):
     Z, X = rng.standard_normal((400, 3, 1)), rng.standard_normal((400, 3, 2))
     ends = descend(Points(operators(rng, 400, ratio), Z, X))
     assert (not ends.true.all()) == spurious
+
+
+def test_a_constant_of_twice_half_the_order_leaves_nothing_to_relax():
+    """r >= n/2: an isometry of rank 2r >= n is one of all matrices; n = 3, r = 2, δ = .9998."""
+    (A,) = operators(np.random.default_rng(0), 1, 1e4)
+    rows = A.reshape(6, 9)
+    Z = np.random.default_rng(1).standard_normal((3, 2))
+    found = np.linalg.lstsq(rows, rows @ (Z @ Z.T).ravel(), rcond=None)[0].reshape(3, 3)
+    assert np.allclose(found, Z @ Z.T, atol=1e-9)

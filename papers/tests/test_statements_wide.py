@@ -89,3 +89,39 @@ def test_sparse_pairs():
     """Where u_i = v_i = 0 the Hessian of L(u∘v) is [[0, g], [g, 0]], with eigenvalues ±g."""
     for g in (-1.5, 0.0, 0.7):
         assert np.linalg.eigvalsh([[0, g], [g, 0]]) == pytest.approx([-abs(g), abs(g)])
+
+
+def test_one_point_convexity_is_more_than_regularity():
+    """⟨g, e⟩ >= μ|e|² and |g| <= L|e| give (15) with α = μ, β = L²/μ, even for the worst g."""
+    mu, L = 0.3, 2.0
+    for cosine in np.linspace(mu / L, 1, 50):  # |e| = 1, g at this angle, as long as it may be
+        size = L
+        assert size * cosine >= mu - 1e-12
+        assert size * cosine >= mu / 2 + size**2 * mu / (2 * L**2) - 1e-12
+
+
+def test_a_ring_is_regular_and_not_convex():
+    """¼(|x|² − 1)²: the solutions are connected; along them the curvature is zero."""
+    for size in (0.6, 0.9, 1.3):
+        slope, e = (size**2 - 1) * size, size - 1
+        assert slope * e >= 0.5 * e**2 / 2 + slope**2 / (2 * 8)
+        across = size**2 - 1  # the Hessian's eigenvalue along the ring
+        assert (across < 0) == (size < 1)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_column_too_many_flattens_the_whole_space(columns):
+    """¼‖XXᵀ − zzᵀ‖²: at [z, t u] the gradient is t³ and the Hessian is not negative."""
+    z, u = np.eye(4)[0], np.eye(4)[1]
+    for t in (0.1, 0.01):
+        X = np.zeros((4, 1 + columns))
+        X[:, 0], X[:, 1] = z, t * u
+        gap = X @ X.T - np.outer(z, z)
+        assert np.linalg.norm(gap @ X) == pytest.approx(t**3)
+        units = np.eye(X.size).reshape(-1, *X.shape)
+        bends = [gap @ E + (X @ E.T + E @ X.T) @ X for E in units]
+        H = np.stack([b.ravel() for b in bends])
+        assert np.linalg.eigvalsh((H + H.T) / 2)[0] >= -1e-12
+    # In 𝓜, of rank one, the gradient at the distance t is about 2t along z and t across.
+    x = z + 0.01 * u
+    assert np.linalg.norm((np.outer(x, x) - np.outer(z, z)) @ x) > 0.009
