@@ -49,7 +49,7 @@ class Cost(Experiment):
         Figure(
             name="cost",
             caption=(
-                "One projected gradient step at w_escape (rho = {rho:g}): median of up to {runs} "
+                "One projected gradient step at w_escape (ρ = {rho:g}): median of up to {runs} "
                 "runs after a warm-up. Solid: explicit tensors, to the largest order that was run. "
                 "Dashed: closed form on span{{a, b, c}}, real-world example, one step of the "
                 "compiled loop; it costs the same at order 101. Multiply-adds and memory are "

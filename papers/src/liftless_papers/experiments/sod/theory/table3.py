@@ -41,8 +41,8 @@ class Table3(Experiment):
             name="sub-terms",
             caption=(
                 "Deviation of the printed simplified form of each sub-term from the explicit "
-                "tensor, relative to the latter, after {steps} truncated steps with rho = {rho:g} "
-                "and eta = {eta:g}. Left: largest over all {cases} cases; all forms are exact but "
+                "tensor, relative to the latter, after {steps} truncated steps with ρ = {rho:g} "
+                "and η = {eta:g}. Left: largest over all {cases} cases; all forms are exact but "
                 "those of the two sub-terms with the residual. Right: for H_1^1, the sub-term that "
                 "decides the growth of the b-term, case by case."
             ),

@@ -53,10 +53,10 @@ class Table4(Experiment):
             name="remainder",
             caption=(
                 "Frobenius norm of what the truncated step {step} -> {next} leaves out, in "
-                "explicit tensors, real-world example, l = 3. Left and middle: against rho at "
-                "eta = {fixed:g} and against eta at rho = {fixed:g}. Right: both equal to s. "
+                "explicit tensors, real-world example, l = 3. Left and middle: against ρ at "
+                "η = {fixed:g} and against η at ρ = {fixed:g}. Right: both equal to s. "
                 "The sum of the 15 remaining terms of Table 4 is of the printed order; the whole "
-                "gradient step leaves out more, of order rho eta, because the printed H_1^1 is "
+                "gradient step leaves out more, of order ρ η, because the printed H_1^1 is "
                 "not the true one."
             ),
             panels=tuple(

@@ -61,8 +61,8 @@ class Theory(Experiment):
             caption=(
                 "Distance of one exact projected gradient step from the printed truncated step "
                 "(solid) and from the linear model with the whole projected curvature K (dashed). "
-                "Left: first step, eta = {fixed:g}. Right: step {later} to {next}, rho = eta = s. "
-                "The printed coefficients err by eta rho (slope 1 left, 2 right); Props. 5.1 and "
+                "Left: first step, η = {fixed:g}. Right: step {later} to {next}, ρ = η = s. "
+                "The printed coefficients err by η ρ (slope 1 left, 2 right); Props. 5.1 and "
                 "5.2 claim slopes 2 and 3, which the linear model has."
             ),
             panels=(
@@ -76,7 +76,7 @@ class Theory(Experiment):
             name="curvature",
             caption=(
                 "Curvature of h^l at the lifted spurious point along b, over 4 m^l, at every order "
-                "l: (p/m)^l - 1 + 2 (stiff/m)^l (left), and with the printed lambda_n^l instead "
+                "l: (p/m)^l - 1 + 2 (stiff/m)^l (left), and with the printed λ_n^l instead "
                 "(right). Below zero the lifted point is a strict saddle along b: the basic "
                 "example at every l, completion from l = 5 on, the real-world example at none. "
                 "The printed formula denies completion at every order."
@@ -100,9 +100,9 @@ class Theory(Experiment):
             name="paths",
             caption=(
                 "Lifted objective along the truncated closed form (5.8) and along exact projected "
-                "descent from the same w_escape, relative to the lifted point. Basic: rho = 0.1, "
-                "eta = 0.01. Completion n = 3, eps = 0.3: rho = 0.3, eta = 0.01. Real-world: rho = "
-                "eta = 0.1. The closed form falls first and then rises without bound; exact "
+                "descent from the same w_escape, relative to the lifted point. Basic: ρ = 0.1, "
+                "η = 0.01. Completion n = 3, ε = 0.3: ρ = 0.3, η = 0.01. Real-world: ρ = "
+                "η = 0.1. The closed form falls first and then rises without bound; exact "
                 "descent reaches the truth in the first two examples and returns to the lifted "
                 "point in the third, where the closed form never goes below it."
             ),
