@@ -120,7 +120,7 @@ class Landscape:
             if not n1:
                 return made.scale * fit
             J = jnp.where(jnp.arange(K.shape[0]) < n1, 1.0, -1.0)
-            return made.scale * fit + weight * jnp.sum(K * J[:, None] * J * K)
+            return made.scale * fit + weight * jnp.sum(K * J[:, None] * J[None] * K)
 
         return F
 
@@ -249,8 +249,9 @@ class Landscape:
         size, along = jnp.sqrt(jnp.sum(both**2, axis=0)), bound * jnp.tanh(p[:k])
         large, small = size * jnp.cosh(along), size * jnp.sinh(along)
         off = p[k:] / jnp.sqrt(large**2 + small**2)
-        first = both[0] > 0
-        away = jnp.where(first, jnp.stack([large, -small]), jnp.stack([-small, large])) * off
+        first = (both[0] > 0)[None]
+        away = jnp.where(first, jnp.stack([large, -small]), jnp.stack([-small, large]))
+        away = away * off[None]
         at = jnp.where(first, jnp.stack([large, small]), jnp.stack([small, large]))
         where = np.r_[self.support, len(Z) // 2 + self.support]
         e = jnp.zeros_like(Z).at[where, 0].set(away.ravel())

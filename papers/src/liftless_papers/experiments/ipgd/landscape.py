@@ -36,7 +36,8 @@ FIGURES = (
         "√σ_r/8 from the solutions, with (ε_g, ε_H) = (α√σ_r/80, 2α/5), which for α = σ_r/2 are "
         "the constants of Proposition 28: at least one (dashed) where the strict saddle property "
         "holds. (b) The α of (15) within √σ_r/4 of the solutions, β twice the largest curvature "
-        "at the truth: positive where the regularity property holds. σ_r = 1 in all problems.",
+        "at the truth: positive where the regularity property holds (of sparse recovery on a "
+        "bounded part of its region). σ_r = 1 in all problems.",
         (
             Panel(
                 "(a) strict saddle",
