@@ -9,7 +9,6 @@ of the process.  A line a command, and one for every run that went wrong.
 """
 
 import argparse
-import json
 import re
 import signal
 import subprocess
@@ -20,6 +19,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+from liftless_papers.compare.store import read_store
 
 #: As the console script begins, and with Ctrl-C as on a terminal; the line says it has begun.
 PROGRAM = (
@@ -114,9 +115,8 @@ def compare(folder: Path, moments: np.ndarray) -> list[str]:
         jobs = ["--jobs", str(1 + k % 2)]
         code, said = signalled([*words, *jobs, "--out", str(out)], moment, NUMBERS[k // 2 % 2])
         trouble = "" if code == 75 and "Traceback" not in said else f"code {code}"
-        path = out / "rows.jsonl"
-        lines = path.read_text().splitlines(keepends=True)[1:] if path.exists() else []
-        whole = [json.loads(line) for line in lines if line.endswith("\n")]
+        path = out / "rows.sqlite"
+        whole = read_store(path)[1] if path.exists() else []
         keys = {(row["cell"], row["method"], row["trial"]) for row in whole}
         if len(keys) != len(whole) or len(whole) < most:
             trouble += f" {len(whole)} rows, {len(keys)} different, {most} before"

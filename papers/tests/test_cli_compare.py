@@ -5,6 +5,8 @@ import re
 import signal
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 from cli_tools import contents, run, strict_json
 from compare_tools import Absent, Broken, Dear, Pressed, Right, Small, Wrong, identified
@@ -12,6 +14,7 @@ from compare_tools import Absent, Broken, Dear, Pressed, Right, Small, Wrong, id
 from liftless_papers.cli import run_compare
 from liftless_papers.compare import trials as module
 from liftless_papers.compare.pool import WorkerLost
+from liftless_papers.compare.store import read_store
 
 __all__ = ["identified"]
 
@@ -25,6 +28,10 @@ def methods(monkeypatch):
     return replace
 
 
+def stored(folder):
+    return read_store(folder / "r" / "rows.sqlite")[1]
+
+
 WORDS = ["compare", "--cells", "papers basic", "--trials", "5", "--quiet"]
 
 
@@ -34,7 +41,7 @@ def test_json_and_words(methods, tmp_path):
     assert (found.code, found.err) == (0, "")
     fields = strict_json(found.out)
     assert list(fields) == ["settings", "cells", "completion", "apart", "skipped", "rows"]
-    assert fields["rows"] == str(tmp_path / "r" / "rows.jsonl")
+    assert fields["rows"] == str(tmp_path / "r" / "rows.sqlite")
     first = fields["cells"][0]
     assert (first["cell"], first["winners"], first["easy"]) == ("papers basic", ["liftless"], True)
     by_name = {row["method"]: row for row in first["methods"]}
@@ -80,18 +87,18 @@ def test_files_and_page(methods, tmp_path):
     assert "one compute thread" in text
     assert "Every instance is identifiable." in text
     names = set(contents(out))
-    assert {"rows.jsonl", "compare/summary.csv", "compare/profiles.png"} <= names
+    assert {"rows.sqlite", "compare/summary.csv", "compare/profiles.png"} <= names
 
 
 def test_a_run_goes_on_and_asks_nothing_twice(methods, tmp_path):
     methods(liftless=Right)
     assert run(*WORDS, "--out", tmp_path / "r").code == 0
-    before = (tmp_path / "r" / "rows.jsonl").read_bytes()
+    before = stored(tmp_path)
     methods(liftless=Broken, dear=Dear)
     assert run(*WORDS, "--out", tmp_path / "r").code == 0
-    after = (tmp_path / "r" / "rows.jsonl").read_bytes()
-    assert after.startswith(before)
-    added = [json.loads(line) for line in after[len(before) :].splitlines()]
+    after = stored(tmp_path)
+    assert after[: len(before)] == before
+    added = after[len(before) :]
     assert {row["method"] for row in added} == {"dear"}
     assert len(added) == 5
     refused = run(*WORDS, "--out", tmp_path / "r", "--seed", "1")
@@ -132,11 +139,11 @@ def test_interrupt_keeps_what_is_done(methods, tmp_path, monkeypatch):
         signal.signal(signal.SIGINT, before)
     assert found.code == 75
     assert "interrupted; 2 of 15 trials are done; the same command goes on" in found.err
-    assert len((tmp_path / "r" / "rows.jsonl").read_text().splitlines()) == 3
+    assert len(stored(tmp_path)) == 2
     assert strict_json(found.out)["cells"][0]["cell"] == "papers basic"
     methods(a=Right, b=Right, c=Right)
     assert run(*WORDS, "--out", tmp_path / "r").code == 0
-    assert len((tmp_path / "r" / "rows.jsonl").read_text().splitlines()) == 16
+    assert len(stored(tmp_path)) == 15
 
 
 class _Everything(set):
@@ -183,6 +190,40 @@ def test_a_method_too_small_for_a_cell_is_noted(methods):
     found = run("compare", "--cells", "papers real", "--trials", "1")
     assert found.code == 0
     assert "note: small is left out in 1 cell(s), the first by n = 3 is above 2" in found.err
+
+
+def test_rows_are_exported(methods, tmp_path):
+    methods(liftless=Right, wrong=Wrong)
+    out, csv, lines = (tmp_path / name for name in ("r", "rows.csv", "rows.jsonl"))
+    found = run(*WORDS, "--out", out, "--export", csv)
+    assert (found.code, found.out.splitlines()[-1]) == (0, f"wrote {csv}")
+    read = pd.read_csv(csv)
+    assert run(*WORDS, "--out", out, "--export", lines, "--json").code == 0
+    wide = pd.read_json(lines, lines=True)
+    assert list(read.columns) == list(wide.columns)
+    for frame in (read, wide):
+        rows = stored(tmp_path)
+        for name in ("method", "trial", "instance_seed", "objective"):
+            assert frame[name].tolist() == [row[name] for row in rows]
+        assert frame["code"].nunique() == 1
+    assert json.loads(read["packages"][0])["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--export", "rows.txt", "--out", "r"], "one of .parquet, .csv, .jsonl"),
+        (["--export", "absent/rows.csv", "--out", "r"], "in no directory that exists"),
+        (["--export", "rows.csv"], "without --out"),
+    ],
+)
+def test_an_export_that_cannot_be(words, says, methods, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    methods(liftless=Right)
+    found = run(*WORDS, *words)
+    assert (found.code, found.out) == (2, "")
+    assert says in found.err
+    assert contents(tmp_path) == {}
 
 
 def test_list_runs_nothing():

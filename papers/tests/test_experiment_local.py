@@ -1,7 +1,5 @@
 """Experiments of the local-search paper: verdicts, reference numbers, exactness of the pieces."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
@@ -13,7 +11,7 @@ from liftless.instances import make_instance
 from liftless.operators import DenseOperator, backproject
 from liftless.operators.check import dot_test
 from liftless.problem import Problem
-from liftless_papers.compare.store import Store
+from liftless_papers.compare.store import Store, read_store
 from liftless_papers.experiments import CHANGED, FAILS, HOLDS
 from liftless_papers.experiments.local import sgd, theorems_noise, theorems_saddle, transition
 from liftless_papers.experiments.local.backtracking import Backtracking
@@ -23,7 +21,7 @@ from liftless_papers.experiments.local.fig1 import CAPPED, RANKS, RATIOS, Fig1, 
 from liftless_papers.experiments.local.fig1_claims import crossing
 from liftless_papers.experiments.local.points import Small
 from liftless_papers.experiments.local.relaxation import solver, trace_successes
-from liftless_papers.experiments.local.transition import Cell, run_cell, run_cells
+from liftless_papers.experiments.local.transition import KEY, Cell, run_cell, run_cells
 from liftless_papers.experiments.local.twin import TwinOperator
 from liftless_papers.report.experiment import caption, draw
 
@@ -203,33 +201,30 @@ def test_batch_is_a_loop_of_single_solves(small_row):
 
 
 def test_cells_resume_from_a_store(tmp_path, small_row, monkeypatch):
-    path = tmp_path / "cells.jsonl"
-    with Store(path, {"seed": 0}) as store:
+    path = tmp_path / "cells.sqlite"
+    with Store(path, {"seed": 0}, key=KEY) as store:
         assert list(run_cells([SMALL], store)) == [small_row]
     monkeypatch.setattr(transition, "run_cell", lambda cell: pytest.fail(f"ran {cell}"))
-    with Store(path, {"seed": 0}) as store:
+    with Store(path, {"seed": 0}, key=KEY) as store:
         assert list(run_cells([SMALL], store)) == [small_row]
-    assert len(path.read_text().splitlines()) == 2
 
 
 @pytest.fixture(scope="module")
 def resumed(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fig1") / "fig1.jsonl"
+    path = tmp_path_factory.mktemp("fig1") / "fig1.sqlite"
     return path, Fig1().resume("smoke", 0, path)
 
 
 def test_fig1_resumes_and_is_drawn(resumed):
     path, outcome = resumed
-    rows = path.read_text().splitlines()
-    assert len(rows) == 1 + len(cells("smoke", 0))
-    path.write_text("\n".join(rows) + "\n" + rows[-1][:20])
+    assert len(read_store(path)[1]) == len(set(cells("smoke", 0)))
     assert Fig1().resume("smoke", 0, path).rows == outcome.rows
     with pytest.raises(InvalidInput, match="seed"):
         Fig1().resume("smoke", 1, path)
     for figure in Fig1.figures:
         assert "{" not in caption(figure, outcome.values)
         assert draw(figure, outcome.rows, outcome.values).axes
-    assert json.loads(rows[0])["settings"]["experiment"] == "local-fig1"
+    assert read_store(path)[0]["experiment"] == "local-fig1"
 
 
 def test_fig1_verdicts(resumed):

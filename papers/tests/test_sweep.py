@@ -1,7 +1,5 @@
 """Statistics against the literature, seeds, the store, and tasks over processes."""
 
-import errno
-import json
 import math
 import os
 from functools import partial
@@ -23,7 +21,6 @@ from liftless_papers.compare.statistics import (
     thinned,
     wilson,
 )
-from liftless_papers.compare.store import Store
 from liftless_papers.compare.trials import trial_seeds
 
 # -- statistics -----------------------------------------------------------------------------------
@@ -176,69 +173,6 @@ def test_seeds_are_documented_and_differ():
     assert trial_seeds(5, "abc", 2) == tuple(int(s) >> 11 for s in state)
 
 
-# -- store ----------------------------------------------------------------------------------------
-
-SETTINGS = {"seed": 1, "sizes": (1, 2)}
-
-
-def test_a_store_goes_on_where_it_was(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    with Store(path, SETTINGS) as store:
-        store.append({"k": 0, "v": 0.1})
-        assert json.loads(path.read_text().splitlines()[-1]) == {"k": 0, "v": 0.1}
-    with Store(path, SETTINGS) as store:
-        assert store.rows == [{"k": 0, "v": 0.1}]
-        store.append({"k": 1})
-    assert len(path.read_text().splitlines()) == 3
-
-
-@pytest.mark.parametrize("torn", ['{"k": 1, "v"', '{"k": 1}'])
-def test_a_torn_last_line_is_cut_off(torn, tmp_path):
-    path = tmp_path / "rows.jsonl"
-    with Store(path, SETTINGS) as store:
-        store.append({"k": 0})
-    before = path.read_bytes()
-    path.write_bytes(before + torn.encode())
-    with Store(path, SETTINGS) as store:
-        assert store.rows == [{"k": 0}]
-        store.append({"k": 2})
-    assert path.read_bytes() == before + b'{"k": 2}\n'
-
-
-def test_a_torn_first_line_is_written_again(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"settings": {"se')
-    with Store(path, SETTINGS) as store:
-        assert store.rows == []
-    with Store(path, SETTINGS):
-        pass
-    assert json.loads(path.read_text())["settings"]["seed"] == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ('{"settings": {"seed": 2, "sizes": [1, 2]}}\n', "seed was 1, but 2 in "),
-        ('{"settings": {"seed": 1, "sizes": [1, 2]}}\nx\n{"k": 1}\n', "damaged in line 2"),
-        ('{"k": 1}\n', "not a file of rows"),
-        ("words", "not a file of rows"),
-    ],
-)
-def test_another_file_is_refused_and_left_as_it_was(text, says, tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text(text)
-    with pytest.raises(InvalidInput, match=says), Store(path, SETTINGS):
-        pass
-    assert path.read_text() == text
-
-
-def test_two_runs_do_not_share_a_file(tmp_path):
-    pytest.importorskip("fcntl")
-    path = tmp_path / "rows.jsonl"
-    with Store(path, SETTINGS), pytest.raises(InvalidInput, match="in use by another run"):
-        Store(path, SETTINGS).__enter__()
-
-
 # -- pool -----------------------------------------------------------------------------------------
 
 
@@ -270,34 +204,6 @@ def test_an_error_in_a_process_is_raised_here():
 def test_a_process_that_is_lost_is_told():
     with pytest.raises(WorkerLost, match="code 3"):
         run_tasks(vanish, [1, 2], 2, print)
-
-
-def test_a_full_disk_names_the_file_and_leaves_whole_rows(tmp_path, monkeypatch):
-    path, real = tmp_path / "rows.jsonl", os.fsync
-
-    def full(number):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with Store(path, SETTINGS) as store:
-        store.append({"row": 1})
-        monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space") as caught:
-            store.append({"row": 2})
-        monkeypatch.setattr(os, "fsync", real)
-    assert caught.value.filename == str(path)
-    with Store(path, SETTINGS) as store:
-        assert store.rows == [{"row": 1}]
-
-
-@pytest.mark.parametrize("trial", ["x", True, None, 0.5, []])
-def test_rows_of_other_fields_are_refused(trial, tmp_path):
-    path = tmp_path / "rows.jsonl"
-    with Store(path, SETTINGS) as store:
-        store.append({"trial": trial})
-    before = path.read_bytes()
-    with pytest.raises(InvalidInput, match="damaged in line 2"):
-        Store(path, SETTINGS, {"trial": (int,)}).__enter__()
-    assert path.read_bytes() == before
 
 
 def test_sums_of_zero_have_no_ratio():

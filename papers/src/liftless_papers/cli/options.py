@@ -38,6 +38,7 @@ class CompareOptions:
     jobs: int = option("J", "Processes, each with one compute thread.", 1)
     budget: int = option("B", "Applications of A or its adjoint a trial.", 6000)
     out: str | None = option("DIR", "Keep rows there, to go on with; write index.html.")
+    export: str | None = option("FILE", "Rows of --out as .parquet, .csv or .jsonl too.")
     listed: bool = switch("Print cells and methods, and run nothing.", "--list")
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)

@@ -24,7 +24,8 @@ from liftless_papers.compare.pool import WorkerLost, one_thread
 if TYPE_CHECKING:
     from liftless_papers.compare.cells import Cell
     from liftless_papers.compare.plan import Plan
-    from liftless_papers.compare.store import Row, Store
+    from liftless_papers.compare.rows import Row
+    from liftless_papers.compare.store import Store
     from liftless_papers.report.compare import Comparison
 
 #: Trials a cell by size, when their number is not given.
@@ -32,7 +33,7 @@ TRIALS = {"smoke": 5, "paper": 40}
 #: Seconds between two lines of progress.
 PROGRESS = 5.0
 #: File of the rows in the folder.
-ROWS = "rows.jsonl"
+ROWS = "rows.sqlite"
 
 
 def run(options: CompareOptions) -> int:
@@ -81,7 +82,7 @@ def _compare(options: CompareOptions) -> int:
     from liftless._checks import positive_int
     from liftless.cli.compilation import enable_cache
     from liftless_papers.cli.run_reproduce import report_folder
-    from liftless_papers.compare.plan import METHODS, choose_methods, plan, settings
+    from liftless_papers.compare.plan import KEY, METHODS, choose_methods, plan, settings
     from liftless_papers.compare.store import Store
     from liftless_papers.compare.trials import KINDS
 
@@ -93,6 +94,7 @@ def _compare(options: CompareOptions) -> int:
     positive_int("jobs", options.jobs)
     skipped = [*absent, *wanted.skipped]
     folder = report_folder(options.out)
+    _check_export(options)
     if not options.quiet:
         _tell_skipped(skipped)
     enable_cache(options.quiet)
@@ -102,13 +104,17 @@ def _compare(options: CompareOptions) -> int:
         made = not folder.exists()
         folder.mkdir(exist_ok=True)
         try:
-            with Store(folder / ROWS, settings(options.seed, options.budget), KINDS) as store:
+            chosen = settings(options.seed, options.budget)
+            with Store(folder / ROWS, chosen, KINDS, key=KEY) as store:
                 rows, why = _run(wanted, options, store)
+                _tell_codes(store, options.quiet)
         finally:
             if made and not any(folder.iterdir()):
                 folder.rmdir()
     done = _comparison(options, cells, methods, trials, rows, skipped)
     _report(done, options, folder)
+    if options.export is not None and folder is not None:
+        _export(options.export, folder / ROWS, options.as_json)
     if why is None:
         return 0
     go_on = "; the same command goes on" if folder is not None else ""
@@ -118,6 +124,44 @@ def _compare(options: CompareOptions) -> int:
         return INTERRUPTED
     complain(f"{_words_of(why)}; {text}")
     return FAILED
+
+
+def _check_export(options: CompareOptions) -> None:
+    """Check the file to export to before anything is run."""
+    if options.export is None:
+        return
+    from liftless._errors import InvalidInput
+    from liftless.io import check_target
+    from liftless_papers.compare.rows import EXPORTS, parquet_ready
+
+    if options.out is None:
+        raise InvalidInput("export", "given without --out", "given with a folder of rows")
+    # A folder that is still to be made is made with the store.
+    if Path(options.export).parent.resolve() != Path(options.out).resolve():
+        check_target("export", options.export, EXPORTS)
+    elif Path(options.export).suffix.lower() not in EXPORTS:
+        must = f"a file name in one of {', '.join(EXPORTS)}"
+        raise InvalidInput("export", repr(options.export), must)
+    if options.export.lower().endswith(".parquet"):
+        parquet_ready()
+
+
+def _export(target: str, store: Path, as_json: bool) -> None:
+    from liftless_papers.compare.rows import export_rows
+    from liftless_papers.compare.store import read_store
+
+    _, rows, origins = read_store(store)
+    export_rows(target, rows, origins)
+    if not as_json:
+        emit(f"wrote {target}")
+        sys.stdout.flush()
+
+
+def _tell_codes(store: "Store", quiet: bool) -> None:
+    """Say where rows of one folder come from different states of the code."""
+    if len(store.origins) > 1 and not quiet:
+        text = f"note: the rows come from {len(store.origins)} states of the code and its packages"
+        note(f"{text}; --export has them beside each row")
 
 
 def _words_of(error: BaseException) -> str:
@@ -159,9 +203,9 @@ def _run(
     why: BaseException | None = None
     with Interrupt("the trials that are running") as interrupt:
 
-        def keep(row: "Row") -> None:
-            if store is not None:
-                store.append(row)
+        def keep(row: "Row", origin: "Row | None" = None) -> None:
+            if store is not None and not store.append(row, origin):
+                return
             rows.append(row)
             progress.tell(row)
 

@@ -123,7 +123,7 @@ def _run(name: str, options: ReproduceOptions) -> "Run":
     if options.out is not None and made.resumable:
         folder = Path(options.out)
         folder.mkdir(exist_ok=True)
-        kept = folder / f"{name}-{size}-{options.seed}.jsonl"
+        kept = folder / f"{name}-{size}-{options.seed}.sqlite"
         outcome = made.resume(size, options.seed, kept)
     else:
         outcome = made.run(size, options.seed)

@@ -11,8 +11,8 @@ import numpy as np
 
 from liftless_papers.compare.cells import COST_KAPPA, COST_RATIO, Cell
 from liftless_papers.compare.published import QUOTED_N, SOURCE, WHOLE, quoted
+from liftless_papers.compare.rows import Row
 from liftless_papers.compare.statistics import wilson
-from liftless_papers.compare.store import Row
 from liftless_papers.compare.summary import by_cell, judged
 
 #: Parts of the table: the curve over m/dof, quoted rates, the cost over n.

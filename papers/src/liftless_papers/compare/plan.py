@@ -12,8 +12,8 @@ from liftless_papers.compare.cells import Cell, check_name
 from liftless_papers.compare.control import SpectralOnce
 from liftless_papers.compare.peers import PEERS, Peer
 from liftless_papers.compare.pool import run_tasks
-from liftless_papers.compare.store import Row
-from liftless_papers.compare.trials import TARGET, Trial, run_trial
+from liftless_papers.compare.rows import Row
+from liftless_papers.compare.trials import TARGET, Trial, run_traced
 
 #: The library's own method, which the others are compared with.
 OWN = "liftless"
@@ -127,6 +127,10 @@ def _unfit(cell: Cell, name: str, peer: type[Peer], named: bool) -> str:
     return ""
 
 
+#: Fields that tell rows apart.
+KEY = ("cell", "method", "trial")
+
+
 def row_key(row: Row) -> tuple[str, str, int]:
     """Cell, method and trial: what a row is of."""
     return row["cell"], row["method"], row["trial"]
@@ -135,7 +139,7 @@ def row_key(row: Row) -> tuple[str, str, int]:
 def run_plan(
     wanted: Plan,
     done: Iterable[Row],
-    on_row: Callable[[Row], None],
+    on_row: Callable[[Row, Row], Any],
     *,
     jobs: int = 1,
     setup: Callable[[], Any] | None = None,
@@ -149,7 +153,7 @@ def run_plan(
     done : iterable of Row
         Rows there are already.
     on_row : callable
-        Called with every new row, in this process.
+        Called in this process with every new row and its origin.
     jobs, setup, asked
         As in :func:`liftless_papers.compare.pool.run_tasks`.
 
@@ -162,7 +166,13 @@ def run_plan(
     have = {row_key(row) for row in done}
     left = [t for t in wanted.trials if (t.cell.name, t.method, t.trial) not in have]
     return run_tasks(
-        run_trial, left, jobs, on_row, key=lambda t: t.cell.name, setup=setup, asked=asked
+        run_traced,
+        left,
+        jobs,
+        lambda done: on_row(*done),
+        key=lambda t: t.cell.name,
+        setup=setup,
+        asked=asked,
     )
 
 

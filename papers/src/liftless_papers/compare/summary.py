@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from liftless_papers.compare.cells import Cell
 from liftless_papers.compare.plan import CONTROL, OWN
+from liftless_papers.compare.rows import Row
 from liftless_papers.compare.statistics import (
     difference,
     mean_interval,
@@ -17,7 +18,6 @@ from liftless_papers.compare.statistics import (
     thinned,
     wilson,
 )
-from liftless_papers.compare.store import Row
 
 #: Standings of a method in a cell.
 BEST, TIED, WORSE = "best", "tied", "worse"

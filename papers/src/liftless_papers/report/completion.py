@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from liftless_papers.compare.cells import COST_KAPPA, COST_RATIO
 from liftless_papers.compare.completion import COST, CURVE, QUOTATION
-from liftless_papers.compare.store import Row
+from liftless_papers.compare.rows import Row
 from liftless_papers.experiments import Figure, Layer, Panel
 
 #: Words of the costs on an axis.

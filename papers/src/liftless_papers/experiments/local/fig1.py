@@ -11,7 +11,14 @@ from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, tab
 from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel, counted, spanned
 from liftless_papers.experiments.local.fig1_claims import RATE, crossing, fig1_claims, rate
 from liftless_papers.experiments.local.relaxation import compare
-from liftless_papers.experiments.local.transition import RUNS, STARTS, SUCCESS, Cell, run_cells
+from liftless_papers.experiments.local.transition import (
+    KEY,
+    RUNS,
+    STARTS,
+    SUCCESS,
+    Cell,
+    run_cells,
+)
 
 #: Order of the truth.
 ORDER: dict[Size, int] = {"smoke": 20, "paper": 100}
@@ -217,9 +224,10 @@ class Fig1(Experiment):
         size, seed
             As in :meth:`run`; a file of others is refused.
         path : path
-            JSON lines, made if missing.
+            A store, made if missing; rows of an older file of lines beside it are taken over.
         """
-        with Store(path, {"experiment": self.name, "size": size, "seed": seed}) as store:
+        settings = {"experiment": self.name, "size": size, "seed": seed}
+        with Store(path, settings, key=KEY) as store:
             return self._outcome(size, seed, run_cells(cells(size, seed), store))
 
     def _outcome(self, size: Size, seed: int, found: Iterator[Row]) -> Outcome:

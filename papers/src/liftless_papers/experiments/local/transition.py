@@ -71,6 +71,10 @@ class Cell:
     seed: int
 
 
+#: Fields that tell cells apart in a store.
+KEY = tuple(Cell.__dataclass_fields__)
+
+
 class Trial(NamedTuple):
     """Truth, measurements, and a start of every kind in :data:`STARTS`."""
 
@@ -104,7 +108,7 @@ def run_cells(cells: Sequence[Cell], store: Store | None = None) -> Iterator[Row
 
 
 def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in Cell.__dataclass_fields__)
+    return tuple(row[name] for name in KEY)
 
 
 def run_cell(cell: Cell) -> Row:
