@@ -11,9 +11,9 @@ import pytest
 from cli_tools import contents, run, strict_json
 from compare_tools import Absent, Broken, Dear, Pressed, Right, Small, Wrong, identified
 
+from liftless.schedule import WorkerLost
 from liftless_papers.cli import run_compare
 from liftless_papers.compare import trials as module
-from liftless_papers.compare.pool import WorkerLost
 from liftless_papers.compare.store import read_store
 
 __all__ = ["identified"]

@@ -1,5 +1,7 @@
 """Experiments of the local-search paper: verdicts, reference numbers, exactness of the pieces."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -207,6 +209,19 @@ def test_cells_resume_from_a_store(tmp_path, small_row, monkeypatch):
     monkeypatch.setattr(transition, "run_cell", lambda cell: pytest.fail(f"ran {cell}"))
     with Store(path, {"seed": 0}, key=KEY) as store:
         assert list(run_cells([SMALL], store)) == [small_row]
+
+
+def test_cells_run_elsewhere_come_in_order(tmp_path, small_row, monkeypatch):
+    other = dataclasses.replace(SMALL, draw=SMALL.draw + 1)
+
+    def backwards(function, tasks, on_row):
+        for cell in reversed(tasks):
+            on_row({**small_row, "draw": cell.draw})
+
+    with Store(tmp_path / "cells.sqlite", {"seed": 0}, key=KEY) as store:
+        rows = list(run_cells([SMALL, other], store, backwards))
+        assert [row["draw"] for row in rows] == [SMALL.draw, other.draw]
+        assert store.rows == rows[::-1]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from liftless._errors import InvalidInput
-from liftless_papers.compare.origin import code, origin
+from liftless.schedule.sources import code
+from liftless_papers.compare.origin import origin
 from liftless_papers.compare.rows import export_rows
 from liftless_papers.compare.store import UNKNOWN, Store, read_store
 
@@ -163,7 +164,7 @@ def test_a_store_that_may_not_be_written(path, monkeypatch):
         return real(f"{path.as_uri()}?mode=ro", uri=True, **options)
 
     monkeypatch.setattr(sqlite3, "connect", sealed)
-    with pytest.raises(OSError) as caught:  # noqa: PT011
+    with pytest.raises(OSError) as caught:
         opened(path).__enter__()
     assert caught.value.filename == str(path)
     assert [row["k"] for row in read_store(path)[1]] == [0]

@@ -2,16 +2,18 @@
 
 import math
 import os
+import re
 from functools import partial
 
 import numpy as np
 import pytest
-from pool_tools import fail, mark, slow, square, vanish
+from pool_tools import fail, mark, once, slow, square, vanish
 from scipy.stats import binomtest
 
 from liftless._errors import InvalidInput
+from liftless.schedule import Scheduler
+from liftless.schedule.pool import ONE_THREAD, WorkerLost, one_thread, run_tasks
 from liftless_papers.compare.cells import CELLS, FAMILIES, GROUPS, choose_cells
-from liftless_papers.compare.pool import ONE_THREAD, WorkerLost, one_thread, run_tasks
 from liftless_papers.compare.statistics import (
     bootstrap,
     difference,
@@ -204,6 +206,67 @@ def test_an_error_in_a_process_is_raised_here():
 def test_a_process_that_is_lost_is_told():
     with pytest.raises(WorkerLost, match="code 3"):
         run_tasks(vanish, [1, 2], 2, print)
+
+
+def test_a_process_that_is_lost_is_replaced_and_its_task_begun_again(tmp_path):
+    rows = []
+    assert run_tasks(once, [tmp_path / name for name in "ab"], 2, rows.append) == 2
+    assert sorted(rows) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("clouds",), "scheduler was 'clouds'; it must be local, processes, dask:FILE"),
+        (("dask:",), "scheduler was 'dask:'"),
+        (("local", 2), "jobs was 2; it must be 1 with the scheduler 'local'"),
+        ((None, 0), "jobs was 0"),
+    ],
+)
+def test_schedulers_by_name(words, says):
+    with pytest.raises(InvalidInput, match=re.escape(says)):
+        Scheduler.of(*words)
+    assert Scheduler.of(None, 2) == Scheduler("processes", 2)
+    assert Scheduler.of(None).here
+    assert not Scheduler.of("dask:tcp://a:1").here
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as made:
+        yield made.scheduler_address
+
+
+def test_tasks_on_a_cluster(cluster):
+    rows, workers = [], []
+    where = Scheduler.of(f"dask:{cluster}")
+    done = where.run(square, range(9), rows.append, on_workers=workers.append)
+    assert (done, workers) == (9, [1])
+    assert sorted(row[1] for row in rows) == [k * k for k in range(9)]
+    with pytest.raises(InvalidInput, match=r"task was [56]"):
+        where.run(fail, [5, 6], print)
+    rows.clear()
+    done = where.run(slow, range(50), rows.append, asked=lambda: len(rows) >= 3)
+    assert done == len(rows) < 10
+    with pytest.raises(InvalidInput, match=r"tasks was .*; it must be what another process"):
+        where.run(square, [lambda: 0], print)
+
+
+def test_workers_of_other_code_are_refused(cluster, monkeypatch):
+    monkeypatch.setattr("liftless.schedule.cluster.code", iter("abcdefgh").__next__)
+    with pytest.raises(InvalidInput, match="code of a worker was"):
+        Scheduler.of(f"dask:{cluster}").run(square, [1], print)
+
+
+def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("liftless.schedule.cluster.CONNECTING", 0.3)
+    for where in (f"dask:{tmp_path / 'absent.json'}", "dask:tcp://127.0.0.1:9"):
+        with pytest.raises(InvalidInput, match="scheduler was dask:"):
+            Scheduler.of(where).run(square, [1], print)
 
 
 def test_sums_of_zero_have_no_ratio():

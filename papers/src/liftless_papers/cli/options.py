@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from liftless.cli.command import argument, option, switch
 from liftless.cli.options import JSON, QUIET, SEED
 
+#: Where tasks run.
+SCHEDULER = "local, processes, dask:FILE or dask:ADDRESS; processes where J is above 1."
+
 
 @dataclass(frozen=True)
 class ReproduceOptions:
@@ -13,6 +16,8 @@ class ReproduceOptions:
     name: str = argument("NAME|all", "An experiment of 'liftless list', or all.")
     size: str = option("smoke|paper", "Seconds, or the paper's own size.", "smoke")
     seed: int = option("S", SEED, 0)
+    jobs: int = option("J", "Processes, each with one compute thread.", 1)
+    scheduler: str | None = option("WHERE", SCHEDULER)
     out: str | None = option("DIR", "Write rows, figures, claims and index.html there.")
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)
@@ -36,6 +41,7 @@ class CompareOptions:
     trials: int | None = option("N", "Instances a cell; 5 at size smoke, 40 at paper.")
     seed: int = option("S", "Of all instances.", 0)
     jobs: int = option("J", "Processes, each with one compute thread.", 1)
+    scheduler: str | None = option("WHERE", SCHEDULER)
     budget: int = option("B", "Applications of A or its adjoint a trial.", 6000)
     out: str | None = option("DIR", "Keep rows there, to go on with; write index.html.")
     export: str | None = option("FILE", "Rows of --out as .parquet, .csv or .jsonl too.")

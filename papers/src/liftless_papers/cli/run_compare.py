@@ -18,8 +18,8 @@ from liftless.cli.messages import (
     emit_table,
     note,
 )
+from liftless.schedule import Scheduler, WorkerLost, one_thread
 from liftless_papers.cli.options import CompareOptions
-from liftless_papers.compare.pool import WorkerLost, one_thread
 
 if TYPE_CHECKING:
     from liftless_papers.compare.cells import Cell
@@ -79,7 +79,6 @@ def _list(options: CompareOptions) -> int:
 
 
 def _compare(options: CompareOptions) -> int:
-    from liftless._checks import positive_int
     from liftless.cli.compilation import enable_cache
     from liftless_papers.cli.run_reproduce import report_folder
     from liftless_papers.compare.plan import KEY, METHODS, choose_methods, plan, settings
@@ -91,7 +90,7 @@ def _compare(options: CompareOptions) -> int:
     trials = TRIALS[options.size] if options.trials is None else options.trials
     named = options.methods is not None
     wanted = plan(cells, methods, trials, options.seed, options.budget, named=named)
-    positive_int("jobs", options.jobs)
+    Scheduler.of(options.scheduler, options.jobs)
     skipped = [*absent, *wanted.skipped]
     folder = report_folder(options.out)
     _check_export(options)
@@ -214,9 +213,10 @@ def _run(
                 wanted,
                 list(rows),
                 keep,
-                jobs=options.jobs,
+                scheduler=Scheduler.of(options.scheduler, options.jobs),
                 setup=partial(enable_cache, True),
                 asked=lambda: interrupt.asked,
+                on_workers=progress.count,
             )
         except (WorkerLost, OSError) as error:  # what there is by now is shown all the same
             why = error
@@ -232,6 +232,13 @@ class _Progress:
     def __init__(self, total: int, done: int, quiet: bool) -> None:
         self.total, self.done, self.quiet = total, done, quiet
         self.last = -math.inf
+        self.workers = 1
+
+    def count(self, workers: int) -> None:
+        """Say how many workers there are, where that is not one."""
+        if not self.quiet and workers != self.workers:
+            note(f"{workers} workers" if workers else "no worker yet; the trials wait for one")
+        self.workers = workers
 
     def tell(self, row: "Row") -> None:
         """Count a row, and say so if nothing was said for a while."""
@@ -240,7 +247,8 @@ class _Progress:
         if self.quiet or (now - self.last < PROGRESS and self.done < self.total):
             return
         self.last = now
-        note(f"{self.done} of {self.total} trials: {row['cell']}, {row['method']}")
+        beside = f" on {self.workers} workers" if self.workers > 1 else ""
+        note(f"{self.done} of {self.total} trials{beside}: {row['cell']}, {row['method']}")
 
 
 def _comparison(

@@ -1,9 +1,10 @@
 """``liftless reproduce``."""
 
+import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.messages import CONTRADICTED, FAILED, complain, emit, emit_json, note
 from liftless.cli.names import nearest
+from liftless.schedule import Scheduler, WorkerLost
 from liftless_papers.cli.options import ReproduceOptions
 from liftless_papers.experiments import EXPERIMENTS, HOLDS, SIZES, experiment
 
@@ -40,13 +42,24 @@ def run(options: ReproduceOptions) -> int:
     names = _names(options)
     folder = report_folder(options.out)
     enable_cache(options.quiet)
-    results = Results()
+    results, total = Results(), len(names)
+    scheduler = Scheduler.of(options.scheduler, options.jobs)
+
+    def take(done: "Run") -> None:
+        if _keep(done, folder, results) and not options.as_json:
+            report(done)
+
+    lost: WorkerLost | None = None
     with Interrupt("this experiment") as interrupt:
-        for done in _runs(names, options, results, interrupt):
-            if _keep(done, folder, results) and not options.as_json:
-                report(done)
-    if folder is not None and results.sections and results.failed:
-        _write_page(folder, results)  # a last one that failed is to be on it too
+        try:
+            names = _elsewhere(names, options, results, scheduler, interrupt, take)
+            for done in _runs(names, options, results, scheduler, interrupt):
+                take(done)
+        except WorkerLost as error:  # what there is by now is shown all the same
+            lost = error
+    results.sections.sort(key=lambda part: list(EXPERIMENTS).index(part.name))
+    if folder is not None and results.sections:
+        _write_page(folder, results)  # in order, and with a last one that failed
     if options.as_json:
         _print_json(options, results)
     elif folder is not None and results.sections:
@@ -55,8 +68,11 @@ def run(options: ReproduceOptions) -> int:
     for name, message in results.failed:
         complain(f"{name}: {message}")
     if results.interrupted:
-        note(f"interrupted; {len(results.records)} of {len(names)} experiments are complete")
+        note(f"interrupted; {len(results.records)} of {total} experiments are complete")
         return INTERRUPTED
+    if lost is not None:
+        complain(f"{lost}; {len(results.records)} of {total} experiments are complete")
+        return FAILED
     if results.failed:
         return FAILED
     against = [record["name"] for record in results.records if record["against"]]
@@ -95,8 +111,64 @@ def report_folder(out: str | None) -> Path | None:
     return folder
 
 
+def _elsewhere(
+    names: list[str],
+    options: ReproduceOptions,
+    results: Results,
+    scheduler: Scheduler,
+    interrupt: Interrupt,
+    take: "Callable[[Run], None]",
+) -> list[str]:
+    """Run experiments on other processes, and return the names of those that are to run here.
+
+    One that keeps its cells in a file runs here, where the file is, and its cells elsewhere.
+    """
+    if scheduler.here:
+        return names
+    kept = [name for name in names if options.out is not None and _resumable(name)]
+
+    def on_row(row: "tuple[str, Run | str]") -> None:
+        name, done = row
+        if isinstance(done, str):
+            results.failed.append((name, done))
+        else:
+            take(done)
+
+    away = [name for name in names if name not in kept]
+    if not options.quiet and away:
+        note(f"{len(away)} experiments on {scheduler.where}")
+    function = functools.partial(_away, options.size, options.seed)
+    asked = lambda: interrupt.asked  # noqa: E731
+    setup = functools.partial(enable_cache, True)
+    done = scheduler.run(function, away, on_row, setup=setup, asked=asked)
+    if interrupt.asked and done < len(away):
+        results.interrupted = True
+        return []
+    return kept
+
+
+def _resumable(name: str) -> bool:
+    """Whether an experiment keeps its cells; one that cannot be loaded is told of where it runs."""
+    try:
+        return experiment(name).resumable
+    except Exception:
+        return False
+
+
+def _away(size: str, seed: int, name: str) -> "tuple[str, Run | str]":
+    """Name of an experiment, and its run or the error that ended it."""
+    try:
+        return name, _run(name, ReproduceOptions(name, size=size, seed=seed), Scheduler())
+    except Exception as error:  # an experiment may fail in any way; the others go on
+        return name, f"{type(error).__name__}: {error}"
+
+
 def _runs(
-    names: list[str], options: ReproduceOptions, results: Results, interrupt: Interrupt
+    names: list[str],
+    options: ReproduceOptions,
+    results: Results,
+    scheduler: Scheduler,
+    interrupt: Interrupt,
 ) -> "Iterator[Run]":
     """Run one experiment after the other; an error ends that one alone."""
     for number, name in enumerate(names):
@@ -104,7 +176,9 @@ def _runs(
             note(f"{name} ({number + 1} of {len(names)}): {EXPERIMENTS[name][2]}")
         done = None
         try:
-            done = _run(name, options)
+            done = _run(name, options, scheduler)
+        except WorkerLost:
+            raise
         except Exception as error:  # an experiment may fail in any way; the others go on
             results.failed.append((name, f"{type(error).__name__}: {error}"))
         if done is not None:
@@ -114,7 +188,7 @@ def _runs(
             return
 
 
-def _run(name: str, options: ReproduceOptions) -> "Run":
+def _run(name: str, options: ReproduceOptions, scheduler: Scheduler) -> "Run":
     from liftless_papers.report.run import Run
 
     started = time.perf_counter()
@@ -124,7 +198,9 @@ def _run(name: str, options: ReproduceOptions) -> "Run":
         folder = Path(options.out)
         folder.mkdir(exist_ok=True)
         kept = folder / f"{name}-{size}-{options.seed}.sqlite"
-        outcome = made.resume(size, options.seed, kept)
+        setup = functools.partial(enable_cache, True)
+        sweep = None if scheduler.here else functools.partial(scheduler.run, setup=setup)
+        outcome = made.resume(size, options.seed, kept, sweep)
     else:
         outcome = made.run(size, options.seed)
     return Run(made, size, options.seed, time.perf_counter() - started, outcome)

@@ -8,10 +8,10 @@ from typing import Any
 from liftless._checks import positive_int
 from liftless._errors import InvalidInput
 from liftless._version import __version__
+from liftless.schedule import Scheduler
 from liftless_papers.compare.cells import Cell, check_name
 from liftless_papers.compare.control import SpectralOnce
 from liftless_papers.compare.peers import PEERS, Peer
-from liftless_papers.compare.pool import run_tasks
 from liftless_papers.compare.rows import Row
 from liftless_papers.compare.trials import TARGET, Trial, run_traced
 
@@ -141,9 +141,10 @@ def run_plan(
     done: Iterable[Row],
     on_row: Callable[[Row, Row], Any],
     *,
-    jobs: int = 1,
+    scheduler: Scheduler | None = None,
     setup: Callable[[], Any] | None = None,
     asked: Callable[[], bool] = lambda: False,
+    on_workers: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Run what is not done yet.
 
@@ -154,25 +155,26 @@ def run_plan(
         Rows there are already.
     on_row : callable
         Called in this process with every new row and its origin.
-    jobs, setup, asked
-        As in :func:`liftless_papers.compare.pool.run_tasks`.
+    scheduler : Scheduler, optional
+        Where trials run; in this process if left out.
+    setup, asked, on_workers
+        As in :meth:`liftless.schedule.Scheduler.run`.
 
     Returns
     -------
     int
         New rows.
     """
-    jobs = positive_int("jobs", jobs)
     have = {row_key(row) for row in done}
     left = [t for t in wanted.trials if (t.cell.name, t.method, t.trial) not in have]
-    return run_tasks(
+    return (scheduler or Scheduler()).run(
         run_traced,
         left,
-        jobs,
         lambda done: on_row(*done),
         key=lambda t: t.cell.name,
         setup=setup,
         asked=asked,
+        on_workers=on_workers,
     )
 
 

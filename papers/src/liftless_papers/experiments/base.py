@@ -9,7 +9,7 @@ reads them.
 import abc
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -26,6 +26,8 @@ REFERENCE = "(reference)"
 
 #: A row of numbers and short strings; the column "table" names the table it belongs to.
 Row = dict[str, Any]
+#: Runs a function of one argument for many, and hands over each result as soon as it is there.
+Sweep = Callable[[Callable[[Any], Any], Sequence[Any], Callable[[Any], None]], Any]
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,18 @@ class Experiment(abc.ABC):
     #: Whether :meth:`resume` keeps what is done in a file.
     resumable: ClassVar[bool] = False
 
-    def resume(self, size: Size, seed: int, path: str | os.PathLike[str]) -> Outcome:
-        """As :meth:`run`; a long experiment keeps its cells in ``path`` and goes on from there."""
-        del path
+    def resume(
+        self,
+        size: Size,
+        seed: int,
+        path: str | os.PathLike[str],
+        sweep: Sweep | None = None,
+    ) -> Outcome:
+        """As :meth:`run`; a long experiment keeps its cells in ``path`` and goes on from there.
+
+        ``sweep`` runs the cells elsewhere.
+        """
+        del path, sweep
         return self.run(size, seed)
 
 

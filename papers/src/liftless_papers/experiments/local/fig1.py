@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from liftless_papers.compare.store import Store
-from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, table
+from liftless_papers.experiments.base import Experiment, Outcome, Row, Size, Sweep, table
 from liftless_papers.experiments.figures import Figure, Layer, Mark, Panel, counted, spanned
 from liftless_papers.experiments.local.fig1_claims import RATE, crossing, fig1_claims, rate
 from liftless_papers.experiments.local.relaxation import compare
@@ -216,7 +216,13 @@ class Fig1(Experiment):
 
     resumable = True
 
-    def resume(self, size: Size, seed: int, path: str | os.PathLike[str]) -> Outcome:
+    def resume(
+        self,
+        size: Size,
+        seed: int,
+        path: str | os.PathLike[str],
+        sweep: Sweep | None = None,
+    ) -> Outcome:
         """As :meth:`run`, with the cells kept in a file and taken from it where it has them.
 
         Parameters
@@ -225,10 +231,12 @@ class Fig1(Experiment):
             As in :meth:`run`; a file of others is refused.
         path : path
             A store, made if missing; rows of an older file of lines beside it are taken over.
+        sweep : callable, optional
+            Runs cells elsewhere, as :func:`run_cells` has it.
         """
         settings = {"experiment": self.name, "size": size, "seed": seed}
         with Store(path, settings, key=KEY) as store:
-            return self._outcome(size, seed, run_cells(cells(size, seed), store))
+            return self._outcome(size, seed, run_cells(cells(size, seed), store, sweep))
 
     def _outcome(self, size: Size, seed: int, found: Iterator[Row]) -> Outcome:
         rows = rates(found)

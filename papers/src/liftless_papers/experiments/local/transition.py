@@ -25,7 +25,7 @@ from liftless.linalg import matrix_distance
 from liftless.operators import DenseOperator, SensingOperator, measure
 from liftless.problem import Problem
 from liftless_papers.compare.store import Store
-from liftless_papers.experiments.base import Row
+from liftless_papers.experiments.base import Row, Sweep
 from liftless_papers.experiments.local.backtracking import Backtracking
 from liftless_papers.experiments.local.twin import TwinOperator
 
@@ -83,7 +83,9 @@ class Trial(NamedTuple):
     starts: tuple[np.ndarray, ...]
 
 
-def run_cells(cells: Sequence[Cell], store: Store | None = None) -> Iterator[Row]:
+def run_cells(
+    cells: Sequence[Cell], store: Store | None = None, sweep: Sweep | None = None
+) -> Iterator[Row]:
     """Run cells in order, or read them from a store that has them.
 
     Parameters
@@ -91,6 +93,9 @@ def run_cells(cells: Sequence[Cell], store: Store | None = None) -> Iterator[Row
     cells : sequence of Cell
     store : Store, optional
         Open; cells it has are not run again, and every new one is on disk before the next starts.
+    sweep : callable, optional
+        Called with a function, cells, and what takes each row as soon as it is there; runs the
+        cells wherever it likes.  In this process, one after the other, if left out.
 
     Yields
     ------
@@ -98,13 +103,18 @@ def run_cells(cells: Sequence[Cell], store: Store | None = None) -> Iterator[Row
         As :func:`run_cell`.
     """
     known = {_key(row): row for row in (store.rows if store is not None else ())}
+
+    def keep(row: Row) -> None:
+        known[_key(row)] = row
+        if store is not None:
+            store.append(row)
+
+    if sweep is not None:
+        sweep(run_cell, [cell for cell in cells if _key(asdict(cell)) not in known], keep)
     for cell in cells:
-        row = known.get(_key(asdict(cell)))
-        if row is None:
-            row = run_cell(cell)
-            if store is not None:
-                store.append(row)
-        yield row
+        if _key(asdict(cell)) not in known:
+            keep(run_cell(cell))
+        yield known[_key(asdict(cell))]
 
 
 def _key(row: Row) -> tuple[Any, ...]:

@@ -23,6 +23,8 @@ ONE_THREAD = {
     "NPROC": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
+#: Processes that a task may be lost with before it is taken to be what ends them.
+LOSSES = 3
 #: Seconds between two looks at whether the run shall end.
 PATIENCE = 0.2
 
@@ -37,13 +39,18 @@ class WorkerLost(RuntimeError):
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
+def limits() -> dict[str, str]:
+    """Environment that limits threads, with the flags for XLA that there are."""
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    flags += [flag for flag in ONE_THREAD["XLA_FLAGS"].split() if flag not in flags]
+    return ONE_THREAD | {"XLA_FLAGS": " ".join(flags)}
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Let libraries, and processes, that start inside use one compute thread each."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    if before["XLA_FLAGS"]:
-        os.environ["XLA_FLAGS"] = f"{before['XLA_FLAGS']} {ONE_THREAD['XLA_FLAGS']}"
+    os.environ.update(limits())
     try:
         yield
     finally:
@@ -92,7 +99,9 @@ def run_tasks(
     Raises
     ------
     WorkerLost
-        A process was killed, or could not start.  An exception of ``function`` is raised as it is.
+        A task was lost with its process three times, or processes could not start.  A process that
+        is killed is replaced, and its task begun again.  An exception of ``function`` is raised as
+        it is.
     """
     if jobs == 1:
         return _serial(function, tasks, on_row, asked)
@@ -104,7 +113,7 @@ def run_tasks(
     try:
         with one_thread():
             workers += (_start(function, setup) for _ in range(count))
-        return _feed(workers, queues, on_row, asked)
+            return _feed(workers, queues, on_row, asked, lambda: _start(function, setup))
     finally:
         for worker in workers:
             worker.pipe.close()  # a worker that reads the end of its pipe returns
@@ -130,12 +139,14 @@ def _serial(
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and the key of what it does."""
+    """A process, our end of its pipe, the key of what it does, and its task with its losses."""
 
     process: BaseProcess
     pipe: Any
     key: Hashable = None
+    task: Any = None
     busy: bool = False
+    losses: int = 0
 
 
 def _start(function: Callable[[Task], Any], setup: Callable[[], Any] | None) -> _Worker:
@@ -182,6 +193,7 @@ def _feed(
     queues: dict[Hashable, deque[Task]],
     on_row: Callable[[Any], None],
     asked: Callable[[], bool],
+    start: Callable[[], _Worker],
 ) -> int:
     """Keep every worker busy until there is nothing left, or an end is asked for."""
     done = 0
@@ -192,7 +204,16 @@ def _feed(
         for worker in busy:
             if worker.pipe not in ready:
                 continue
-            good, answer = _take(worker)
+            try:
+                good, answer = _take(worker)
+            except WorkerLost:
+                worker.losses += 1
+                if worker.losses == LOSSES:
+                    raise
+                _replace(worker, start())
+                if not asked():
+                    _send(worker, worker.task)
+                continue
             if not good:
                 raise answer
             on_row(answer)
@@ -203,15 +224,20 @@ def _feed(
 
 
 def _take(worker: _Worker) -> tuple[bool, Any]:
+    worker.busy = False
     try:
-        answer = worker.pipe.recv()
+        return worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(5)
         code = worker.process.exitcode
         text = f"a worker process ended with code {code}"
         raise WorkerLost(text) from None
-    worker.busy = False
-    return answer
+
+
+def _replace(worker: _Worker, new: _Worker) -> None:
+    """Let a new process take the place of a lost one."""
+    worker.pipe.close()
+    worker.process, worker.pipe = new.process, new.pipe
 
 
 def _give(worker: _Worker, workers: list[_Worker], queues: dict[Hashable, deque[Task]]) -> None:
@@ -223,8 +249,12 @@ def _give(worker: _Worker, workers: list[_Worker], queues: dict[Hashable, deque[
         others = {other.key for other in workers if other.busy}
         free = [key for key in left if key not in others]
         worker.key = free[0] if free else max(left, key=lambda key: len(queues[key]))
-    worker.busy = True
-    try:
-        worker.pipe.send(queues[worker.key].popleft())
-    except (BrokenPipeError, OSError):
-        _take(worker)
+    worker.losses = 0
+    _send(worker, queues[worker.key].popleft())
+
+
+def _send(worker: _Worker, task: Task) -> None:
+    worker.task, worker.busy = task, True
+    # One that is gone is found so when its answer is looked for.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        worker.pipe.send(task)
