@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
     from liftless.operators import SensingOperator as SensingOperator
+    from liftless.operators import ShardedOperator as ShardedOperator
     from liftless.operators import SparseOperator as SparseOperator
     from liftless.operators import backproject as backproject
     from liftless.operators import balanced as balanced
@@ -110,6 +111,8 @@ if TYPE_CHECKING:
     from liftless.operators import measure as measure
     from liftless.operators import operator as operator
     from liftless.operators import rip_estimate as rip_estimate
+    from liftless.operators import sharded as sharded
+    from liftless.operators import sharded_rows as sharded_rows
     from liftless.operators import stack as stack
     from liftless.operators import stacked as stacked
     from liftless.problem import Problem as Problem
@@ -252,6 +255,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "RectangularEntries",
         "RectangularOperator",
         "SensingOperator",
+        "ShardedOperator",
         "SparseOperator",
         "backproject",
         "balanced",
@@ -262,6 +266,8 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "measure",
         "operator",
         "rip_estimate",
+        "sharded",
+        "sharded_rows",
         "stack",
         "stacked",
     ),

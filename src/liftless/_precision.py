@@ -26,9 +26,21 @@ def traced(*values: Any) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(values))
 
 
+def host(array: Any) -> Any:
+    """An array as NumPy's; of one that lies on several processes, the parts of all.
+
+    Only measurements and what has their shape lie so, and only the end of a run asks for them here.
+    """
+    if not isinstance(array, jax.Array) or array.is_fully_addressable or array.is_fully_replicated:
+        return np.asarray(array)
+    from jax.experimental.multihost_utils import process_allgather
+
+    return process_allgather(array, tiled=True)
+
+
 def to_numpy(tree: Any) -> Any:
     """Every array leaf as a NumPy array (scalars as NumPy scalars)."""
-    return jax.tree.map(lambda x: np.asarray(x)[()] if isinstance(x, jax.Array) else x, tree)
+    return jax.tree.map(lambda x: host(x)[()] if isinstance(x, jax.Array) else x, tree)
 
 
 #: Values of a setting that watch nothing.

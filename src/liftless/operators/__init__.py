@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from liftless.operators.function import operator
     from liftless.operators.hermitian import HermitianOperator
     from liftless.operators.product_bases import ProductBases
+    from liftless.operators.sharded import ShardedOperator, sharded, sharded_rows
     from liftless.operators.sparse import SparseOperator
 
 #: Loaded on first use: a problem needs few kinds of operators.
@@ -43,9 +44,12 @@ _LATER = {
     "CodedDiffraction": "coded",
     "HermitianOperator": "hermitian",
     "ProductBases": "product_bases",
+    "ShardedOperator": "sharded",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
     "operator": "function",
+    "sharded": "sharded",
+    "sharded_rows": "sharded",
     "stack": "compose",
 }
 
@@ -67,6 +71,7 @@ __all__ = [
     "RectangularOperator",
     "RipEstimate",
     "SensingOperator",
+    "ShardedOperator",
     "SparseOperator",
     "StackedOperator",
     "backproject",
@@ -78,6 +83,8 @@ __all__ = [
     "measure",
     "operator",
     "rip_estimate",
+    "sharded",
+    "sharded_rows",
     "stack",
     "stacked",
 ]
