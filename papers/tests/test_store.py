@@ -129,6 +129,15 @@ def test_a_file_that_is_no_store(make, says, path):
     assert path.read_bytes() == before
 
 
+def test_a_run_killed_while_it_made_its_store(path):
+    sqlite3.connect(path).close()
+    path.touch()
+    assert read_store(path) == ({}, [], [])
+    with opened(path) as store:
+        store.append({"k": 0})
+    assert len(read_store(path)[1]) == 1
+
+
 def test_two_runs_do_not_share_a_store(path):
     with opened(path) as store:
         for look in (lambda: opened(path).__enter__(), lambda: read_store(path)):

@@ -10,8 +10,10 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from liftless._precision import float64
 from liftless.certificate.kinds import Certificate
 from liftless.operators import SensingOperator, measure
 from liftless.operators.compose import weighted
@@ -84,13 +86,26 @@ def _exponent(values: Any) -> int:
     return 0 if abs(power) <= ORDINARY else power - power % 2
 
 
+def _largest(leaf: Any) -> float:
+    """Largest magnitude of a real or imaginary part; of a sharded array where its parts lie."""
+    if isinstance(leaf, jax.Array) and len(leaf.sharding.device_set) > 1:
+        with float64():
+            return float(_size(leaf))
+    array = np.asarray(leaf)
+    real = array.view(np.real(array).dtype) if array.dtype.kind == "c" else array
+    return float(max(real.max(), -real.min()))
+
+
+@jax.jit
+def _size(a: jax.Array) -> jax.Array:
+    return jnp.maximum(jnp.max(jnp.abs(jnp.real(a))), jnp.max(jnp.abs(jnp.imag(a))))
+
+
 def _operator_exponent(operator: SensingOperator) -> int:
     """The same of the measurements of a matrix of ordinary size."""
     for leaf in jax.tree.leaves(operator):
-        array = np.asarray(leaf)
-        if array.dtype.kind in "fc" and array.size:
-            real = array.view(np.real(array).dtype) if array.dtype.kind == "c" else array
-            largest = float(max(real.max(), -real.min()))
+        if np.result_type(leaf).kind in "fc" and np.size(leaf):
+            largest = _largest(leaf)
             if largest > 0 and abs(math.frexp(largest)[1]) > PLAIN:
                 X = np.random.default_rng(0).standard_normal((operator.n, 1))
                 return _exponent(measure(operator, X, X))

@@ -1,5 +1,6 @@
 """``liftless recover``."""
 
+import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from liftless._checks import real_number
+from liftless._checks import positive_int, real_number
 from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
@@ -23,6 +24,7 @@ from liftless.cli.messages import (
 )
 from liftless.cli.names import nearest
 from liftless.cli.options import RecoverOptions, sides
+from liftless.cli.processes import Share, check_processes, over_processes
 from liftless.cli.targets import check_targets
 from liftless.escape import Escape, MultiStepEscape
 from liftless.io import (
@@ -43,8 +45,13 @@ from liftless.space import Space
 MULTI = {"order": "order", "size": "rho", "step": "eta", "steps": "steps"}
 
 
-def run(options: RecoverOptions) -> int:
-    """Recover, report, and write what was asked for."""
+def run(options: RecoverOptions, share: Share | None = None) -> int:
+    """Recover, report, and write what was asked for.
+
+    ``share`` is this process's of several; without one, and with more than one process asked for,
+    they are started.
+    """
+    positive_int("processes", options.processes)
     check_targets(options.file, "the problem file itself", options.out, options.plot)
     _check_mat73(options)
     escape = escape_rule(options.escape, options.multi)
@@ -63,9 +70,14 @@ def run(options: RecoverOptions) -> int:
         index_base=options.index_base,
     )
     start = _start(options.start, loaded.problem.space)
+    if options.processes != 1 and share is None:
+        check_processes(options, loaded.problem)
+        return over_processes(options)
+    if share is not None:
+        loaded = dataclasses.replace(loaded, problem=share.part(loaded.problem))
     enable_cache(options.quiet)
     with Interrupt() as interrupt:
-        recovery = _recover(options, loaded, start, escape, interrupt)
+        recovery = _recover(options, loaded, start, escape, interrupt, share)
         fields = result_fields(loaded.problem, recovery, loaded.truth)
         written: list[str] = []
         try:
@@ -161,6 +173,7 @@ def _recover(
     start: Any,
     escape: Escape | None,
     interrupt: Interrupt,
+    share: Share | None,
 ) -> Recovery:
     given: dict[str, Any] = {} if options.budget is None else {"budget": options.budget}
 
@@ -169,7 +182,8 @@ def _recover(
 
         def progress(event: dict) -> None:
             heartbeat.tell(event)
-            if interrupt.asked:
+            asked = interrupt.asked if share is None else share.asked(event, interrupt.asked)
+            if asked:
                 raise StopIteration
 
         return recover_problem(
@@ -182,6 +196,7 @@ def _recover(
             callback=progress,
             trace=options.plot is not None,
             max_seconds=options.max_seconds,
+            checkpoint=None if share is None else share.keep,
             **given,
         )
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from liftless._fields import traced_fields
+from liftless._peers import of_first
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
 from liftless.descent import loop
@@ -32,7 +33,7 @@ class Pace:
 
     def taken(self) -> None:
         """Note that those steps have been taken; compilation may have come on top."""
-        took = time.perf_counter() - self._began
+        took = of_first(time.perf_counter() - self._began)
         if took < LOOK / 2:
             self.steps *= 2
         elif took > 2 * LOOK:

@@ -57,7 +57,9 @@ class Effort:
         trace: bool = False,
         level: float = 0.0,
         units: Units | None = None,
+        checkpoint: Callable[[Factor], None] | None = None,
     ) -> None:
+        self.checkpoint = checkpoint
         self.problem = problem
         self.account = account
         self.method = method
@@ -162,6 +164,8 @@ class Effort:
         level = self.least * (1 + math.copysign(LEVEL, self.slope - done.gradient_norm))
         if self.best is None or done.objective < level:
             self.best, self.least, self.slope = done.X, done.objective, done.gradient_norm
+            if self.checkpoint is not None and np.any(done.X):
+                self.checkpoint(done.X if self.units is None else self.units.outside(done.X))
 
     def answer(self) -> Factor:
         """Best point so far; before there is one, what the wide descent had, truncated."""

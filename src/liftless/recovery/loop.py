@@ -13,6 +13,7 @@ from liftless._checks import describe, positive_int, real_number
 from liftless._compiled import meet
 from liftless._errors import InputWarning, InvalidInput
 from liftless._memory import check_memory
+from liftless._peers import in_step
 from liftless._precision import double, on_device
 from liftless._show import printing
 from liftless._threads import few_threads
@@ -89,6 +90,7 @@ def recover(
     budget: int = BUDGET,
     rounds: int | None = None,
     callback: Callable[[dict], None] | None = None,
+    checkpoint: Callable[[Factor], None] | None = None,
     trace: bool = False,
     policy: Policy | None = None,
     max_seconds: float | int | None = None,
@@ -131,6 +133,9 @@ def recover(
         Most fresh starts; by default as many as the budget pays for, or one without an escape.
     callback : callable, optional
         Called with a dictionary after every local solve; raising ``StopIteration`` ends the run.
+    checkpoint : callable, optional
+        Called with the best factor so far whenever there is a better one, for a file that a later
+        run takes as its ``start``.
     trace : bool
         Keep the values of h along every local solve in ``history``.
     policy : Policy, optional
@@ -187,9 +192,13 @@ def recover(
         trace=trace,
         level=noise_level(problem, noise),
         units=units,
+        checkpoint=checkpoint,
     )
     stopped = False
-    with few_threads(problem.n), ticking(effort.product):
+    with few_threads(problem.n), ticking(effort.product), in_step(problem) as together:
+        if together and math.isfinite(seconds):
+            must = "left out where a problem lies on several processes, whose clocks differ"
+            raise InvalidInput("max_seconds", max_seconds, must, "Pass a budget.")
         try:
             with account.within(effort.reserve.for_search):
                 search(effort, Search(first, course, rule, seed, limit, trace_bound, noise))

@@ -165,7 +165,7 @@ class Store:
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA synchronous = FULL")
         # Nothing in it: new, or left by a process that was killed while it made it.
-        if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        if _empty(self._database):
             self._make()
         else:
             self._read()
@@ -248,10 +248,16 @@ def _foreign(path: Path, why: str) -> InvalidInput:
     return InvalidInput(str(path), f"damaged, or no store of rows ({why})", "one", cure)
 
 
+def _empty(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+
+
 def contents(database: sqlite3.Connection, path: Path) -> tuple[Row, list[tuple[int, Any, Row]]]:
     """Settings of a store, and its rows with their numbers and origins."""
     mark = database.execute("PRAGMA application_id").fetchone()[0]
     form = database.execute("PRAGMA user_version").fetchone()[0]
+    if _empty(database):
+        return {}, []
     if mark != MARK:
         raise _foreign(path, "of another program")
     if form != FORM:
@@ -293,6 +299,8 @@ def _looked_into(path: Path, where: Path) -> tuple[Row, list[tuple[int, Any, Row
 
 def read_store(path: str | os.PathLike) -> tuple[Row, list[Row], list[Row]]:
     """Settings, rows, and the origin of each row, of a store that no run has open.
+
+    Nothing of a store whose run was killed while it made it.
 
     Raises
     ------
