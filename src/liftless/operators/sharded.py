@@ -49,7 +49,7 @@ class Whole:
         self.operator = operator
 
 
-def sharded(operator: SensingOperator, mesh: Mesh) -> "ShardedOperator":
+def sharded(operator: SensingOperator, mesh: Mesh | Any) -> "ShardedOperator":
     """Put the measurements of an operator on the devices of a mesh, by rows.
 
     Parameters
@@ -89,7 +89,7 @@ def sharded(operator: SensingOperator, mesh: Mesh) -> "ShardedOperator":
     return _made(parts, operator.m, mesh, Whole(operator))
 
 
-def sharded_rows(read: Reader, m: int, mesh: Mesh) -> "ShardedOperator":
+def sharded_rows(read: Reader, m: int, mesh: Mesh | Any) -> "ShardedOperator":
     """Put measurements on the devices of a mesh, each process reading its own rows alone.
 
     Parameters

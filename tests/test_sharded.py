@@ -1,0 +1,156 @@
+"""Operators cut by rows: parts of one form that add up to the whole, and devices that hold them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+import liftless as ll
+from liftless._errors import InvalidInput
+from liftless.operators.shards import agreed, alike, block, cut, sizes, unit
+
+N, M = 6, 11
+
+
+def made(kind):
+    rng = np.random.default_rng(3)
+    i, j = rng.integers(0, N, (2, M))
+    if kind == "dense":
+        A = rng.standard_normal((M, N, N))
+        return ll.DenseOperator(A + A.transpose(0, 2, 1))
+    if kind == "entries":
+        return ll.EntriesOperator(i, j, N, rng.random(M))
+    if kind == "rectangular entries":
+        return ll.RectangularEntries(i % 4, j % 2, 4, 2)
+    if kind == "many entries":
+        # The first part's rows come in order, and those of the others do not.
+        rows = rng.integers(0, N, 12_301)
+        rows[:4200] = np.sort(rows[:4200])
+        return ll.EntriesOperator(rows, rng.integers(0, N, rows.size), N)
+    if kind == "sparse":
+        k = np.sort(rng.integers(0, 5, 14))
+        k[-1] = M - 1
+        return ll.SparseOperator(k, *rng.integers(0, N, (2, 14)), rng.standard_normal(14), N)
+    if kind == "rank one":
+        return ll.RankOneOperator(rng.standard_normal((M, N)))
+    masks = rng.standard_normal((4, 3)) + 1j * rng.standard_normal((4, 3))
+    return ll.CodedDiffraction(masks)
+
+
+KINDS = (
+    "dense",
+    "entries",
+    "rectangular entries",
+    "many entries",
+    "sparse",
+    "rank one",
+    "coded diffraction",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_add_up_to_the_whole(kind):
+    op = made(kind)
+    size = block(op.m, 3, unit(op))
+    assert 3 * size >= op.m
+    parts = [cut(op, k * size, (k + 1) * size, size) for k in range(3)]
+    most = agreed([sizes(part) for part in parts])
+    parts = [alike(part, most) for part in parts]
+    forms = {
+        (jax.tree.structure(p), *(np.shape(leaf) for leaf in jax.tree.leaves(p))) for p in parts
+    }
+    assert len(forms) == 1
+    rng = np.random.default_rng(4)
+    U, V = rng.standard_normal((2, op.n, 2))
+    y = np.pad(rng.standard_normal(op.m), (0, 3 * size - op.m))
+    found = np.concatenate([ll.measure(part, U, V) for part in parts])
+    np.testing.assert_allclose(found[: op.m], ll.measure(op, U, V), atol=1e-12)
+    assert not found[op.m :].any()
+    pieces = np.split(y, 3)
+    total = sum(ll.backproject(p, piece, V) for p, piece in zip(parts, pieces, strict=True))
+    np.testing.assert_allclose(total, ll.backproject(op, y[: op.m], V), atol=1e-11)
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return Mesh(np.array(jax.devices()[:1]), ("m",))
+
+
+def test_an_operator_on_a_device_answers_as_before(mesh):
+    op = made("dense")
+    on = ll.sharded(op, mesh)
+    rng = np.random.default_rng(5)
+    U, V = rng.standard_normal((2, N, 2))
+    np.testing.assert_allclose(ll.measure(on, U, V), ll.measure(op, U, V), atol=1e-13)
+    assert (on.m, on.n, on.space, on.cost(3)) == (op.m, op.n, op.space, op.cost(3))
+    assert on.isotropic() == op.isotropic()
+    assert ll.sharded(made("entries"), mesh).entries() is not None
+
+
+def test_rows_that_are_read_by_parts(mesh):
+    op, seen = made("dense"), []
+
+    def read(first, last):
+        seen.append((first, last))
+        return op[first:last]
+
+    on = ll.sharded_rows(read, M, mesh)
+    X = np.random.default_rng(6).standard_normal((N, 2))
+    np.testing.assert_allclose(ll.measure(on, X, X), ll.measure(op, X, X), atol=1e-13)
+    assert seen == [(0, M)]
+    # What would need all rows in one place is not known.
+    assert on.entries() is None
+    assert not on.isotropic()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda mesh: ll.sharded(made("dense"), "m"), "mesh was str"),
+        (lambda mesh: ll.sharded(made("dense"), Mesh(mesh.devices[None], ("a", "b"))), "of axes"),
+        (lambda mesh: ll.sharded(made("coded diffraction")[[0, 2]], mesh), "operator was Rows"),
+        (lambda mesh: ll.sharded_rows(lambda a, b: None, 3, mesh), "read was a function"),
+        (lambda mesh: ll.sharded_rows(lambda a, b: made("dense"), 3, mesh), "read was a function"),
+    ],
+)
+def test_what_cannot_be_cut(make, says, mesh):
+    with pytest.raises(InvalidInput, match=says):
+        make(mesh)
+
+
+#: Recovers on two devices, and prints what it decides beside the plain operator's.
+TWO = """
+import json, numpy as np, jax, liftless as ll
+from jax.sharding import Mesh
+mesh = Mesh(np.array(jax.devices()), ("m",))
+assert mesh.devices.size == 2
+problem = ll.make_instance("gaussian", n=8, rank=1, ratio=2.2, seed=0).problem
+rng = np.random.default_rng(1)
+X = rng.standard_normal((8, 1))
+out = []
+for op in (problem.operator, ll.sharded(problem.operator, mesh)):
+    one = ll.Problem(op, problem.b, 1)
+    found = ll.recover(one)
+    out.append([found.kind, found.nfev, found.identifiability.identifiable, found.matrix.tolist(),
+                one.gradient(X).tolist(), float(one.objective(X))])
+print(json.dumps(out))
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_decide_as_one():
+    flags = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
+    env = os.environ | {"XLA_FLAGS": flags}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO], check=False, capture_output=True, text=True, env=env
+    )
+    assert done.returncode == 0, done.stderr
+    plain, cut_up = json.loads(done.stdout)
+    assert plain[:3] == cut_up[:3]
+    for one, other in zip(plain[3:], cut_up[3:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
