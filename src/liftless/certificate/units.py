@@ -104,7 +104,7 @@ def _size(a: jax.Array) -> jax.Array:
 def _operator_exponent(operator: SensingOperator) -> int:
     """The same of the measurements of a matrix of ordinary size."""
     for leaf in jax.tree.leaves(operator):
-        if np.result_type(leaf).kind in "fc" and np.size(leaf):
+        if np.dtype(getattr(leaf, "dtype", type(leaf))).kind in "fc" and np.size(leaf):
             largest = _largest(leaf)
             if largest > 0 and abs(math.frexp(largest)[1]) > PLAIN:
                 X = np.random.default_rng(0).standard_normal((operator.n, 1))
