@@ -149,6 +149,10 @@ if TYPE_CHECKING:
     from liftless.start import reweighted_start as reweighted_start
     from liftless.start import spectral_start as spectral_start
     from liftless.start import vector_start as vector_start
+    from liftless.sweeps import HeldOut as HeldOut
+    from liftless.sweeps import ManyStarts as ManyStarts
+    from liftless.sweeps import hold_out as hold_out
+    from liftless.sweeps import recover_many as recover_many
     from liftless.tables import CompletedTable as CompletedTable
     from liftless.tables import complete as complete
 
@@ -312,6 +316,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "reweighted_start",
         "spectral_start",
         "vector_start",
+    ),
+    "liftless.sweeps": (
+        "HeldOut",
+        "ManyStarts",
+        "hold_out",
+        "recover_many",
     ),
     "liftless.tables": (
         "CompletedTable",
