@@ -1,17 +1,20 @@
 """SIGKILL at random moments of a sweep: no finished trial is lost, none is there twice.
 
-    python benchmarks/kills.py [--moments 30] [--seed 0] [--scale 1] [--where processes,dask]
+    python benchmarks/kills.py [--moments 30] [--shards 6] [--seed 0] [--scale 1]
 
 One sweep goes on in one store while a worker, or the coordinator, is killed at random moments; a
 coordinator is started again after it.  Kinds in turn: a worker process of ``--jobs 2``, the
 coordinator of it, a ``dask worker`` (which another one replaces), the coordinator of a sweep on
 Dask.  Between two moments the store may only grow, by rows that are kept as they were; at the end
 it has the rows of an uninterrupted sweep, all but their seconds.
+
+Then processes of ``recover --processes 2`` on a search without end, the first and the other in
+turn: exit code 75, a whole file with the best factor from the first point on, nobody left behind,
+and a run that goes on from that file ends no higher.
 """
 
 import argparse
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -23,7 +26,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from liftless._errors import InvalidInput
+from liftless import load_problem
+from liftless.__main__ import main as program
+from liftless.io import load_factor
 from liftless_papers.compare.plan import row_key
 from liftless_papers.compare.rows import Row
 from liftless_papers.compare.store import read_store
@@ -145,10 +150,39 @@ def run(
     return hits, starts
 
 
+def shard(folder: Path, k: int, moment: float) -> str:
+    """Kill one of two processes so long after a first factor is kept; what went wrong."""
+    problem, out = folder / "p.npz", folder / "r.npz"
+    out.unlink(missing_ok=True)
+    words = [sys.executable, "-m", "liftless", "recover", str(problem), "--quiet"]
+    words += ["--processes", "2", "--out", str(out)]
+    child = subprocess.Popen([*words, "--budget", str(10**9)], **QUIET)
+    began = time.monotonic()
+    while not out.exists() and time.monotonic() - began < 300:
+        time.sleep(0.1)
+    time.sleep(moment)
+    parts = psutil.Process(child.pid).children()
+    if len(parts) != 2:
+        child.kill()
+        return f"{len(parts)} processes at work"
+    parts[k % 2].kill()
+    trouble = "" if (code := child.wait(120)) == 75 else f"code {code}"
+    time.sleep(1)
+    trouble += " a process is left" if any(psutil.pid_exists(one.pid) for one in parts) else ""
+    loaded = load_problem(problem).problem
+    kept = float(loaded.objective(load_factor(out)))
+    done = subprocess.run([*words, "--start", str(out), "--budget", "300"], check=False, **QUIET)
+    after = float(loaded.objective(load_factor(out)))
+    if done.returncode not in (0, 3, 4) or not after <= kept * (1 + 1e-9):
+        trouble += f" gone on with code {done.returncode} from h {kept:g} to {after:g}"
+    return trouble
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=30, help="Of all kinds together.")
     parser.add_argument("--trials", type=int, default=1500, help="Trials a cell.")
+    parser.add_argument("--shards", type=int, default=6, help="Moments of recover --processes 2.")
     parser.add_argument("--seed", type=int, default=0, help="Of the moments.")
     parser.add_argument("--scale", type=float, default=1.0, help="Of all moments; slow machines.")
     given = parser.parse_args()
@@ -156,12 +190,14 @@ def main() -> int:
     kinds = ("worker", "coordinator", "dask worker", "dask coordinator")
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
+        sweeps = kinds if given.moments else ()
         whole = Sweep(folder / "whole", given.trials, [])
-        whole.start()
-        whole.child.wait()
-        whole.look("whole")
-        print(f"uninterrupted: {len(whole.known)} rows")
-        for number, kind in enumerate(kinds):
+        if sweeps:
+            whole.start()
+            whole.child.wait()
+            whole.look("whole")
+            print(f"uninterrupted: {len(whole.known)} rows")
+        for number, kind in enumerate(sweeps):
             count = len(range(number, given.moments, len(kinds)))
             cluster = Dask(folder) if kind.startswith("dask") else None
             where = ["--jobs", "2"] if cluster is None else ["--scheduler", f"dask:{cluster.file}"]
@@ -188,12 +224,14 @@ def main() -> int:
             sweep.wrong += [f"{kind}: {trouble}"] if trouble else []
             print(f"{kind}: {hits} of {count} killed, {starts} starts, {len(sweep.known)} rows")
             wrong += sweep.wrong
+        size = ["--n", "30", "--rank", "2", "--ratio", "1.02", "--noise", "0.1", "--seed", "0"]
+        program(["instance", "gaussian", *size, "--out", str(folder / "p.npz"), "--quiet"])
+        found = [shard(folder, k, 6 * rng.random() * given.scale) for k in range(given.shards)]
+        print(f"shards: {found.count('')} of {given.shards} right")
+        wrong += [f"shard {k}: {text}" for k, text in enumerate(found) if text]
     print(*wrong, sep="\n")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except InvalidInput as error:
-        sys.exit(f"{error}; os {os.name}")
+    sys.exit(main())

@@ -123,10 +123,9 @@ def coded(side: int, masks: int) -> Model:
 
 MODELS = (
     *(dense(*a) for a in ((40, 1600, 2), (80, 3200, 2), (100, 6400, 2))),
-    *(
-        entries(*a)
-        for a in ((10**4, 10**5, 10), (3 * 10**4, 5 * 10**5, 10), (10**5, 2 * 10**6, 10))
-    ),
+    *(entries(4000, m, 10) for m in (10**5, 3 * 10**5, 10**6)),
+    # A factor that no cache holds: every number gathered is a wait for memory.
+    *(entries(10**5, m, 10, FAR) for m in (10**5, 3 * 10**5, 10**6)),
     *(sparse(*a) for a in ((10**3, 10**4, 4), (4000, 5 * 10**4, 4), (10**4, 2 * 10**5, 4))),
     *(coded(*a) for a in ((64, 8), (128, 8), (256, 8))),
 )

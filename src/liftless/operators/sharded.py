@@ -145,6 +145,12 @@ class _Sharded(eqx.Module):
     mesh: Mesh = eqx.field(static=True)
     whole: Whole = eqx.field(static=True)
 
+    def __init__(
+        self, parts: Any, m: int, size: int, form: Space, mesh: Mesh, whole: Whole
+    ) -> None:
+        self.parts, self.m, self.size = parts, m, size
+        self.form, self.mesh, self.whole = form, mesh, whole
+
     def _apply(self, function: Callable[..., T], same: tuple, rows: tuple, *, add: bool) -> T:
         """``function(part, *same, *rows)`` on every device, its results added up or in a row.
 

@@ -77,7 +77,8 @@ def _sparse(operator: SparseOperator, first: int, last: int, size: int) -> Spars
     k, i, j, values = (np.asarray(getattr(operator, name))[e] for name in ("k", "i", "j", "values"))
     if not k.size:
         # A part needs an entry; this one is zero.
-        k, i, j, values = np.full(1, first, k.dtype), *np.zeros((2, 1), i.dtype), np.zeros(1)
+        k, i, values = np.full(1, first, k.dtype), np.zeros(1, i.dtype), np.zeros(1)
+        j = i
     from liftless.operators.sparse import of_entries
 
     return of_entries(Entries(k - first, i, j, values), size, operator.form)
