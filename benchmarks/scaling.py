@@ -91,7 +91,9 @@ def entries(n: int, m: int, r: int, name: str = "entries") -> Model:
 
     # Two positions and a weight; the other side's positions twice, and an order; two pointers.
     stored = (4 + 4 + 8 + 4 + 4 + 4) * m + 2 * 4.0 * (2 * n + 1)
-    return Model(name, f"n={n} m={m}", make, r, stored, (2 * 28 + 4 * 8 * r) * m, 3.0 * m * r)
+    # Of the factor's 2 n lines: read, filled up, and two sums of it written and added.
+    read = (2 * 28 + 4 * 8 * r) * m + 6 * 8.0 * 2 * n * r
+    return Model(name, f"n={n} m={m}", make, r, stored, read, 3.0 * m * r)
 
 
 def sparse(n: int, m: int, r: int, each: int = 6) -> Model:
@@ -248,7 +250,7 @@ def plans(rows: list[dict]) -> list[str]:
     ):
         r = 10
         data, factor = (28 + 8 * VECTORS) * m, 8 * n * r
-        move = (2 * 28 + 32 * r) * m
+        move = (2 * 28 + 32 * r) * m + 48 * n * r
         lines.append(
             f"{name}, rank {r}: measurements {data / 1e9:.0f} GB over all processes, factor "
             f"{factor / 1e9:.2g} GB, with L-BFGS {FACTORS * factor / 1e9:.3g} GB on each process; "

@@ -8,6 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+from cli_tools import run
 from jax.sharding import Mesh
 
 import liftless as ll
@@ -121,6 +122,25 @@ def test_rows_that_are_read_by_parts(mesh):
 def test_what_cannot_be_cut(make, says, mesh):
     with pytest.raises(InvalidInput, match=says):
         make(mesh)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--processes", "0"], "processes was 0"),
+        (["--processes", "99"], "processes was 99; it must be at most the 12 measurements"),
+        (["--processes", "2", "--max-seconds", "5"], "left out with --processes"),
+    ],
+)
+def test_processes_that_cannot_be(words, says, tmp_path):
+    path, out = tmp_path / "p.npz", tmp_path / "r.npz"
+    operator = ll.RankOneOperator(np.random.default_rng(7).standard_normal((12, 4)))
+    ll.save_problem(path, ll.Problem(operator, np.ones(12), 1))
+    found = run("recover", path, "--out", out, *words)
+    assert (found.code, found.out) == (2, "")
+    assert says in found.err
+    assert found.err.count("\n") == 1
+    assert not out.exists()
 
 
 #: Recovers on two devices, and prints what it decides beside the plain operator's.

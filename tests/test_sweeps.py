@@ -29,6 +29,15 @@ def test_many_starts_are_single_ones():
     assert "seed 3: h " in repr(found)
 
 
+def test_the_best_factor_is_handed_over_on_the_way():
+    kept = []
+    found = ll.recover(problem(), checkpoint=kept.append)
+    assert kept
+    levels = [float(problem().objective(X)) for X in kept]
+    assert found.fun <= min(levels)
+    assert kept[0].shape == found.x.shape
+
+
 @pytest.mark.slow
 def test_held_out_measurements_choose():
     found = ll.hold_out(problem(0.05), ranks=(1, 2), ridges=(0.0, 50.0), folds=2)
