@@ -105,8 +105,9 @@ def sparse(n: int, m: int, r: int, each: int = 6) -> Model:
         i, j = rng.integers(0, n // 2, e), n // 2 + rng.integers(0, n // 2, e)
         return ll.SparseOperator(np.arange(e) // each, i, j, np.ones(e), n, m)
 
-    # k, i, j, value; of both triangles the measurement, half the value, the place and its column.
-    stored = (12 + 8) * e + 2 * e * (4 + 8 + 4 + 4) + 4.0 * (m + n)
+    # k, i, j, value; of both triangles the measurement, half the value and its column, and where
+    # places recur four bytes more for each of them.
+    stored = (12 + 8) * e + 2 * e * (4 + 8 + 4) + 4.0 * (m + n)
     return Model("sparse", f"n={n} m={m}", make, r, stored, stored + 4 * 8.0 * r * e, 3.0 * e * r)
 
 
