@@ -347,7 +347,7 @@ __all__ = ["InputWarning", "InvalidInput", "__version__", *sorted(_HOME)]  # noq
 
 
 #: Parts with names of their own, loaded on first use.
-_PARTS = ("phase", "tomography")
+_PARTS = ("distances", "grid", "phase", "tomography")
 
 
 def __getattr__(name: str) -> Any:

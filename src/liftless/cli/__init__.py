@@ -15,6 +15,7 @@ from liftless.cli.command import Command, Usage, overview, parse
 from liftless.cli.imaging_options import PhaseOptions, TomographyOptions
 from liftless.cli.messages import USAGE, complain, emit, note, warnings_as_lines
 from liftless.cli.names import nearest
+from liftless.cli.network_options import GridOptions, LocateOptions
 from liftless.cli.options import (
     CertifyOptions,
     CompleteOptions,
@@ -76,6 +77,24 @@ COMMANDS = {
             help="Fit a quantum state of low rank to counts of outcomes in product bases, and say "
             "its rank, its white noise, and whether the counts tell it from others.",
             short="Fit a quantum state to counts.",
+            epilog=EXIT_CODES,
+        ),
+        Command(
+            "locate",
+            LocateOptions,
+            "liftless.cli.run_locate",
+            help="Find the places of points from distances between some of them, and say which "
+            "places the distances determine.",
+            short="Find places from distances.",
+            epilog=EXIT_CODES,
+        ),
+        Command(
+            "grid",
+            GridOptions,
+            "liftless.cli.run_grid",
+            help="Estimate the state of a power grid from readings of voltages, injections, flows "
+            "and phasors, and say what they leave open and which of them are gross errors.",
+            short="Estimate the state of a power grid.",
             epilog=EXIT_CODES,
         ),
         Command(

@@ -6,7 +6,14 @@ from liftless._errors import InvalidInput
 from liftless.io import ARRAY_SUFFIXES, FIGURE_SUFFIXES, check_target
 
 
-def check_targets(source: str, what: str, out: str | None, plot: str | None = None) -> None:
+def check_targets(
+    source: str,
+    what: str,
+    out: str | None,
+    plot: str | None = None,
+    *,
+    suffixes: tuple[str, ...] = ARRAY_SUFFIXES,
+) -> None:
     """Check the files for arrays and for a picture; neither may be the one that is read.
 
     Parameters
@@ -14,15 +21,17 @@ def check_targets(source: str, what: str, out: str | None, plot: str | None = No
     source, what : str
         The file that is read, and what it is.
     out, plot : str, optional
+    suffixes : tuple of str
+        Formats of the former.
 
     Raises
     ------
     InvalidInput
         By the name of the option.
     """
-    for name, path, suffixes in (("out", out, ARRAY_SUFFIXES), ("plot", plot, FIGURE_SUFFIXES)):
+    for name, path, formats in (("out", out, suffixes), ("plot", plot, FIGURE_SUFFIXES)):
         if path is None:
             continue
-        check_target(name, path, suffixes)
+        check_target(name, path, formats)
         if os.path.realpath(path) == os.path.realpath(source):
             raise InvalidInput(name, what, "another file")

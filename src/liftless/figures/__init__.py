@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from liftless._errors import needing
 
 if TYPE_CHECKING:
+    from liftless.figures.network import grid_figure, location_figure
     from liftless.figures.phase import retrieval_figure
     from liftless.figures.recovery import (
         course_rows,
@@ -23,13 +24,20 @@ if TYPE_CHECKING:
     from liftless.figures.table import table_figure
 
 #: Module of each name, where it is not ``recovery``.
-_HOMES = {"retrieval_figure": "phase", "table_figure": "table"}
+_HOMES = {
+    "grid_figure": "network",
+    "location_figure": "network",
+    "retrieval_figure": "phase",
+    "table_figure": "table",
+}
 
 __all__ = [
     "course_rows",
     "draw_matrix",
     "draw_recovery",
     "draw_spectrum",
+    "grid_figure",
+    "location_figure",
     "recovery_figure",
     "retrieval_figure",
     "save_figure",

@@ -1,10 +1,12 @@
 """Files that are written whole or not at all."""
 
 import contextlib
+import csv
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -121,6 +123,23 @@ def write_arrays(
             # A handle, since np.savez would append to a suffix in capitals.
             with temporary.open("wb") as handle:
                 np.savez(handle, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def write_csv(
+    path: str | os.PathLike, heading: Sequence[str], lines: Sequence[Sequence[Any]]
+) -> None:
+    """Write a table as text, atomically; numbers with all their digits.
+
+    Parameters
+    ----------
+    path : path
+    heading : sequence of str
+    lines : sequence of sequences
+    """
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(heading)
+        writer.writerows(lines)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,179 @@
+"""The linear systems of a sparse least-squares fit: a factorisation, or LSMR, by their cost."""
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from liftless.operators.sparse_rows import SparseRows
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
+
+#: What a vanishing diagonal is raised to, relative to the largest, so that damping holds the
+#: entries that no measurement sees.
+SCALE = 1e-8
+#: Ridge on every entry, relative to the largest diagonal: along the gauge the fit is flat.
+RIDGE = 1e-14
+#: Iterations of LSMR that a step is reckoned with.
+ITERATIONS = 150
+#: Operations of an element of a sparse product for one of a factorisation, about.
+SPARSE = 4.0
+#: Accuracy of LSMR, and its most iterations.
+ACCURACY, MOST = 1e-10, 1000
+
+
+class Solver(abc.ABC):
+    """Of damped steps: (JᵀJ + diag ρ + μ D) d = −(Jᵀ residual + bent), D the diagonal of JᵀJ."""
+
+    name: str
+
+    @abc.abstractmethod
+    def step(
+        self,
+        J: "csr_array",
+        residual: Float[np.ndarray, " m"],
+        ridge: Float[np.ndarray, " f"],
+        bent: Float[np.ndarray, " f"],
+        mu: float,
+    ) -> Float[np.ndarray, " f"]:
+        """Return d."""
+
+
+class Direct(Solver):
+    """SuperLU of the normal equations in symmetric mode, its ordering found once."""
+
+    name = "direct"
+
+    def __init__(self) -> None:
+        self.order: Int[np.ndarray, " f"] | None = None
+
+    def step(
+        self,
+        J: "csr_array",
+        residual: Float[np.ndarray, " m"],
+        ridge: Float[np.ndarray, " f"],
+        bent: Float[np.ndarray, " f"],
+        mu: float,
+    ) -> Float[np.ndarray, " f"]:
+        """See :meth:`Solver.step`."""
+        from scipy.sparse import csc_array, diags_array
+
+        G = J.T @ J
+        diagonal = G.diagonal()
+        top = max(float(np.max(diagonal, initial=0.0)), np.finfo(float).tiny)
+        damped = ridge + mu * np.maximum(diagonal, SCALE * top) + RIDGE * top
+        solve = self.factor(csc_array(G + diags_array(damped)))
+        return -solve(J.T @ residual + bent)
+
+    def factor(self, G: "csc_array") -> Any:
+        """Return the function that solves with G, symmetric and positive definite."""
+        from scipy.sparse import csc_array
+        from scipy.sparse.linalg import splu
+
+        # Minimum degree on the pattern itself, and no pivoting: G is positive definite.
+        symmetric: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+        if self.order is None or self.order.size != G.shape[0]:
+            lu = splu(G, permc_spec="MMD_AT_PLUS_A", **symmetric)
+            self.order = np.argsort(lu.perm_c)
+            return lu.solve
+        order = self.order
+        lu = splu(csc_array(G[order][:, order]), permc_spec="NATURAL", **symmetric)
+
+        def solve(b: np.ndarray) -> np.ndarray:
+            out = np.empty_like(b)
+            out[order] = lu.solve(b[order])
+            return out
+
+        return solve
+
+
+class Iterative(Solver):
+    """LSMR on J with the Cholesky factors of the blocks of JᵀJ of the rows of X as preconditioner.
+
+    Parameters
+    ----------
+    width : int
+        Columns of X.
+    """
+
+    name = "LSMR"
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def step(
+        self,
+        J: "csr_array",
+        residual: Float[np.ndarray, " m"],
+        ridge: Float[np.ndarray, " f"],
+        bent: Float[np.ndarray, " f"],
+        mu: float,
+    ) -> Float[np.ndarray, " f"]:
+        """See :meth:`Solver.step`; the damping is in units of the blocks."""
+        from scipy.sparse import csr_array, diags_array, vstack
+        from scipy.sparse.linalg import LinearOperator, lsmr
+
+        if np.any(ridge):
+            root = np.sqrt(ridge)
+            J = csr_array(vstack([J, diags_array(root)]))
+            residual = np.r_[residual, np.where(root > 0, bent / np.where(root > 0, root, 1), 0.0)]
+        half = self._half(J)
+        shape = (-1, self.width)
+
+        def unknowns(z: np.ndarray) -> np.ndarray:
+            return np.einsum("nba,nb->na", half, z.reshape(shape)).ravel()
+
+        def whitened(g: np.ndarray) -> np.ndarray:
+            return np.einsum("nab,nb->na", half, g.reshape(shape)).ravel()
+
+        system = LinearOperator(
+            J.shape,
+            matvec=lambda z: J @ unknowns(z),
+            rmatvec=lambda y: whitened(J.T @ y),
+            dtype=np.float64,
+        )
+        z = lsmr(system, -residual, damp=np.sqrt(mu), atol=ACCURACY, btol=ACCURACY, maxiter=MOST)[0]
+        return unknowns(np.asarray(z))
+
+    def _half(self, J: "csr_array") -> Float[np.ndarray, "n r r"]:
+        """Inverse Cholesky factors of the blocks."""
+        r = self.width
+        n = J.shape[1] // r
+        blocks = np.zeros((n, r, r))
+        columns = J.tocsc()
+        for a in range(r):
+            for b in range(a + 1):
+                both = columns[:, a::r].multiply(columns[:, b::r]).sum(axis=0)
+                blocks[:, a, b] = blocks[:, b, a] = np.asarray(both).ravel()
+        trace = np.trace(blocks, axis1=1, axis2=2)
+        floor = max(SCALE * float(trace.max(initial=0.0)), np.finfo(float).tiny)
+        blocks += (1e-12 * trace + floor * (trace <= floor))[:, None, None] * np.eye(r)
+        return np.linalg.inv(np.linalg.cholesky(blocks))
+
+
+def solver_for(rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None = None) -> Solver:
+    """Return the solver that takes fewer operations for a fit of X with ``width`` columns.
+
+    A factorisation takes at most f b² for a half-bandwidth b in the reverse Cuthill–McKee order of
+    the rows (minimum degree does better, but is known only when it is done); LSMR takes four
+    operations a nonzero of J and iteration.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    touched, size = rows.touched, rows.n
+    seen = csr_array(
+        (np.ones(touched.size, np.float32), touched, rows.indptr), shape=(rows.m, size)
+    )
+    graph = csr_array(seen.T @ seen)
+    if free is not None:
+        graph = graph[free][:, free]
+    order = np.argsort(reverse_cuthill_mckee(graph, symmetric_mode=True))
+    i, j = graph.nonzero()
+    reach = np.zeros(graph.shape[0], int)
+    np.maximum.at(reach, i, np.abs(order[i] - order[j]))
+    direct = float(np.sum((reach * float(width)) ** 2)) * width
+    iterative = SPARSE * 2.0 * ITERATIONS * touched.size * width
+    return Direct() if direct <= SPARSE * iterative else Iterative(width)

@@ -1,0 +1,6 @@
+"""Places of points from some of their distances."""
+
+from liftless.distances.locate import locate
+from liftless.distances.result import Location
+
+__all__ = ["Location", "locate"]

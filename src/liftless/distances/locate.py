@@ -1,0 +1,262 @@
+"""Places of points from some of their distances: what is determined, the fit, its errors."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from liftless._checks import positive_int
+from liftless.descent.sparse_levenberg import sparse_levenberg
+from liftless.distances.data import Distances, read
+from liftless.distances.result import Location, Mirror
+from liftless.distances.rigidity import Rigidity, rigidity
+from liftless.distances.search import (
+    LAST,
+    ROUND_OFF,
+    ROUNDS,
+    SIGMAS,
+    Search,
+    anchored,
+    connected,
+    fit_of,
+    moved_onto,
+    scaled,
+    search,
+)
+from liftless.identify.sparse_null import Information
+from liftless.linalg import fix_signs
+
+Points = Float[np.ndarray, "n dim"]
+
+
+def locate(
+    pairs: Any,
+    d: Any,
+    dim: int = 2,
+    *,
+    anchors: Any = None,
+    noise: str = "absolute",
+    std: Any = None,
+    n: int | None = None,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+) -> Location:
+    """Find the places of points from distances between some of them.
+
+    Parameters
+    ----------
+    pairs : array of shape (m, 2)
+        Two points a line, by number or by name.
+    d : array of shape (m,)
+        Their distances, > 0.
+    dim : int
+        Dimension of the places.
+    anchors : dictionary, optional
+        Places of points that are known, of ``dim`` coordinates each.
+    noise : {"absolute", "relative"}
+        Whether ``std`` is in units of ``d``, or a share of it.
+    std : float or array of shape (m,), optional
+        Standard deviation of the distances; estimated from the fit where it is left out.
+    n : int, optional
+        Number of points, where some occur in no pair; points are then 0, …, n − 1.
+    rounds : int
+        Rounds of the search at most.
+    seed : int
+        Of perturbed starts; the only randomness.
+
+    Returns
+    -------
+    Location
+        The same for the same arguments.
+
+    Raises
+    ------
+    InvalidInput
+        For data or arguments that cannot be used.
+
+    Notes
+    -----
+    Squared distances are measurements ⟨(e_i − e_j)(e_i − e_j)ᵀ, X Xᵀ⟩ of a matrix of rank ``dim``,
+    and anchors fix rows of X.  What is determined follows from the graph alone, for places in
+    general position.  The largest determined body is searched for; then the other points
+    are put to it.  The last fit is that of the distances themselves, weighted by ``std``.
+    """
+    began = time.perf_counter()
+    seed = positive_int("seed", seed, least=0)
+    rounds = positive_int("rounds", rounds)
+    data = read(pairs, d, dim, anchors, noise, std, n)
+    rigid = rigidity(data.n, data.i, data.j, data.dim, data.anchors)
+    found = _placed(data, rigid, seed, rounds)
+    exact, data, X = _sharpened(data, found)
+    return _told(data, rigid, found, X, exact, noise, seed, began)
+
+
+def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
+    """Body first, then everything else with the body at rest, then all together."""
+    body = rigid.determined
+    part = data.of(body)
+    if part.d.size > 1 and body.sum() > data.dim:
+        found = search(part, seed, rounds)
+    else:
+        found = Search(anchored(part, scaled(part, data.dim)), 0.0, settled=True)
+    if body.all():
+        return found
+    X = _around(data, body, found.X)
+    fit = fit_of(data)
+    held = ~body
+    held[data.anchors] = False
+    resting = type(fit)(fit.rows, fit.b, fit.w, free=held)
+    end = sparse_levenberg(resting, X, steps=LAST)
+    steps = found.steps + end.steps
+    end = sparse_levenberg(fit, end.X, steps=LAST)
+    return Search(end.X, end.objective, steps + end.steps, found.rounds, found.settled)
+
+
+def _around(data: Distances, body: np.ndarray, X: Points) -> Points:
+    """First places of all points: scaling of each component, moved onto the body."""
+    out = np.zeros((data.n, data.dim))
+    centre = X.mean(axis=0) if len(X) else np.zeros(data.dim)
+    for members in connected(data):
+        part = scaled(data.of(members), data.dim)
+        both = members & body
+        if both.any():
+            where = np.cumsum(body) - 1
+            part = moved_onto(part, part[body[members]], X[where[both]])
+        else:
+            part = part + centre
+        out[members] = part
+    out[body] = X
+    out[data.anchors] = data.places
+    return out
+
+
+def _sharpened(data: Distances, found: Search) -> tuple[bool, Distances, Points]:
+    """Whether the fit is exact, the deviations at the fit, and the best places for distances."""
+    fit = fit_of(data)
+    zero = fit.objective(np.zeros((data.n, 1)))
+    X, exact = found.X, found.objective <= ROUND_OFF * zero
+    for _ in range(0 if exact else 2 if data.relative else 1):
+        end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
+        X, found.steps = end.X, found.steps + end.steps
+        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
+        data = data.reweighted(np.maximum(lengths, 1e-3 * data.d))
+    if not data.anchors.size:
+        X = X - X.mean(axis=0)
+        U, s, _ = np.linalg.svd(X, full_matrices=False)
+        X = np.pad(fix_signs(U) * s, ((0, 0), (0, data.dim - s.size)))
+    return exact, data, X
+
+
+def _told(
+    data: Distances,
+    rigid: Rigidity,
+    found: Search,
+    X: Points,
+    exact: bool,
+    noise: str,
+    seed: int,
+    began: float,
+) -> Location:
+    from scipy.special import chdtrc
+
+    residuals = (np.linalg.norm(X[data.i] - X[data.j], axis=1) - data.d) / data.shape
+    sigma, free = _errors(data, rigid, X)
+    square, dof = float(residuals @ residuals), data.d.size - free
+    chi2 = pvalue = math.nan
+    scale = math.sqrt(square / dof) if dof > 0 else math.nan
+    if data.std is not None and dof > 0:
+        chi2, pvalue = square / dof, float(chdtrc(dof, square))
+    kind = "exact" if exact else "fitted"
+    if not exact and data.std is not None and square > dof + SIGMAS * math.sqrt(2 * max(dof, 1)):
+        kind = "stationary"
+    if not exact and data.std is None and not found.settled:
+        kind = "stationary"
+    if data.std is None:
+        sigma[np.isfinite(sigma)] *= 0.0 if exact else scale
+    unit = 1.0 if data.std is not None or noise == "relative" else float(np.median(data.d))
+    mirrors = tuple(Mirror(points, near) for points, near in rigid.mirrors)
+    return Location(
+        names=data.names,
+        points=X,
+        determined=rigid.determined,
+        flexible=rigid.flexible,
+        mirrors=mirrors,
+        sigma=sigma,
+        kind=kind,
+        message=_message(data, rigid, kind),
+        noise=0.0 if exact else scale * unit,
+        chi2=chi2,
+        pvalue=pvalue,
+        residuals=residuals,
+        pairs=np.stack([data.i, data.j], axis=1),
+        anchors=data.anchors,
+        steps=found.steps,
+        rounds=found.rounds,
+        seed=seed,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _errors(data: Distances, rigid: Rigidity, X: Points) -> tuple[Points, int]:
+    """Standard deviations of the coordinates in units of the readings', and the free unknowns."""
+    sigma = np.full(X.shape, np.inf)
+    still = ~rigid.flexible
+    sigma[data.anchors] = 0.0
+    part = data.of(still)
+    free = np.ones(part.n, bool)
+    free[part.anchors] = False
+    moving = data.dim * int(np.sum(rigid.flexible & ~np.isin(np.arange(data.n), data.anchors)))
+    if not free.any() or not part.d.size:
+        return sigma, moving
+    fit = fit_of(part, roots=True)
+    gauge = _motions(X[still], part.anchors)[np.repeat(free, data.dim)]
+    told = Information(fit.jacobian(X[still]), gauge)
+    places = np.flatnonzero(still)[free]
+    sigma[places] = np.sqrt(told.variances()).reshape(-1, data.dim)
+    count = data.dim * int(free.sum()) - gauge.shape[1]
+    # Points that can move have fewer distances than coordinates, as a whole.
+    return sigma, count + min(moving, data.d.size - part.d.size)
+
+
+def _motions(X: Points, anchors: np.ndarray) -> Float[np.ndarray, "N g"]:
+    """Velocities of the rigid motions that leave the anchors at rest, one a column."""
+    n, dim = X.shape
+    centred = X - (X.mean(axis=0) if len(X) else 0.0)
+    out = [np.tile(np.eye(dim)[a], (n, 1)) for a in range(dim)]
+    for a in range(dim):
+        for b in range(a):
+            turn = np.zeros((n, dim))
+            turn[:, a], turn[:, b] = centred[:, b], -centred[:, a]
+            out.append(turn)
+    every = np.stack(out, axis=-1)
+    if anchors.size:
+        at = every[anchors].reshape(-1, every.shape[-1])
+        _, s, Vt = np.linalg.svd(at)
+        rank = int(np.sum(s > 1e-9 * max(float(s[0]), 1e-300)))
+        every = every @ Vt[rank:].T
+    return every.reshape(n * dim, -1)
+
+
+def _message(data: Distances, rigid: Rigidity, kind: str) -> str:
+    lead = {
+        "exact": "Every distance is fitted to round-off.",
+        "fitted": "The distances are fitted within their noise."
+        if data.std is not None
+        else "Several rounds end at one misfit, which tells the noise.",
+        "stationary": "NOT fitted: the misfit is more than the noise explains."
+        if data.std is not None
+        else "No two rounds agree: another fit may be better. Pass more rounds, or std.",
+    }[kind]
+    words = [lead]
+    open_ = int((~rigid.determined).sum())
+    if open_:
+        words.append(
+            f"{open_} of {data.n} points are NOT determined: {int(rigid.flexible.sum())} can move, "
+            f"{sum(points.size for points, _ in rigid.mirrors)} have another place. "
+            "More distances of these, or anchors, would tell."
+        )
+    if 0 < data.anchors.size <= data.dim:
+        words.append("The anchors do not tell the whole from its mirror image.")
+    return " ".join(words)

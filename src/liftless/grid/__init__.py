@@ -1,0 +1,19 @@
+"""Power grids: the state of a network from readings of it."""
+
+from liftless.grid.estimate import estimate
+from liftless.grid.matpower import from_matpower
+from liftless.grid.measurements import Measurements, measure, redundant
+from liftless.grid.network import Grid
+from liftless.grid.pandas_power import from_pandapower
+from liftless.grid.result import Estimate
+
+__all__ = [
+    "Estimate",
+    "Grid",
+    "Measurements",
+    "estimate",
+    "from_matpower",
+    "from_pandapower",
+    "measure",
+    "redundant",
+]

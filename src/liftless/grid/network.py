@@ -1,0 +1,225 @@
+"""A network of buses and branches as admittance matrices."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Bool, Complex, Float, Int, Shaped
+
+from liftless._errors import InvalidInput
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+#: Columns of a case's tables, as MATPOWER's manual numbers them (from 0 here).
+BUS_I, BUS_TYPE, PD, QD, GS, BS, VM, VA = 0, 1, 2, 3, 4, 5, 7, 8
+F_BUS, T_BUS, BR_R, BR_X, BR_B, TAP, SHIFT, BR_STATUS = 0, 1, 2, 3, 4, 8, 9, 10
+GEN_BUS, PG, QG, VG, GEN_STATUS = 0, 1, 2, 5, 7
+#: Bus types: the reference, and one that is not connected.
+REFERENCE, ISOLATED = 3, 4
+
+
+@dataclass(frozen=True, repr=False)
+class Grid:
+    """Buses, branches, and their admittances in per unit.
+
+    Attributes
+    ----------
+    buses : array of str of shape (n,)
+        Names.
+    branches : array of str of shape (l,)
+        Names, ``"f-t"`` or, of pandapower, ``"line 3"``.
+    ends : integer array of shape (l, 2)
+        Buses at the from side and at the to side.
+    Y : sparse complex array of shape (n, n)
+        Bus admittances, shunts included: currents into the network are Y v.
+    Yf, Yt : sparse complex arrays of shape (l, n)
+        Currents into the branches at their two sides are Yf v and Yt v.
+    slack : int
+        Bus whose angle is the reference.
+    base : float
+        MVA of one per unit.
+    idle : boolean array of shape (n,)
+        Buses with neither load nor generation: their injection is zero.
+    power : complex array of shape (n,)
+        Generation less load of the case, per unit.
+    voltage : complex array of shape (n,)
+        Voltages that the case came with.
+    places : array of shape (n, 2) or None
+        Coordinates for pictures.
+    source : str
+    """
+
+    buses: Shaped[np.ndarray, " n"]
+    branches: Shaped[np.ndarray, " l"]
+    ends: Int[np.ndarray, "l 2"]
+    Y: "csr_array"
+    Yf: "csr_array"
+    Yt: "csr_array"
+    slack: int
+    base: float
+    idle: Bool[np.ndarray, " n"]
+    power: Complex[np.ndarray, " n"]
+    voltage: Complex[np.ndarray, " n"]
+    places: Float[np.ndarray, "n 2"] | None = None
+    source: str = ""
+    #: Tables that pandapower's measurements refer to, by kind of element: place of each index.
+    tables: dict[str, dict[int, int]] = field(default_factory=dict, repr=False)
+
+    @property
+    def n(self) -> int:
+        """Number of buses."""
+        return self.buses.size
+
+    def injections(self, v: Complex[np.ndarray, " n"]) -> Complex[np.ndarray, " n"]:
+        """P + jQ into the network at every bus, per unit: v ⊙ conj(Y v)."""
+        return v * np.conj(self.Y @ v)
+
+    def flows(
+        self, v: Complex[np.ndarray, " n"]
+    ) -> tuple[Complex[np.ndarray, " l"], Complex[np.ndarray, " l"]]:
+        """P + jQ into every branch at its from side and at its to side, per unit."""
+        f, t = self.ends.T
+        return v[f] * np.conj(self.Yf @ v), v[t] * np.conj(self.Yt @ v)
+
+    def flat(self) -> Complex[np.ndarray, " n"]:
+        """Unit voltages with the angles of the unloaded network (zero without phase shifts)."""
+        from scipy.sparse import csc_array
+        from scipy.sparse.linalg import splu
+
+        rest = np.arange(self.n) != self.slack
+        v = np.ones(self.n, complex)
+        if rest.any():
+            lu = splu(csc_array(self.Y[rest][:, rest]))
+            drop = lu.solve(-np.asarray(self.Y[rest][:, [self.slack]].toarray()).ravel())
+            size = np.abs(drop)
+            v[rest] = np.where(size > 1e-6, drop / np.where(size > 1e-6, size, 1.0), 1.0)
+        # Angles of charging and losses are no start: only shifts of transformers are kept.
+        return v if np.abs(np.angle(v)).max() > 0.4 else np.ones(self.n, complex)
+
+    @cached_property
+    def _bus_place(self) -> dict[str, int]:
+        return {str(name): k for k, name in enumerate(self.buses)}
+
+    @cached_property
+    def _branch_place(self) -> dict[str, int]:
+        return {str(name): k for k, name in enumerate(self.branches)}
+
+    def bus(self, name: Any) -> int:
+        """Place of a bus, by name."""
+        try:
+            return self._bus_place[str(name)]
+        except KeyError:
+            some = ", ".join(map(str, self.buses[:4]))
+            raise InvalidInput(
+                "element", repr(str(name)), f"a bus of the grid ({some}, ...)"
+            ) from None
+
+    def branch(self, name: Any) -> int:
+        """Place of a branch, by name."""
+        try:
+            return self._branch_place[str(name)]
+        except KeyError:
+            some = ", ".join(map(str, self.branches[:4]))
+            must = f"a branch of the grid ({some}, ...)"
+            raise InvalidInput("element", repr(str(name)), must) from None
+
+    def __repr__(self) -> str:
+        idle = int(self.idle.sum())
+        return f"Grid(buses={self.n}, branches={self.branches.size}, idle={idle})"
+
+
+def branch_admittances(branch: np.ndarray, more: np.ndarray | None = None) -> np.ndarray:
+    """Yff, Yft, Ytf, Ytt of the π model of every branch, as the columns of one array.
+
+    Parameters
+    ----------
+    branch : array
+        MATPOWER's columns; branches out of service have zeros.
+    more : array of shape (l, 5), optional
+        pandapower's r_asym, x_asym, g, g_asym, b_asym.
+
+    References
+    ----------
+    Zimmerman, Murillo-Sánchez and Thomas, MATPOWER (2011), eqs. (2) and (3).
+    """
+    on = np.real(branch[:, BR_STATUS]) > 0
+    extra = np.zeros((len(branch), 5)) if more is None else more
+    z = branch[:, BR_R] + 1j * branch[:, BR_X]
+    back = z + extra[:, 0] + 1j * extra[:, 1]
+    if np.any(z[on] == 0):
+        where = int(np.flatnonzero(on & (z == 0))[0])
+        raise InvalidInput("branch", f"without impedance in row {where + 1}", "of r + jx != 0")
+    ys, yt = (np.where(on, 1 / np.where(x == 0, 1, x), 0) for x in (z, back))
+    cf = np.where(on, extra[:, 2] + 1j * branch[:, BR_B], 0)
+    ct = np.where(on, cf + extra[:, 3] + 1j * extra[:, 4], 0)
+    ratio = np.where(branch[:, TAP] == 0, 1.0, branch[:, TAP])
+    tap = ratio * np.exp(1j * np.pi / 180 * branch[:, SHIFT])
+    yff = (ys + cf / 2) / (tap * np.conj(tap))
+    return np.stack([yff, -ys / np.conj(tap), -yt / tap, yt + ct / 2], axis=1)
+
+
+def assembled(
+    bus: np.ndarray, branch: np.ndarray, gen: np.ndarray, base: float, **more: Any
+) -> Grid:
+    """Grid of a case's tables, whose buses are numbered from 0 in ``branch`` and ``gen``.
+
+    Parameters
+    ----------
+    bus, branch, gen : arrays
+        MATPOWER's columns; branches out of service are left out.
+    base : float
+    **more
+        Fields of :class:`Grid` that a case does not say; ``extra`` are more columns of branches.
+    """
+    from scipy.sparse import csr_array, diags_array
+
+    n, extra = len(bus), more.pop("extra", None)
+    on = branch[:, BR_STATUS] > 0
+    names = more.pop("branches")[on]
+    branch, extra = branch[on], None if extra is None else extra[on]
+    ends = branch[:, [F_BUS, T_BUS]].astype(int)
+    y = branch_admittances(branch, extra)
+    line = np.arange(len(branch))
+    place = (np.r_[line, line], np.r_[ends[:, 0], ends[:, 1]])
+    Yf = csr_array((np.r_[y[:, 0], y[:, 1]], place), shape=(line.size, n))
+    Yt = csr_array((np.r_[y[:, 2], y[:, 3]], place), shape=(line.size, n))
+    ones = np.ones(line.size)
+    Cf, Ct = (csr_array((ones, (line, ends[:, c])), shape=(line.size, n)) for c in (0, 1))
+    shunts = diags_array((bus[:, GS] + 1j * bus[:, BS]) / base)
+    Y = csr_array(Cf.T @ Yf + Ct.T @ Yt + shunts)
+    running = gen[gen[:, GEN_STATUS] > 0] if len(gen) else gen
+    at = running[:, GEN_BUS].astype(int) if len(gen) else np.zeros(0, int)
+    power = -(bus[:, PD] + 1j * bus[:, QD]) / base
+    if at.size:
+        np.add.at(power, at, (running[:, PG] + 1j * running[:, QG]) / base)
+    idle = (bus[:, PD] == 0) & (bus[:, QD] == 0) & ~np.isin(np.arange(n), at)
+    slack = np.flatnonzero(bus[:, BUS_TYPE] == REFERENCE)
+    if not slack.size:
+        raise InvalidInput("bus", "without a reference bus (type 3)", "a case that has one")
+    voltage = bus[:, VM] * np.exp(1j * np.pi / 180 * bus[:, VA])
+    return Grid(
+        branches=names,
+        ends=ends,
+        Y=Y,
+        Yf=Yf,
+        Yt=Yt,
+        slack=int(slack[0]),
+        base=float(base),
+        idle=idle,
+        power=power,
+        voltage=voltage,
+        **more,
+    )
+
+
+def branch_names(ends: np.ndarray) -> Shaped[np.ndarray, " l"]:
+    """``f-t`` of every pair of names; of parallel ones the second is ``f-t#2``."""
+    seen: dict[str, int] = {}
+    out = []
+    for f, t in ends:
+        name = f"{f}-{t}"
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return np.array(out, dtype=str)
