@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from liftless._checks import positive_int
 from liftless.descent.sparse_levenberg import sparse_levenberg
@@ -114,7 +114,7 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     return Search(end.X, end.objective, steps + end.steps, found.rounds, found.settled)
 
 
-def _around(data: Distances, body: np.ndarray, X: Points) -> Points:
+def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, "b dim"]) -> Points:
     """First places of all points: scaling of each component, moved onto the body."""
     out = np.zeros((data.n, data.dim))
     centre = X.mean(axis=0) if len(X) else np.zeros(data.dim)
@@ -137,11 +137,12 @@ def _sharpened(data: Distances, found: Search) -> tuple[bool, Distances, Points]
     fit = fit_of(data)
     zero = fit.objective(np.zeros((data.n, 1)))
     X, exact = found.X, found.objective <= ROUND_OFF * zero
+    measured = data
     for _ in range(0 if exact else 2 if data.relative else 1):
         end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
         X, found.steps = end.X, found.steps + end.steps
         lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-        data = data.reweighted(np.maximum(lengths, 1e-3 * data.d))
+        data = measured.reweighted(np.maximum(lengths, 1e-3 * data.d))
     if not data.anchors.size:
         X = X - X.mean(axis=0)
         U, s, _ = np.linalg.svd(X, full_matrices=False)

@@ -13,7 +13,9 @@ Points = Float[np.ndarray, "n dim"]
 #: Eigenvectors of the slack that are looked at, and the shares of an eigenvector's largest entry
 #: from which on points belong to the part that it turns.
 VECTORS, SHARES = 6, (0.05, 0.3)
-#: Steps of the descent from a reflection, and its tolerance.
+#: First steps of the descent from a reflection, and how far above the goal it ends there.
+FIRST, HOPELESS = 4, 30.0
+#: Steps after these, and the relative gain at which they end.
 STEPS, ROUGH = 12, 1e-2
 #: Points up to which the slack is taken apart as a whole.
 DENSE = 1500
@@ -43,7 +45,11 @@ def better_mirror(
     """
     steps, solver = 0, solver_for(fit.rows, X.shape[1], fit.free)
     for there in _reflections(fit, X, pairs):
-        end = sparse_levenberg(fit, there, steps=STEPS, tolerance=ROUGH, solver=solver)
+        end = sparse_levenberg(fit, there, steps=FIRST, tolerance=ROUGH, solver=solver)
+        steps += end.steps
+        if end.objective > HOPELESS * below:
+            continue
+        end = sparse_levenberg(fit, end.X, steps=STEPS, tolerance=ROUGH, solver=solver)
         steps += end.steps
         if end.objective < below:
             return end, steps

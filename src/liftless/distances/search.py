@@ -38,7 +38,7 @@ BETTER = 0.9
 LIKELIER = 0.5
 #: Relative difference of two misfits that are one, and rounds that must end there, where the noise
 #: is not known.
-SAME, AGREE = 1e-3, 4
+SAME, AGREE = 1e-3, 3
 
 
 def operator_of(data: Distances) -> SparseOperator:
@@ -108,7 +108,7 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
             end = _descended(data, fit, X, zero, found)
         levels.append(found.objective if k == 0 else end.objective)
         agreed = sum(level <= found.objective * (1 + SAME) for level in levels) >= AGREE
-        if _enough(data, found.objective, zero) or (agreed and k >= ANEW):
+        if _enough(data, found.objective, zero) or (agreed and k >= AGREE - 1):
             found.settled = True
             break
     while found.settled and found.objective > ROUND_OFF * zero:

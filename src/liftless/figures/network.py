@@ -77,16 +77,25 @@ def grid_figure(found: "Estimate") -> Figure:
     widths = [0.5 if np.isnan(x) else 1.4 for x in worst_branch]
     axes.add_collection(LineCollection(_lines(X, grid.ends), colors=colours, linewidths=widths))
     seen, read = found.observable, ~np.isnan(worst_bus)
-    axes.scatter(*X[seen & ~read].T, s=8, color=GREY, label="not read")
-    dots = axes.scatter(*X[seen & read].T, s=18, c=worst_bus[seen & read], cmap=shades, norm=scale)
+    if (seen & ~read).any():
+        axes.scatter(*X[seen & ~read].T, s=8, color=GREY, label="not read", zorder=3)
+    dots = axes.scatter(
+        *X[seen & read].T, s=18, c=worst_bus[seen & read], cmap=shades, norm=scale, zorder=3
+    )
     if (~seen).any():
         axes.scatter(*X[~seen].T, s=22, color=RED, marker="x", label="not observable")
-    figure.colorbar(dots, ax=axes, label="normalised residual", shrink=0.7)
+    bar = figure.colorbar(dots, ax=axes, shrink=0.7)
+    bar.set_label("normalised residual", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     tidy(axes, f"{found.kind}: worst normalised residual of each bus and branch", "", "")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
+    axes.margins(0.08)
     axes.autoscale_view()
+    if grid.n <= NAMED:
+        for name, place in zip(grid.buses, X, strict=True):
+            axes.annotate(str(name), place, xytext=(4, 4), textcoords="offset points", fontsize=7)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7, frameon=False)
     tidy(side, f"σ of the angles at {grid.n} buses", "bus, by σ", "degrees")

@@ -5,11 +5,12 @@ from liftless.grid.matpower import from_matpower
 from liftless.grid.measurements import Measurements, measure, redundant
 from liftless.grid.network import Grid
 from liftless.grid.pandas_power import from_pandapower
-from liftless.grid.result import Estimate
+from liftless.grid.result import Estimate, Gross
 
 __all__ = [
     "Estimate",
     "Grid",
+    "Gross",
     "Measurements",
     "estimate",
     "from_matpower",

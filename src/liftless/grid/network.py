@@ -1,6 +1,6 @@
 """A network of buses and branches as admittance matrices."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,6 @@ class Grid:
     voltage: Complex[np.ndarray, " n"]
     places: Float[np.ndarray, "n 2"] | None = None
     source: str = ""
-    #: Tables that pandapower's measurements refer to, by kind of element: place of each index.
-    tables: dict[str, dict[int, int]] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> int:

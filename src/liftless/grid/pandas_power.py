@@ -65,7 +65,7 @@ def _of_case(net: Any, copy: Any, inner: Any) -> Grid:
     names = np.array(_branch_names(lookup["branch"], net, running.size), dtype=str)[kept]
     bus = np.real(inner["bus"]).astype(float)
     gen = np.real(inner["gen"]).astype(float)
-    place, buses, tables = _bus_names(net, lookup["bus"], len(bus))
+    place, buses = _bus_names(net, lookup["bus"], len(bus))
     voltage = _results(net, place, bus)
     if voltage is not None:
         bus[:, VM], bus[:, VA] = voltage
@@ -79,23 +79,16 @@ def _of_case(net: Any, copy: Any, inner: Any) -> Grid:
         buses=buses,
         places=_places(net, place, len(bus)),
         source=str(getattr(net, "name", "") or "pandapower"),
-        tables=tables,
     )
 
 
-def _bus_names(
-    net: Any, lookup: np.ndarray, n: int
-) -> tuple[dict[int, int], np.ndarray, dict[str, dict[int, int]]]:
-    """Place of every bus of the network in the case, the names, and the places for measurements."""
-    place = {}
-    for index in net.bus.index:
-        k = int(lookup[index])
-        if 0 <= k < n:
-            place[int(index)] = k
+def _bus_names(net: Any, lookup: np.ndarray, n: int) -> tuple[dict[int, int], np.ndarray]:
+    """Place of every bus of the network in the case, and the names of the case's buses."""
+    place = {int(k): int(lookup[k]) for k in net.bus.index if 0 <= int(lookup[k]) < n}
     names = np.array([f"aux {k}" for k in range(n)], dtype="<U24")
     for index in sorted(place, reverse=True):
         names[place[index]] = str(index)
-    return place, names, {"bus": place}
+    return place, names
 
 
 def _branch_names(lookup: dict[str, tuple[int, int]], net: Any, count: int) -> list[str]:

@@ -39,8 +39,6 @@ class Model(NamedTuple):
         Zero injections are its last rows.
     order : int
         Of the Hermitian matrix.
-    readings : int
-        Rows that are readings.
     turned : bool
         Whether angles were read.
     slack : int
@@ -49,7 +47,6 @@ class Model(NamedTuple):
 
     fit: SparseFit
     order: int
-    readings: int
     turned: bool
     slack: int
     magnitudes: Bool[np.ndarray, " m"]
@@ -73,7 +70,6 @@ class Solution:
 
 def model_of(grid: Grid, readings: Measurements, idle: float | None = IDLE) -> Model:
     """Return the fit of readings, and of zero injections with that deviation (per unit)."""
-    count = readings.m
     if idle is not None and grid.idle.any():
         names = [str(name) for name in grid.buses[grid.idle]]
         extra = [(kind, name, "", 0.0, idle * grid.base) for name in names for kind in ("p", "q")]
@@ -89,7 +85,7 @@ def model_of(grid: Grid, readings: Measurements, idle: float | None = IDLE) -> M
     else:
         free[order + grid.slack] = False
     fit = SparseFit(SparseRows(operator), b, w, free=free)
-    return Model(fit, order, count, turned, grid.slack, readings.kind == "v")
+    return Model(fit, order, turned, grid.slack, readings.kind == "v")
 
 
 def packed(model: Model, Z: Complex[np.ndarray, "n r"]) -> Float[np.ndarray, "N r"]:
