@@ -89,7 +89,10 @@ class Grid:
         rest = np.arange(self.n) != self.slack
         v = np.ones(self.n, complex)
         if rest.any():
-            lu = splu(csc_array(self.Y[rest][:, rest]))
+            try:
+                lu = splu(csc_array(self.Y[rest][:, rest]))
+            except RuntimeError:  # an island without shunts: any angle is as good
+                return v
             drop = lu.solve(-np.asarray(self.Y[rest][:, [self.slack]].toarray()).ravel())
             size = np.abs(drop)
             v[rest] = np.where(size > 1e-6, drop / np.where(size > 1e-6, size, 1.0), 1.0)
