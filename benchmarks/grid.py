@@ -64,13 +64,10 @@ def peer_state(net, grid, start=None):
     if start is None:
         options["init"] = "flat"
     else:
-        table = net.res_bus.copy()
+        # It begins at res_bus, whatever wrote that.
         place = [grid.bus(index) for index in net.bus.index]
-        table["vm_pu"], table["va_degree"] = (
-            np.abs(start)[place],
-            np.rad2deg(np.angle(start))[place],
-        )
-        net.res_bus_est = table
+        net.res_bus["vm_pu"] = np.abs(start)[place]
+        net.res_bus["va_degree"] = np.rad2deg(np.angle(start))[place]
         options["init"] = "results"
     try:
         done = peer(net, algorithm="wls", **options)
