@@ -85,3 +85,24 @@ def test_balance_changes_no_prediction_and_what_goes_on_arrives_at_the_same():
             one.sweep(learn=True)
     np.testing.assert_allclose(matrix(warm), matrix(cold), atol=1e-3)
     assert wide.components()[-1] < 0.1 * wide.components()[1]
+
+
+def test_single_precision_is_a_rounding_of_double_and_goes_on_in_it():
+    case, y, rng = entries(False)
+    lines = (rng.standard_normal(N) / 3,) * 2
+    pair = [
+        of(case, y, True, beside=Beside(Effects(lines, (0.1, 0.1)), None, R, single))
+        for single in (False, True)
+    ]
+    for _ in range(4):
+        for one in pair:
+            one.sweep(learn=True)
+    double, single = pair
+    assert single.single
+    np.testing.assert_allclose(single.factor(), double.factor(), atol=1e-4)
+    assert single.noise == pytest.approx(double.noise, rel=1e-3)
+    single.refine()
+    assert not single.single
+    balance(single)
+    single.sweep(learn=True)
+    assert single.beliefs[0].out.dtype == np.float64

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liftless._errors import InvalidInput
-from liftless.start.belief.propagate import MEDIAN
+from liftless.start.belief.level import MEDIAN
 from liftless.tables.exact import Shown, shown_by
 from liftless.tables.fit import MANY, Fit, Fits, problem_of
 from liftless.tables.table import Table

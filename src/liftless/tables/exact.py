@@ -10,7 +10,7 @@ from liftless.start.belief.complete import Schedule
 from liftless.start.belief.observed import digits_of, holds
 from liftless.start.belief.peel import priors_of
 from liftless.tables.effects import no_effects
-from liftless.tables.fit import MANY, Fits, Model, problem_of
+from liftless.tables.fit import MANY, PLAIN, Fits, Model, problem_of
 from liftless.tables.table import Table
 
 #: Noise relative to the entries below which they are taken for exact, to be confirmed.
@@ -18,8 +18,8 @@ EXACT = 1e-3
 #: Multiplications, of entries by the square of the unknowns, up to which the last digits are found
 #: by dense least squares; steps of it.
 DENSE, STEPS = 1e9, 12
-#: Noise relative to the entries, and its change over three sweeps, that show that there is some.
-PLAIN, RESTS = 0.05, 0.03
+#: Change of the noise over three sweeps up to which it rests.
+RESTS = 0.03
 
 
 @dataclass(frozen=True)

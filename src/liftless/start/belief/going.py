@@ -98,8 +98,10 @@ def _turned(of: Beliefs, used: slice, G: np.ndarray) -> Beliefs:
     whole = np.eye(r)
     whole[used, used] = G
     out = np.array(of.out)
-    out[:, :r] = out[:, :r] @ whole
-    mean, cov = np.asarray(of.mean) @ whole, whole.T @ np.asarray(of.cov) @ whole
+    out[:, :r] = out[:, :r] @ whole.astype(out.dtype)
+    mean, cov = np.asarray(of.mean), np.asarray(of.cov)
+    turn = whole.astype(mean.dtype)
+    mean, cov = mean @ turn, turn.T @ cov @ turn
     prior, average = (whole.T @ np.asarray(S, float) @ whole for S in (of.prior, of.average))
     return Beliefs(mean, cov, out, prior, average, of.centre)
 

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 from liftless._precision import on_device
 from liftless.space import Space
 from liftless.start.belief.layout import Plan, Side, one_side, rounded, two_sides
-from liftless.start.belief.propagate import SAMPLE, Graph
+from liftless.start.belief.level import SAMPLE
+from liftless.start.belief.propagate import Graph
 
 
 class Parts:

@@ -1,9 +1,8 @@
 """Belief propagation under way: the sides, their beliefs, and the sweeps."""
 
-import functools
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,21 +12,19 @@ from jaxtyping import Float
 from liftless._memory import aligned, aligned_zeros
 from liftless._precision import on_device
 from liftless._types import AnyArray
-from liftless.operators.lines import gathered_products
 from liftless.space import Space
-from liftless.start.belief import host
+from liftless.start.belief import host, level
 from liftless.start.belief.layout import (
     CHUNK,
     Plan,
     Side,
     one_side,
-    places_of,
     rounded,
     say,
     two_sides,
 )
 from liftless.start.belief.observed import Observed
-from liftless.start.belief.sweep import Beliefs, Told, half_sweep, partner, whole_sweep
+from liftless.start.belief.sweep import Beliefs, Told, half_sweep, whole_sweep
 
 Factor = Float[np.ndarray, "n r"]
 
@@ -35,12 +32,6 @@ Factor = Float[np.ndarray, "n r"]
 DAMPING, DAMPING_SYMMETRIC, DAMPING_AFTER = 0.2, 0.3, 0.5
 #: Size of the first messages, as a share of what the prior has.
 SMALL = 0.3
-#: Messages from which the noise level is estimated; their median is within a percent.
-SAMPLE = 1 << 16
-#: The same where no more is compiled, and every sweep of fewer entries counts: within two percent.
-SAMPLE_HOST = 1 << 14
-#: Median of a squared standard Gaussian.
-MEDIAN = 0.4549364231195724
 #: Entries from which messages are kept in single precision.
 SINGLE = 4_000_000
 #: Misfit at which the beliefs have run away.
@@ -50,12 +41,6 @@ AWAY = 1e3
 def _taken(made: Beliefs) -> Beliefs:
     """Move arrays to the device; they are not used again."""
     return jax.tree.map(lambda part: jax.device_put(part, may_alias=True), made)
-
-
-class _Sample(NamedTuple):
-    slots: AnyArray
-    places: AnyArray
-    used: AnyArray
 
 
 class Effects(NamedTuple):
@@ -82,11 +67,14 @@ class Beside:
         Predicted deviations from which a misfit is a gross error; None for none.
     width : int
         Components that there is room for, so that ranks share compiled code.
+    single : bool
+        Whether NumPy sweeps in single precision: half the time, for data whose noise is plain.
     """
 
     effects: Effects | None
     bound: float | None
     width: int
+    single: bool = False
 
 
 @dataclass
@@ -140,54 +128,6 @@ def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
     return Graph(sides, plans, ends, values, m)
 
 
-@functools.partial(jax.jit, static_argnames="middle")
-def _misfit(
-    ends: tuple, y: AnyArray, m: AnyArray, own: Beliefs, other: Beliefs, *, middle: bool
-) -> AnyArray:
-    """Root mean square of what the means leave of the entries; padding is taken out again.
-
-    ``middle``: that of a Gaussian of the same median, which does not see gross errors.
-    """
-    i, j = ends
-    V = other.mean if other.centre is None else partner(other.mean, 1)
-    error = y - gathered_products(i, j, own.mean, V)
-    if middle:
-        return jnp.sqrt(_median(error * error, m.astype(int)) / MEDIAN)
-    error = jnp.where(jnp.arange(y.shape[0]) < m, error, 0.0)
-    return jnp.sqrt(jnp.sum(error * error) / m)
-
-
-def _median(x: AnyArray, count: AnyArray) -> AnyArray:
-    """Median of the first ``count`` numbers; traceable."""
-    ordered = jnp.sort(jnp.where(jnp.arange(x.shape[0]) < count, x, jnp.inf))
-    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
-
-
-@jax.jit
-def _noise(side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> Any:
-    """σ² that makes the median of the squared misfit what its predicted variance says."""
-    return noise_of(jnp, side, own, other, sample)
-
-
-def noise_of(xp: Any, side: Side, own: Beliefs, other: Beliefs, sample: _Sample) -> Any:
-    """σ² by NumPy or its twin of JAX."""
-    r = own.prior.shape[0]
-    slots = sample.slots
-    told, old = other.out[side.source[slots]], own.out[slots]
-    average, x = other.average, told[:, :r]
-    if own.centre is not None:
-        average, x = partner(partner(average, 0, xp), 1, xp), partner(x, 1, xp)
-    scale = xp.maximum(xp.sum(own.average * average), 1e-300)
-    trace = xp.sum(own.cov * average[None], axis=(1, 2))[sample.places]
-    foreseen = told[:, r] + trace * told[:, r + 1] / scale + old[:, r]
-    miss = (side.y[slots] - xp.sum(old[:, :r] * x, axis=1)) ** 2
-    median = _median if xp is jnp else (lambda x, count: np.median(x[:count]))
-    many = side.spread.shape[0] > 1
-    spread = median(side.spread[slots], sample.used) if many else side.spread[0]
-    noise = median(miss, sample.used) / MEDIAN - median(foreseen, sample.used)
-    return xp.maximum(0.0, noise) / spread
-
-
 class Propagation:
     """Beliefs about the lines of a matrix, and the sweeps that improve them.
 
@@ -223,7 +163,8 @@ class Propagation:
             self._silent(plan, rng if k == len(of.plans) - 1 else None, k)
             for k, plan in enumerate(of.plans)
         ]
-        self._samples: list[_Sample] | None = None
+        self._samples: list[level.Sample] | None = None
+        self._asked: tuple[np.ndarray, ...] | None = None
 
     def _silent(self, plan: Plan, rng: np.random.Generator | None, k: int) -> Beliefs:
         """Beliefs before the first sweep: a random mean for those that speak first."""
@@ -234,7 +175,7 @@ class Propagation:
         centre = None
         # The largest arrays by far: single precision is enough to resolve a component of 1e-4.
         heavy = self.graph.m >= SINGLE and not self.graph.host
-        kind = np.float32 if heavy else np.float64
+        kind = np.float32 if heavy or self.single else np.float64
         mean = np.zeros((plan.places, width))
         out = aligned_zeros((plan.slots, width + 2), kind)
         out[:, width + 1] = np.trace(prior @ prior)
@@ -248,8 +189,29 @@ class Propagation:
             mean[plan.place, first : first + r] = drawn
             say(plan, mean, out)
         cov = np.broadcast_to(prior, (plan.places, width, width)).copy()
+        if self.single:
+            mean, cov = mean.astype(kind), cov.astype(kind)
         made = Beliefs(mean, cov, out, prior, prior.copy(), centre)
         return made if self.graph.host else _taken(made)
+
+    @property
+    def single(self) -> bool:
+        """Whether NumPy sweeps in single precision."""
+        return self.graph.host and self.beside is not None and self.beside.single
+
+    def refine(self) -> None:
+        """Go on in double precision."""
+        assert self.beside is not None
+        self.beside = replace(self.beside, single=False)
+        self.beliefs = [
+            Beliefs(
+                *(np.asarray(x, float) for x in (b.mean, b.cov, b.out)),
+                b.prior,
+                b.average,
+                b.centre,
+            )
+            for b in self.beliefs
+        ]
 
     @property
     def first(self) -> int:
@@ -294,11 +256,10 @@ class Propagation:
         middle = self.beside is not None and self.beside.bound is not None
         if not of.host:
             m = np.asarray(float(of.m))
-            return float(_misfit(of.ends, of.y, m, own, other, middle=middle))
-        V = other.mean if other.centre is None else partner(other.mean, 1, np)
-        error = of.y - np.einsum("ma,ma->m", own.mean[of.ends[0]], V[of.ends[1]])
-        square = error * error
-        return math.sqrt(float(np.median(square)) / MEDIAN if middle else float(np.mean(square)))
+            return float(level.misfit(of.ends, of.y, m, own, other, middle=middle))
+        if self._asked is None:
+            self._asked = level.asked(of.ends, of.y, of.m)
+        return level.misfit_host(*self._asked, own, other, middle=middle)
 
     @property
     def _told(self) -> tuple[AnyArray | None]:
@@ -309,12 +270,12 @@ class Propagation:
     def _estimate(self, k: int) -> float:
         if self._samples is None:
             self._samples = [
-                _sampled(side, plan, self.graph)
+                level.sampled(side, plan, host=self.graph.host, least=self.graph.sampled)
                 for side, plan in zip(self.graph.sides, self.graph.plans, strict=True)
             ]
         other = self.beliefs[0] if self.symmetric else self.beliefs[1 - k]
         given = self.graph.sides[k], self.beliefs[k], other, self._samples[k]
-        return float(noise_of(np, *given) if self.graph.host else _noise(*given))
+        return float(level.noise_of(np, *given) if self.graph.host else level.noise(*given))
 
     def with_beliefs(
         self, beliefs: list[Beliefs], *, of: Graph | None = None, rank: int = 0, width: int = 0
@@ -323,6 +284,7 @@ class Propagation:
         twin = object.__new__(Propagation)
         twin.__dict__.update(self.__dict__)
         twin.graph, twin._samples = of or self.graph, None if of else self._samples
+        twin._asked = None if of else self._asked
         twin.rank, twin.sweeps, twin.failed = rank or self.rank, 1, 0
         if self.beside is not None:
             twin.beside = replace(self.beside, width=max(width, self.beside.width))
@@ -361,25 +323,9 @@ class Propagation:
     def factor(self) -> Factor:
         """Posterior means of the lines, in the lines' order."""
         parts = zip(self.beliefs, self.graph.plans, strict=True)
-        return np.concatenate([np.asarray(b.mean)[p.place] for b, p in parts])
+        return np.concatenate([np.asarray(b.mean)[p.place] for b, p in parts]).astype(float)
 
     def covariances(self) -> Float[np.ndarray, "n r r"]:
         """Posterior covariances of the lines, in the lines' order."""
         parts = zip(self.beliefs, self.graph.plans, strict=True)
-        return np.concatenate([np.asarray(b.cov)[p.place] for b, p in parts])
-
-
-def _sampled(side: Side, plan: Plan, of: Graph) -> _Sample:
-    """Slots that the noise level is read from, always the same, with the places of their lines."""
-    filled = np.flatnonzero(np.asarray(side.source) >= 0)
-    most = SAMPLE_HOST if of.host else SAMPLE
-    if filled.size > most:
-        filled = np.sort(np.random.default_rng(0).choice(filled, most, replace=False))
-    places = places_of(plan, filled)
-    count = np.asarray(filled.size)
-    if of.host:
-        return _Sample(filled, places, count)
-    # Sizes of few digits, so that like problems share compiled code.
-    padding = (0, max(rounded(filled.size), of.sampled) - filled.size)
-    slots, where = on_device((np.pad(filled, padding), np.pad(places, padding)))
-    return _Sample(slots, where, count)
+        return np.concatenate([np.asarray(b.cov)[p.place] for b, p in parts]).astype(float)

@@ -26,7 +26,6 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Float
 
 from liftless._types import AnyArray, Scalar
@@ -149,26 +148,17 @@ def partner(x: Float[AnyArray, "..."], axis: int, xp: Any = jnp) -> Float[AnyArr
     return xp.moveaxis(xp.concatenate([x[1:2], x[:1], x[2:]]), 0, axis)
 
 
-def inverses(G: Float[AnyArray, "k r r"], xp: Any = jnp) -> Float[AnyArray, "k r r"]:
+def inverses(G: Float[AnyArray, "k r r"]) -> Float[AnyArray, "k r r"]:
     """Inverses of positive definite matrices; traceable.
 
     Scaled to a unit diagonal first, so that no pivot but for round-off is below the reciprocal of
-    the condition number; none is taken below :data:`PIVOT`.  Compiled it is Gauss and Jordan
-    without pivots: a few plain operations on all matrices at once, half the time of Cholesky
-    factors one by one, and no failure.
+    the condition number; none is taken below :data:`PIVOT`.  Gauss and Jordan without pivots: a few
+    plain operations on all matrices at once, half the time of Cholesky factors one by one, and no
+    failure.
     """
-    root = 1 / xp.sqrt(xp.diagonal(G, axis1=1, axis2=2))
-    scaled = G * root[:, :, None] * root[:, None, :]
-    C = _gauss_jordan(scaled) if xp is jnp else _inverses(scaled)
+    root = 1 / jnp.sqrt(jnp.diagonal(G, axis1=1, axis2=2))
+    C = _gauss_jordan(G * root[:, :, None] * root[:, None, :])
     return C * root[:, :, None] * root[:, None, :]
-
-
-def _inverses(A: Float[np.ndarray, "k r r"]) -> Float[np.ndarray, "k r r"]:
-    try:
-        return np.linalg.inv(A + PIVOT * np.eye(A.shape[-1]))
-    except np.linalg.LinAlgError:
-        # Lines of no finite numbers keep what they had.
-        return np.full(A.shape, np.nan)
 
 
 def _gauss_jordan(A: Float[AnyArray, "k r r"]) -> Float[AnyArray, "k r r"]:
@@ -235,7 +225,7 @@ def _chunk(
     swapped = jnp.swapaxes(told_here, 1, 2), jnp.swapaxes(old, 1, 2)
     entries = Entries(y, spread, (source >= 0).astype(y.dtype), *swapped)
     before = cut(own.mean, line, c), cut(own.cov, line, c)
-    u, C, new, more = lines(jnp, given, entries, *before)
+    u, C, new, more = lines(given, entries, *before)
     sums = Sums(*(total + part for total, part in zip(sums, more, strict=True)))
     put = jax.lax.dynamic_update_slice_in_dim
     out = put(out, jnp.swapaxes(new, 1, 2).reshape(c * d, r + 2).astype(out.dtype), slot, 0)
@@ -279,7 +269,7 @@ def learned(
 
 
 def lines(
-    xp: Any, given: Given, entries: Entries, old_mean: AnyArray, old_cov: AnyArray
+    given: Given, entries: Entries, old_mean: AnyArray, old_cov: AnyArray
 ) -> tuple[AnyArray, AnyArray, AnyArray, Sums]:
     """Posteriors and messages of some lines of about one degree, and their part of the sums."""
     _, inverse, pull, average, scale, told = given
@@ -287,58 +277,56 @@ def lines(
     r = inverse.shape[0]
     told_here, old = entries.told, entries.old
     x, kept = told_here[:, :r], old[:, :r]
-    fixed = xp.zeros((1, r), y.dtype)
+    fixed = jnp.zeros((1, r), y.dtype)
     if pull is not None:
         # The other's effect is part of what is told, and no unknown of this line belongs to it;
         # its constant is the slope of this line's own.
-        fixed = xp.where(xp.arange(r) == 1, 1.0, 0.0)[None]
+        fixed = jnp.where(jnp.arange(r) == 1, 1.0, 0.0)[None]
         y = y - x[:, 0]
-        x = xp.concatenate([x[:, 1:2], xp.zeros_like(x[:, :1]), x[:, 2:]], axis=1)
-    trace = xp.sum(old_cov * average[None], axis=(1, 2))
+        x = jnp.concatenate([x[:, 1:2], jnp.zeros_like(x[:, :1]), x[:, 2:]], axis=1)
+    trace = jnp.sum(old_cov * average[None], axis=(1, 2))
     surrogate = trace[:, None] * told_here[:, r + 1] / scale
-    q = xp.where(told.blind, 1.0, told_here[:, r] + surrogate)
-    s = xp.maximum(told.noise * spread + q, LEAST)
-    miss = y - _dots(xp, kept, x)
+    q = jnp.where(told.blind, 1.0, told_here[:, r] + surrogate)
+    s = jnp.maximum(told.noise * spread + q, LEAST)
+    miss = y - _dots(kept, x)
     counts = mask
     if told.bound is not None:
-        size = told.bound * xp.sqrt(s + old[:, r])
-        share = xp.minimum(1.0, size / xp.maximum(xp.abs(miss), 1e-300)) ** 2
-        s, counts = s / xp.maximum(share, 1e-150), mask * share
-    u, C, Cx, ratio, caused, chi = _regress(xp, x, y, s, mask, inverse, pull)
+        size = told.bound * jnp.sqrt(s + old[:, r])
+        share = jnp.minimum(1.0, size / jnp.maximum(jnp.abs(miss), 1e-300)) ** 2
+        s, counts = s / jnp.maximum(share, 1e-150), mask * share
+    u, C, Cx, ratio, caused, chi = _regress(x, y, s, mask, inverse, pull)
     # Of noise, by chance half of the lines have more than they should: to raise those alone is to
     # raise the mean, from which the noise is then told too low and the error bars too wide.
-    raised = xp.where(told.noise > 0, 1.0, xp.maximum(chi, 1.0) ** CALIBRATION)
+    raised = jnp.where(told.noise > 0, 1.0, jnp.maximum(chi, 1.0) ** CALIBRATION)
     calibrated = C * raised[:, None, None]
-    part = xp.sum(calibrated * average[None], axis=(1, 2))
+    part = jnp.sum(calibrated * average[None], axis=(1, 2))
     fresh = 1 - told.damping
     new = told.damping * kept - Cx * (fresh * ratio)[:, None]
     new = new + (fresh * (u + fixed))[..., None]
     caused = caused * raised[:, None]
 
-    real = xp.max(mask, axis=1)
-    check = xp.sum(u, axis=1) + xp.sum((ratio + caused) * mask, axis=1)
-    good = xp.isfinite(check + xp.sum(calibrated, axis=(1, 2)))
-    words = (new, caused[:, None], xp.broadcast_to(part[:, None, None], caused[:, None].shape))
-    new = xp.concatenate(words, axis=1)
-    if xp is jnp or not good.all():
-        new = xp.where(good[:, None, None], new, old)
-    u = xp.where(good[:, None], u, old_mean - fixed) * real[:, None]
-    C = xp.where(good[:, None, None], C, old_cov)
-    calibrated = xp.where(good[:, None, None], calibrated, old_cov)
+    real = jnp.max(mask, axis=1)
+    check = jnp.sum(u, axis=1) + jnp.sum((ratio + caused) * mask, axis=1)
+    good = jnp.isfinite(check + jnp.sum(calibrated, axis=(1, 2)))
+    words = (new, caused[:, None], jnp.broadcast_to(part[:, None, None], caused[:, None].shape))
+    new = jnp.concatenate(words, axis=1)
+    new = jnp.where(good[:, None, None], new, old)
+    u = jnp.where(good[:, None], u, old_mean - fixed) * real[:, None]
+    C = jnp.where(good[:, None, None], C, old_cov)
+    calibrated = jnp.where(good[:, None, None], calibrated, old_cov)
     sums = Sums(
-        xp.sum(real[:, None, None] * C, axis=0),
-        xp.sum(real[:, None, None] * calibrated, axis=0),
+        jnp.sum(real[:, None, None] * C, axis=0),
+        jnp.sum(real[:, None, None] * calibrated, axis=0),
         u.T @ u,
-        xp.sum(u, axis=0),
-        xp.sum(counts * miss**2),
-        xp.sum(counts * (q + old[:, r])),
-        xp.sum(real * ~good),
+        jnp.sum(u, axis=0),
+        jnp.sum(counts * miss**2),
+        jnp.sum(counts * (q + old[:, r])),
+        jnp.sum(real * ~good),
     )
     return u + fixed * real[:, None], calibrated, new, sums
 
 
 def _regress(
-    xp: Any,
     x: Float[AnyArray, "c r d"],
     y: Float[AnyArray, "c d"],
     s: Float[AnyArray, "c d"],
@@ -352,22 +340,22 @@ def _regress(
     other end is next to the last, and the mean of χ² should be 1.
     """
     r = x.shape[1]
-    both = xp.concatenate([x, y[:, None]], axis=1)
-    G = (x * (mask / s)[:, None]) @ xp.swapaxes(both, 1, 2)
-    C = inverses(G[..., :r] + inverse[None], xp)
+    both = jnp.concatenate([x, y[:, None]], axis=1)
+    G = (x * (mask / s)[:, None]) @ jnp.swapaxes(both, 1, 2)
+    C = inverses(G[..., :r] + inverse[None])
     pulled = G[..., r] if pull is None else G[..., r] + pull[None]
-    u = xp.sum(C * pulled[:, None], axis=-1)
+    u = jnp.sum(C * pulled[:, None], axis=-1)
     Cx = C @ x
     # What removing an entry from its own line's posterior changes: a rank-one downdate.
-    k = _dots(xp, Cx, x)
-    left = xp.maximum(s - k, CAVITY * s)
-    foreseen = xp.sum(x * u[..., None], axis=1) if xp is jnp else (u[:, None] @ x)[:, 0]
+    k = _dots(Cx, x)
+    left = jnp.maximum(s - k, CAVITY * s)
+    foreseen = jnp.sum(x * u[..., None], axis=1)
     error = y - foreseen
     ratio = error / left
-    chi = xp.sum(mask * error * ratio, axis=1) / xp.maximum(xp.sum(mask, axis=1), 1.0)
+    chi = jnp.sum(mask * error * ratio, axis=1) / jnp.maximum(jnp.sum(mask, axis=1), 1.0)
     return u, C, Cx, ratio, k + k * k / left, chi
 
 
-def _dots(xp: Any, x: Float[AnyArray, "c r d"], z: Float[AnyArray, "c r d"]) -> AnyArray:
+def _dots(x: Float[AnyArray, "c r d"], z: Float[AnyArray, "c r d"]) -> AnyArray:
     """Sums of products over the components."""
-    return xp.sum(x * z, axis=1) if xp is jnp else np.einsum("crd,crd->cd", x, z)
+    return jnp.sum(x * z, axis=1)
