@@ -3,7 +3,7 @@
 Tables of 60 to 200 rows and 50 to 150 columns, Gaussian factors of rank 1 to 6, signal to noise 5
 to 50 and 2 to 6 entries a degree of freedom, both uniform in the logarithm.
 
-Usage: python benchmarks/table_ranks.py [--trials 100] [--seed 0] [--above K]
+Usage: python benchmarks/table_ranks.py [--trials 100] [--first 0] [--seed 0] [--above K]
 """
 
 import argparse
@@ -32,12 +32,13 @@ def drawn(rng: np.random.Generator) -> tuple[np.ndarray, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="number of the first table")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--above", type=int, help="largest rank tried, above the true one")
     args = parser.parse_args()
     off: Counter[int] = Counter()
     began = time.process_time()
-    for k in range(args.trials):
+    for k in range(args.first, args.first + args.trials):
         D, rank = drawn(np.random.default_rng([args.seed, k]))
         room = {} if args.above is None else {"max_rank": rank + args.above}
         done = complete(D, seed=k, **room)
