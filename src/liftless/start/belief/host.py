@@ -50,9 +50,9 @@ class _Given:
     def of(cls, own: Beliefs, other: Beliefs, told: Told) -> "_Given":
         given, kind = given_of(np, own, other.out, other.average, told), own.mean.dtype
         return cls(
-            other.out,
-            given.inverse.astype(kind),
-            None if given.pull is None else given.pull.astype(kind),
+            np.asarray(other.out),
+            np.asarray(given.inverse, kind),
+            None if given.pull is None else np.asarray(given.pull, kind),
             np.ravel(given.average).astype(kind),
             float(given.scale),
             float(told.noise),
@@ -89,8 +89,8 @@ def half_sweep(side: Side, own: Beliefs, other: Beliefs, told: Told) -> tuple[Be
 def _chunks(side: Side, own: Beliefs, given: _Given) -> Iterator["_Lines"]:
     """The lines, a few of about one degree at a time."""
     kind, many = own.mean.dtype, side.spread.shape[0] > 1
-    y, spread = side.y.astype(kind), side.spread.astype(kind)
-    trace = own.cov.reshape(len(own.mean), -1) @ given.average
+    y, spread, sources = np.asarray(side.y, kind), np.asarray(side.spread, kind), side.source
+    trace = np.asarray(own.cov).reshape(len(own.mean), -1) @ given.average
     for k, bucket in enumerate(side.buckets):
         d, step = bucket.width, max(1, CHUNK // bucket.width)
         count = int(side.chunks[k]) * bucket.height
@@ -98,7 +98,7 @@ def _chunks(side: Side, own: Beliefs, given: _Given) -> Iterator["_Lines"]:
             some = min(step, count - first)
             at = slice(bucket.line + first, bucket.line + first + some)
             slots = slice(bucket.slot + first * d, bucket.slot + (first + some) * d)
-            source = side.source[slots].reshape(some, d)
+            source = np.asarray(sources[slots]).reshape(some, d)
             yield _Lines(
                 at,
                 slots,
