@@ -6,6 +6,7 @@ from liftless.operators import (
     CodedDiffraction,
     ComplexRankOneOperator,
     HermitianOperator,
+    PauliStrings,
     ProductBases,
 )
 
@@ -76,3 +77,20 @@ def product_bases(n, m, rng):
         v = np.einsum("soi,spj->sopij", v, one[settings[:, k]]).reshape(len(v), 2 ** (k + 1), -1)
     v = v.reshape(m, n // 2)
     return ProductBases(settings), real_form(np.einsum("mi,mj->mij", v, v.conj()))
+
+
+def pauli_strings(n, m, rng):
+    """Strings of two qubits, or one, with their matrices by products of Kronecker."""
+    q = int(np.log2(n // 2))
+    letters = {
+        "I": np.eye(2),
+        "X": [[0, 1], [1, 0]],
+        "Y": [[0, -1j], [1j, 0]],
+        "Z": [[1, 0], [0, -1]],
+    }
+    words = ["".join(rng.choice(list("IXYZ"), q)) for _ in range(m)]
+    A = np.ones((m, 1, 1))
+    for k in range(q):
+        one = np.array([letters[word[k]] for word in words])
+        A = np.einsum("mij,mkl->mikjl", A, one).reshape(m, 2 ** (k + 1), -1)
+    return PauliStrings(words), real_form(A.astype(complex))

@@ -19,6 +19,7 @@ from complex_operators import (
     complex_rank_one,
     complex_rows_of_real,
     hermitian,
+    pauli_strings,
     product_bases,
 )
 from scipy.sparse import csr_array
@@ -228,6 +229,7 @@ OPERATORS = [
     OperatorCase("coded diffraction", coded, m=8, n=8, shapes=((2, 1), (4, 4), (8, 4))),
     OperatorCase("half of a real one", coded_half, m=6, shapes=((1, 2), (2, 4), (3, 4))),
     OperatorCase("product bases", product_bases, n=8, m=8, shapes=((4, 2), (4, 6), (8, 4))),
+    OperatorCase("Pauli strings", pauli_strings, n=8, m=8, shapes=((4, 3), (4, 1), (8, 5))),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),

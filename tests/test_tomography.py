@@ -12,8 +12,11 @@ from liftless._precision import double
 from liftless.losses import Poisson
 from liftless.operators import Orthogonal
 from liftless.tomography.counts import counts_of
+from liftless.tomography.expectations import expectations_of
 from liftless.tomography.likelihood import WithWhite, fitted, shadow
+from liftless.tomography.measured import Fit
 from liftless.tomography.state import fidelity
+from liftless.tomography.strings import OfExpectations
 
 PAULI = {
     "X": np.array([[0, 1], [1, 0]]),
@@ -144,7 +147,71 @@ def test_fidelities():
             fidelity(rho, bad)
 
 
+STRINGS = ["".join(word) for word in itertools.product("IXYZ", repeat=2)][1:]
+
+
+def strings_of(rho):
+    """tr P ρ, from the Pauli matrices themselves."""
+    letters = {"I": np.eye(2), **PAULI}
+    return np.array([np.trace(np.kron(letters[a], letters[b]) @ rho).real for a, b in STRINGS])
+
+
+@pytest.mark.slow
+def test_expectations_give_the_state_and_its_rank_by_chi_square():
+    """Pure, of rank two, and with white noise, which takes from the trace alone."""
+    rng = np.random.default_rng(7)
+    for rank, white in ((1, 0.0), (2, 0.0), (1, 0.2)):
+        Z = state(rank, 5)
+        rho = (1 - white) * Z @ Z.conj().T + white * np.eye(4) / 4
+        e = 2 * rng.binomial(4000, (1 + strings_of(rho)) / 2) / 4000 - 1
+        found = ll.tomography.fit(expectations=e, paulis=STRINGS, shots=4000)
+        assert (found.rank, found.white > 0) == (rank, white > 0)
+        assert found.white == pytest.approx(white, abs=0.05)
+        assert 1 - found.fidelity(rho) < 0.01
+        assert found.spectrum.sum() == pytest.approx(1, abs=1e-9)
+        low, high = found.fidelity_interval(rho)
+        assert 0.98 < low <= found.fidelity(rho) <= high <= 1
+    # Standard errors say the same as shots.
+    sigma = np.sqrt((1 - e * e + 2 / 4000) / 4000)
+    other = ll.tomography.fit(expectations=e, paulis=STRINGS, errors=sigma)
+    assert (other.rank, other.white > 0) == (1, True)
+    assert found.fidelity(other.density) > 0.999
+
+
+def test_fisher_information_of_expectations_is_that_of_the_matrices():
+    """Against the explicit Jacobian, and the draws against its pseudo-inverse."""
+    Z = state(1, 2)
+    given = dict(zip(STRINGS, strings_of(Z @ Z.conj().T), strict=True))
+    data = OfExpectations(expectations_of(given, None, 100, None, "big"))
+    fit = Fit(1, 0.0, False, Z, 0.0, 0)
+    evidence = data.evidence(fit)
+    J = np.asarray(evidence.operator.jacobian(evidence.X)).reshape(16, 8)
+    np.testing.assert_allclose(
+        evidence.information(), J.T @ (evidence.omega[:, None] * J), rtol=1e-9, atol=1e-9
+    )
+    cov = np.linalg.pinv(J.T @ (evidence.omega[:, None] * J), rcond=1e-9)
+    moved = np.mean([np.linalg.norm(one - fit.density) ** 2 for one in evidence.draws(2000, 0)])
+    # ‖δρ‖² of a pure state is 2 ‖δz‖², to first order.
+    assert moved == pytest.approx(2 * np.trace(cov), rel=0.1)
+
+
+@pytest.mark.slow
+def test_strings_that_leave_the_state_open_are_told(tmp_path):
+    """By the command, from a dictionary; three strings are fewer than six parameters."""
+    path, plot = tmp_path / "e.json", tmp_path / "e.png"
+    table = {"ZI": 0.2, "IZ": -0.4, "XX": 0.1}
+    path.write_text(json.dumps({"expectations": table, "shots": 500}))
+    words = ("--json", "--quiet", "--rank", "1", "--no-white", "--plot", plot)
+    found = run("tomography", path, *words)
+    assert found.code == 4, found.err
+    fields = strict_json(found.out)
+    assert "no more numbers than parameters" in fields["message"]
+    assert (fields["settings"], fields["shots"]) == (3, 1500)
+    assert plot.stat().st_size > 1000
+
+
 N = np.ones((1, 4))
+E, P = np.array([0.1, 0.2]), ["XI", "ZZ"]
 BAD = {
     "letter": ({"counts": N, "settings": ["XQ"]}, "settings was 'XQ' among them"),
     "lengths": ({"counts": np.ones((2, 4)), "settings": ["XX", "X"]}, "different lengths"),
@@ -158,6 +225,18 @@ BAD = {
     "rank": ({"counts": N, "settings": ["XX"]}, "rank was 'two'", "--rank", "two"),
     "rank too large": ({"counts": N, "settings": ["XX"]}, "rank was 9", "--rank", "9"),
     "order": ({"counts": N, "settings": ["XX"]}, "order was", "--order", "middle"),
+    "no strings": ({"expectations": E, "shots": 9}, "paulis was left out"),
+    "no shots or errors": ({"expectations": E, "paulis": P}, "shots was left out, and errors"),
+    "shots zero": ({"expectations": E, "paulis": P, "shots": 0}, "shots was 0; it must be >= 1"),
+    "errors zero": ({"expectations": E, "paulis": P, "errors": 0.0}, "errors was 0"),
+    "both": ({"expectations": E, "paulis": P, "errors": E, "shots": 9}, "given beside errors"),
+    "string": ({"expectations": E, "paulis": ["XI", "AB"], "shots": 9}, "paulis was 'AB'"),
+    "string twice": ({"expectations": E, "paulis": ["XI", "XI"], "shots": 9}, "more than once"),
+    "beyond one": ({"expectations": 9 * E, "paulis": P, "shots": 9}, "1.8 for ZZ"),
+    "identity": ({"expectations": E, "paulis": ["II", "ZZ"], "shots": 9}, "for the identity"),
+    "not finite": ({"expectations": E * np.nan, "paulis": P, "shots": 9}, "not finite"),
+    "counts beside": ({"counts": N, "expectations": E, "paulis": P, "shots": 9}, "beside exp"),
+    "shots of counts": ({"counts": N, "settings": ["XX"], "shots": 9}, "shots was given with"),
 }
 
 
@@ -181,6 +260,8 @@ def test_bad_input_is_one_line_and_nothing_is_written(case, tmp_path):
         ("[1]", "no object"),
         ('{"XX": {"01": 3, "2": 1}}', "of outcome '2'"),
         ('{"XX": 3}', "counts['XX']"),
+        ('{"expectations": 3, "shots": 9}', "expectations was no object"),
+        ('{"expectations": {"XX": "much"}, "shots": 9}', "expectations was"),
     ],
 )
 def test_bad_json_is_one_line(text, culprit, tmp_path):

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from liftless.operators import DiagonalOperator as DiagonalOperator
     from liftless.operators import EntriesOperator as EntriesOperator
     from liftless.operators import HermitianOperator as HermitianOperator
+    from liftless.operators import PauliStrings as PauliStrings
     from liftless.operators import ProductBases as ProductBases
     from liftless.operators import RankOneOperator as RankOneOperator
     from liftless.operators import RectangularEntries as RectangularEntries
@@ -254,6 +255,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "DiagonalOperator",
         "EntriesOperator",
         "HermitianOperator",
+        "PauliStrings",
         "ProductBases",
         "RankOneOperator",
         "RectangularEntries",

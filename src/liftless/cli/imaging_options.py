@@ -26,11 +26,12 @@ class PhaseOptions:
 class TomographyOptions:
     """What was given to ``liftless tomography``; None where nothing was."""
 
-    file: str = argument("FILE", "Counts and settings: .npz, .mat, or .json of dictionaries.")
+    file: str = argument("FILE", "Counts with settings, or Pauli expectations: .npz, .mat, .json.")
     rank: str = option("auto|R", "Rank of the state.", "auto")
     no_white: bool = switch("No share of white noise beside the low rank.")
     order: str = option("big|little", "Whether bits begin with qubit 0, or end with it.", "big")
     seed: int = option("S", SEED, 0)
     out: str | None = option("RESULT.npz", "Write the state and the report (.npz or .mat).")
+    plot: str | None = option("FIGURE.png", "Draw ρ and its eigenvalues (.png, .svg, .pdf).")
     as_json: bool = switch(JSON, "--json")
     quiet: bool = switch(QUIET)

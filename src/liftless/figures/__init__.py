@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         stored_figure,
         svg_text,
     )
+    from liftless.figures.state import state_figure
     from liftless.figures.table import table_figure
 
 #: Module of each name, where it is not ``recovery``.
@@ -28,6 +29,7 @@ _HOMES = {
     "grid_figure": "network",
     "location_figure": "network",
     "retrieval_figure": "phase",
+    "state_figure": "state",
     "table_figure": "table",
 }
 
@@ -41,6 +43,7 @@ __all__ = [
     "recovery_figure",
     "retrieval_figure",
     "save_figure",
+    "state_figure",
     "stored_figure",
     "svg_text",
     "table_figure",

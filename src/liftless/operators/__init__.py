@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
     from liftless.operators.hermitian import HermitianOperator
+    from liftless.operators.pauli_strings import PauliStrings
     from liftless.operators.product_bases import ProductBases
     from liftless.operators.sharded import ShardedOperator, sharded, sharded_rows
     from liftless.operators.sparse import SparseOperator
@@ -43,6 +44,7 @@ _LATER = {
     "BlackBoxOperator": "blackbox",
     "CodedDiffraction": "coded",
     "HermitianOperator": "hermitian",
+    "PauliStrings": "pauli_strings",
     "ProductBases": "product_bases",
     "ShardedOperator": "sharded",
     "SparseOperator": "sparse",
@@ -65,6 +67,7 @@ __all__ = [
     "EntriesOperator",
     "HermitianOperator",
     "Orthogonal",
+    "PauliStrings",
     "ProductBases",
     "RankOneOperator",
     "RectangularEntries",

@@ -41,6 +41,14 @@ class Counts:
         return self.settings.shape[1]
 
 
+def order_of(order: Any) -> str:
+    """Order of qubits in letters and bits, checked."""
+    if order not in ("big", "little"):
+        cure = "Qiskit writes qubit 0 last, which is little."
+        raise InvalidInput("order", describe(order), "'big' or 'little'", cure)
+    return order
+
+
 def counts_of(counts: Any, settings: Any, order: str) -> Counts:
     """Check counts and settings.
 
@@ -49,9 +57,7 @@ def counts_of(counts: Any, settings: Any, order: str) -> Counts:
     InvalidInput
         By the name of the argument.
     """
-    if order not in ("big", "little"):
-        cure = "Qiskit writes qubit 0 last, which is little."
-        raise InvalidInput("order", describe(order), "'big' or 'little'", cure)
+    order = order_of(order)
     if isinstance(counts, Mapping):
         if settings is not None:
             raise InvalidInput("settings", "given beside a dictionary", "left out")
@@ -90,7 +96,8 @@ def _of_dictionary(counts: Mapping, order: str) -> Counts:
     for k, (word, outcomes) in enumerate(counts.items()):
         if not isinstance(outcomes, Mapping):
             must = "a dictionary of bit strings and counts"
-            raise InvalidInput(f"counts[{word!r}]", describe(outcomes), must)
+            cure = "Pass expectation values as expectations=."
+            raise InvalidInput(f"counts[{word!r}]", describe(outcomes), must, cure)
         for bits, count in outcomes.items():
             text = str(bits).replace(" ", "")
             if len(text) != q or set(text) - {"0", "1"}:

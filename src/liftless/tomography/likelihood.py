@@ -1,4 +1,4 @@
-"""Maximum likelihood of one rank: the shadow's leading vectors, a wider factor, the factor."""
+"""Maximum likelihood of counts: the shadow's leading vectors, a wider factor, the factor."""
 
 import math
 from dataclasses import dataclass
@@ -12,26 +12,25 @@ from liftless._types import AnyArray
 from liftless.carried import CarriedProblem
 from liftless.descent import LBFGS, Stop, descend
 from liftless.losses import Poisson
-from liftless.operators import ProductBases
+from liftless.operators import ProductBases, measure
 from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.operators.product_bases import VECTORS
 from liftless.problem import Problem
 from liftless.space import Hermitian, Symmetric
 from liftless.tomography.counts import Counts
-from liftless.tomography.state import mixed
+from liftless.tomography.measured import Fit, Measured, wide_start
+from liftless.tomography.precision import Evidence
 
-#: Steps of the wider factor, and the columns that it has more.
-WIDE_STEPS, WIDER = 25, 2
+#: Steps of the wider factor.
+WIDE_STEPS = 25
 #: Steps of a fit at most, and pairs that it keeps.
 STEPS, MEMORY = 400, 10
 #: Log-likelihood that the next step would still gain, about, where a fit ends.
 GAIN = 1e-3
-#: Share of a random factor in a start.
-RANDOM = 0.05
 #: First share of white noise.
 WHITE = 0.05
-#: Second word of the seed.
-STREAM = 31
+#: Outcomes of which half is added to a mean count for its variance: a count of zero has some too.
+HALF = 0.5
 
 
 class WithWhite(ComplexAmplitudes):
@@ -90,49 +89,16 @@ class WithWhite(ComplexAmplitudes):
         return self.inner.lengths()
 
 
-@dataclass(frozen=True)
-class Fit:
-    """Maximum likelihood at one rank.
-
-    Attributes
-    ----------
-    rank : int
-    white : float
-        Share of white noise; 0 without it.
-    modelled : bool
-        Whether there might have been.
-    Z : array of shape (d, r)
-        Of trace 1 − white.
-    loss : float
-        −log likelihood, without the terms that depend on the counts alone.
-    applications : int
-    """
-
-    rank: int
-    white: float
-    modelled: bool
-    Z: Complex[np.ndarray, "d r"]
-    loss: float
-    applications: int
-
-    @property
-    def parameters(self) -> int:
-        """Free real numbers: 2 d r − r² − 1, and one of the white noise."""
-        d = self.Z.shape[0]
-        return 2 * d * self.rank - self.rank**2 - 1 + self.modelled
-
-    def bic(self, shots: float) -> float:
-        """Schwarz' criterion: twice the loss, and log(shots) a parameter."""
-        return 2 * self.loss + self.parameters * math.log(shots)
-
-    @property
-    def density(self) -> Complex[np.ndarray, "d d"]:
-        """(1 − ε) Z Z*/tr + ε I/d."""
-        return mixed(self.Z, self.white)
-
-
-def shadow(counts: Counts) -> Complex[np.ndarray, "d d"]:
+def shadow(
+    counts: Counts, frequencies: Float[np.ndarray, "S d"] | None = None
+) -> Complex[np.ndarray, "d d"]:
     """Inversion of local shadows: mean over settings and shots of ⊗ (3 |v⟩⟨v| − I).
+
+    Parameters
+    ----------
+    counts : Counts
+    frequencies : array of shape (S, 2^q), optional
+        Those of the counts, unless others are given in their place.
 
     References
     ----------
@@ -141,9 +107,10 @@ def shadow(counts: Counts) -> Complex[np.ndarray, "d d"]:
     q, d = counts.qubits, 2**counts.qubits
     # Frequencies by letter and bit of every qubit, zero where a setting was not measured.
     grid = np.zeros((3, 2) * q)
-    for setting, n in zip(counts.settings, counts.n, strict=True):
+    f = counts.n / counts.shots[:, None] if frequencies is None else frequencies
+    for setting, row in zip(counts.settings, f, strict=True):
         place = tuple(x for letter in setting for x in (int(letter), slice(None)))
-        grid[place] += (n / n.sum()).reshape((2,) * q)
+        grid[place] += row.reshape((2,) * q)
     kets = VECTORS.conj()
     K = 3 * np.einsum("lbi,lbj->lbij", kets, kets.conj()) - np.eye(2)
     A: Any = grid.astype(complex)
@@ -155,14 +122,6 @@ def shadow(counts: Counts) -> Complex[np.ndarray, "d d"]:
     return (rho + rho.conj().T) / 2
 
 
-def leading(rho: Complex[np.ndarray, "d d"], rank: int) -> Complex[np.ndarray, "d r"]:
-    """Factor of the leading part, of trace one; columns of no weight get a small one."""
-    values, vectors = np.linalg.eigh(rho)
-    top = np.maximum(values[::-1][:rank], 1e-3 * max(values[-1], 1e-12))
-    Z = vectors[:, ::-1][:, :rank] * np.sqrt(top)
-    return Z / np.linalg.norm(Z)
-
-
 def fitted(
     counts: Counts, rank: int, begin: Complex[np.ndarray, "d d"], *, white: bool, seed: int
 ) -> Fit:
@@ -172,11 +131,8 @@ def fitted(
     rank ends at a worse state in half of the cases with few settings.
     """
     operator, d = ProductBases(counts.settings), 2**counts.qubits
-    space, rng = Hermitian(d), np.random.default_rng([seed, STREAM])
-    wide = min(rank + WIDER, d)
-    Z = leading(begin, wide)
-    noise = rng.standard_normal(Z.shape) + 1j * rng.standard_normal(Z.shape)
-    Z = Z + RANDOM * noise / math.sqrt(2 * Z.size)
+    space = Hermitian(d)
+    Z = wide_start(begin, rank, seed)
     X, spent, _ = _descended(counts, operator, space.pack(Z), WIDE_STEPS)
     X = space.truncate(X, rank)
     whole: ComplexAmplitudes = operator
@@ -217,3 +173,101 @@ def _descended(
     seen = counts.n > 0
     loss = -float(np.sum(counts.n[seen] * np.log(np.maximum(p[seen], 1e-300))))
     return X, int(done.applications), loss
+
+
+@dataclass(frozen=True)
+class OfCounts(Measured):
+    """Likelihood of counts of outcomes.
+
+    Attributes
+    ----------
+    data : Counts
+    """
+
+    data: Counts
+
+    @property
+    def qubits(self) -> int:
+        """Qubits."""
+        return self.data.qubits
+
+    @property
+    def shots(self) -> float:
+        """All shots."""
+        return float(self.data.shots.sum())
+
+    @property
+    def settings(self) -> int:
+        """Settings."""
+        return len(self.data.settings)
+
+    @property
+    def words(self) -> str:
+        """What was measured."""
+        return f"{self.shots:.0f} shots in {self.settings} settings"
+
+    @property
+    def cure(self) -> str:
+        """What to do where other states fit as well."""
+        return "Measure in more settings."
+
+    def begin(self) -> Complex[np.ndarray, "d d"]:
+        """Return the inverted shadow."""
+        return shadow(self.data)
+
+    def fitted(self, rank: int, begin: Any, *, white: bool, seed: int) -> Fit:
+        """See :func:`fitted`."""
+        return fitted(self.data, rank, begin, white=white, seed=seed)
+
+    def models(self, ranks: list[int], kinds: list[bool], seed: int) -> tuple[list[Fit], Fit]:
+        """Models by rising rank, until BIC is no less; and that of the least."""
+        begin, shots, fits = self.begin(), self.shots, []
+        for kind in kinds:
+            last = math.inf
+            for rank in ranks:
+                one = self.fitted(rank, begin, white=kind, seed=seed)
+                fits.append(one)
+                if one.bic(shots) >= last:
+                    break
+                last = one.bic(shots)
+        return fits, min(fits, key=lambda one: one.bic(shots))
+
+    def told(self, fit: Fit) -> dict[str, Any]:
+        """A fit in numbers."""
+        bic = fit.bic(self.shots)
+        return {"rank": fit.rank, "white": fit.white, "loss": fit.loss, "bic": bic}
+
+    def left_open(self, fit: Fit) -> float:
+        """A parameter is told to about 1/(4 N); the infidelity is their sum."""
+        return fit.parameters / (4 * self.shots)
+
+    def _means(self, fit: Fit) -> Float[np.ndarray, "S d"]:
+        d = 2**self.qubits
+        X = Hermitian(d).pack(fit.Z)
+        p = np.asarray(measure(ProductBases(self.data.settings), X, X)).reshape(self.data.n.shape)
+        return self.data.shots[:, None] * (p + fit.white / d)
+
+    def chi2(self, fit: Fit) -> tuple[float, int]:
+        """Pearson's χ², over outcomes that the model does not exclude, and its freedom."""
+        mean = self._means(fit)
+        kept = mean > 1e-9 * self.data.shots[:, None]
+        off = float(np.sum((self.data.n - mean)[kept] ** 2 / mean[kept]))
+        return off, int(np.count_nonzero(kept)) - self.settings - fit.parameters
+
+    def floor(self, fit: Fit) -> float:
+        """Largest eigenvalue of the inverted shadow of what the fit leaves."""
+        off = self.data.n - self._means(fit)
+        rest = shadow(self.data, off / self.data.shots[:, None])
+        return float(np.linalg.eigvalsh(rest)[-1])
+
+    def evidence(self, fit: Fit) -> Evidence:
+        """Weights N²/(mean count + ½) of the probabilities."""
+        operator: ComplexAmplitudes = ProductBases(self.data.settings)
+        X = Hermitian(2**self.qubits).pack(fit.Z)
+        if fit.modelled and fit.white > 0:
+            operator = WithWhite(operator)  # pyright: ignore[reportArgumentType]
+            tau = np.zeros((1, fit.rank))
+            tau[0, 0] = math.sqrt(fit.white)
+            X = np.concatenate([X, tau])
+        omega = self.data.shots[:, None] ** 2 / (self._means(fit) + HALF)
+        return Evidence(operator, X, omega.ravel(), fit.rank)

@@ -2,15 +2,19 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Complex, Float
 
-from liftless._checks import describe
+from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless._show import table_text
+from liftless._show import table_html, table_text
 from liftless.space import Hermitian
+
+if TYPE_CHECKING:
+    from liftless.tomography.precision import Evidence
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,10 +32,11 @@ class State:
     loss : float
         −log likelihood, without terms of the counts alone.
     chi2 : float
-        Σ (count − fit)²/fit over the outcomes less the parameters: about 1 for the right model,
+        Σ (datum − fit)²/variance over the data less the parameters: about 1 for the right model,
         where counts are not few.
     tried : tuple of dict
-        ``rank``, ``white``, ``loss`` and ``bic`` of every model that was fitted.
+        ``rank``, ``white``, ``loss`` and ``bic`` (of counts) or ``chi2`` (of expectations) of every
+        model that was fitted.
     identifiable : bool
         False where a fit from another start is as likely and of another state.
     other_infidelity : float
@@ -40,7 +45,16 @@ class State:
         Of the map to amplitudes, or its adjoint, to one factor.
     message : str
     shots : float
+        NaN where expectations came with standard errors.
     qubits, settings : int
+        Settings of counts, or Pauli strings.
+    data : str
+        What was measured, in words.
+    floor : float
+        Largest eigenvalue that the misfit makes in linear inversion: an eigenvalue of ρ below it
+        would hardly be told from noise there.
+    evidence : Evidence
+        What :meth:`fidelity_interval` reads.
     seed : int
     seconds : float
     """
@@ -58,6 +72,9 @@ class State:
     shots: float
     qubits: int
     settings: int
+    data: str
+    floor: float
+    evidence: "Evidence" = field(repr=False)
     seed: int
     seconds: float
 
@@ -85,11 +102,62 @@ class State:
         """
         return fidelity(self.density, other)
 
+    def fidelity_interval(
+        self, other: Any, level: float = 0.95, draws: int = 400
+    ) -> tuple[float, float]:
+        """Interval of the fidelity with another state that the noise of the data leaves.
+
+        Parameters
+        ----------
+        other : array
+            As for :meth:`fidelity`.
+        level : float
+            Probability of the interval, in (0, 1).
+        draws : int
+            States drawn.
+
+        Returns
+        -------
+        tuple of float
+            (0, 1) where the data leave directions open even near this state.
+
+        Notes
+        -----
+        Basic bootstrap, [2 F − F₊, 2 F − F₋] of the quantiles F₋, F₊ of states about this one that
+        are drawn from its linearised covariance, the inverse Fisher information modulo the gauge.
+        That takes out the bias of a fidelity with a pure state, which noise lowers; the interval is
+        widened to hold the fidelity itself.  It knows nothing of wrong
+        models or of states far away; see ``identifiable``.
+        """
+        level = real_number("level", level, above=0.0)
+        if level >= 1:
+            raise InvalidInput("level", level, "a probability below 1")
+        draws = positive_int("draws", draws, least=20)
+        here = self.fidelity(other)
+        made = self.evidence.draws(draws, self.seed)
+        if made is None:
+            return 0.0, 1.0
+        values = [fidelity(one, other) for one in made]
+        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+        ends = min(2 * here - high, here), max(2 * here - low, here)
+        return float(max(0.0, ends[0])), float(min(1.0, ends[1]))
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Draw ρ as a city and its eigenvalues over the noise floor; save it where ``path`` says.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from liftless.figures import state_figure
+
+        return state_figure(self, path)
+
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""
         names = ("rank", "white", "purity", "loss", "chi2", "identifiable", "other_infidelity")
-        more = ("applications", "shots", "qubits", "settings", "seed", "seconds", "message")
-        fields: dict[str, Any] = {name: getattr(self, name) for name in names + more}
+        more = ("applications", "shots", "qubits", "settings", "data", "floor", "seed", "seconds")
+        fields: dict[str, Any] = {name: getattr(self, name) for name in (*names, *more, "message")}
         fields["spectrum"] = [float(s) for s in self.spectrum[:8]]
         return fields | {"tried": list(self.tried), "status": self.status}
 
@@ -106,7 +174,7 @@ class State:
             ("white noise", f"{self.white:.4f}" if self.white else "none"),
             ("eigenvalues", spectrum + (", ..." if self.spectrum.size > 5 else "")),
             ("chi²", f"{self.chi2:.3f} a degree of freedom"),
-            ("data", f"{self.shots:.0f} shots in {self.settings} settings"),
+            ("data", self.data),
             ("identifiable", "yes, as far as other starts tell" if self.identifiable else "NO"),
             ("applications", str(self.applications)),
             ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
@@ -118,6 +186,9 @@ class State:
 
     def __str__(self) -> str:
         return table_text(self.rows())
+
+    def _repr_html_(self) -> str:
+        return table_html(self.rows())
 
 
 def mixed(Z: Complex[np.ndarray, "d r"], white: float) -> Complex[np.ndarray, "d d"]:
@@ -145,4 +216,5 @@ def fidelity(rho: Complex[np.ndarray, "d d"], other: Any) -> float:
     # The eigenvalues of √σ ρ √σ are those of Z* ρ Z.
     inner = Z.conj().T @ rho @ Z
     values = np.linalg.eigvalsh((inner + inner.conj().T) / 2)
-    return float(np.sum(np.sqrt(np.maximum(values, 0.0))) ** 2)
+    # Roots of round-off add up to more than one.
+    return min(1.0, float(np.sum(np.sqrt(np.maximum(values, 0.0))) ** 2))

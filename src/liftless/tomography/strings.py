@@ -1,0 +1,170 @@
+"""Least squares of Pauli expectation values, weights set again from the fit; the rank by χ²."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from liftless.descent import LBFGS, Stop, descend
+from liftless.operators import PauliStrings, measure
+from liftless.problem import Problem
+from liftless.space import Hermitian
+from liftless.tomography.expectations import Expectations
+from liftless.tomography.measured import Fit, Measured, wide_start
+from liftless.tomography.precision import Evidence
+
+#: Steps of the wider factor, of a fit at most, and pairs that it keeps.
+WIDE_STEPS, STEPS, MEMORY = 25, 400, 10
+#: χ²/2 that the next step would still gain, about, where a fit ends.
+GAIN = 1e-4
+#: Times that the weights are set again from the fit.
+REWEIGHTED = 2
+#: Weight of the trace in units of the root of all others' squares.
+STIFF = 10.0
+#: Standard deviations that the χ² of a right rank may be above its mean: one in a hundred is.
+SIGMAS = 2.33
+
+
+@dataclass(frozen=True)
+class OfExpectations(Measured):
+    """Likelihood of expectation values, which are taken to be Gaussian about the true ones.
+
+    A share of white noise takes from the trace of Z Z* and adds to the identity's expectation
+    alone: with it the trace is free, without it a stiff measurement of the identity.
+
+    Attributes
+    ----------
+    data : Expectations
+    """
+
+    data: Expectations
+
+    @property
+    def qubits(self) -> int:
+        """Qubits."""
+        return self.data.qubits
+
+    @property
+    def shots(self) -> float:
+        """Shots of all strings; NaN where they are not known."""
+        return math.nan if self.data.shots is None else float(self.data.shots.sum())
+
+    @property
+    def settings(self) -> int:
+        """Pauli strings."""
+        return len(self.data.words)
+
+    @property
+    def words(self) -> str:
+        """What was measured."""
+        of = "" if self.data.shots is None else f", {self.shots:.0f} shots"
+        return f"{self.settings} Pauli strings{of}"
+
+    @property
+    def cure(self) -> str:
+        """What to do where other states fit as well."""
+        return "Measure more Pauli strings."
+
+    def begin(self) -> Complex[np.ndarray, "d d"]:
+        """(I + Σ e_i P_i)/d, in which strings that were not measured are zero."""
+        d, e = 2**self.qubits, self.data.values
+        return (np.eye(d) + PauliStrings(self.data.words).hermitian(e)) / d
+
+    def fitted(
+        self, rank: int, begin: Complex[np.ndarray, "d d"], *, white: bool, seed: int
+    ) -> Fit:
+        """Fit a rank: wider at first, truncated, with weights set again from the fit."""
+        space = Hermitian(2**self.qubits)
+        X = space.pack(wide_start(begin, rank, seed))
+        p, white = self.data.values, bool(white)
+        X, spent = self._descended(X, p, WIDE_STEPS, white=white)
+        X = space.truncate(X, rank)
+        for _ in range(1 + REWEIGHTED):
+            X, more = self._descended(X, p, STEPS, white=white)
+            p, spent = self._values(X), spent + more
+        total = float(np.sum(X * X))
+        share = max(0.0, 1 - total) if white else 0.0
+        X = X * math.sqrt((1 - share) / total)
+        p = self._values(X)
+        loss = float(np.sum((p - self.data.values) ** 2 / self.data.variance(p))) / 2
+        return Fit(rank, share, white, space.complex(X), loss, spent)
+
+    def _values(self, X: Float[np.ndarray, "n r"]) -> Float[np.ndarray, " m"]:
+        return np.asarray(measure(PauliStrings(self.data.words), X, X))
+
+    def _rows(
+        self, p: Float[np.ndarray, " m"], *, white: bool
+    ) -> tuple[PauliStrings, np.ndarray, np.ndarray]:
+        """Strings, values and weights at expectations p; the identity last, unless it is free."""
+        words, root = list(self.data.words), 1 / np.sqrt(self.data.variance(p))
+        if white:
+            return PauliStrings(words), self.data.values, root
+        stiff = STIFF * math.sqrt(float(np.sum(root**2)) / 2**self.qubits)
+        whole = PauliStrings([*words, "I" * self.qubits])
+        return whole, np.append(self.data.values, 1.0), np.append(root, stiff)
+
+    def _descended(
+        self, X: Float[np.ndarray, "n r"], p: Float[np.ndarray, " m"], steps: int, *, white: bool
+    ) -> tuple[Float[np.ndarray, "n r"], int]:
+        """Descend with the variances of expectations p; applications."""
+        operator, b, root = self._rows(p, white=white)
+        problem = Problem(operator, b, X.shape[1], weights=root)
+        # A step of Newton's gains ½ ‖∇h‖²/curvature, of 4 Σ ω over the unknowns in the mean.
+        bend = 4 * float(np.sum(1 / self.data.variance(p))) / X.size
+        h = max((self.settings - X.size) / 2, 1.0)
+        done = descend(problem, X, LBFGS(MEMORY), Stop(0.0, math.sqrt(2 * bend * GAIN) / h, steps))
+        return np.asarray(done.X), int(done.applications)
+
+    def models(self, ranks: list[int], kinds: list[bool], seed: int) -> tuple[list[Fit], Fit]:
+        """Models by rising number of parameters until χ² is what noise makes."""
+        begin, fits = self.begin(), []
+        for rank in ranks:
+            for kind in kinds:
+                one = self.fitted(rank, begin, white=kind, seed=seed)
+                fits.append(one)
+                if self.within(one):
+                    return fits, one
+            if not self.enough(fits[-1]):
+                break
+        return fits, min(fits, key=lambda one: self.chi2(one)[0] / max(self.chi2(one)[1], 1))
+
+    def within(self, fit: Fit) -> bool:
+        """Whether χ² is at most 2.33 standard deviations above its mean."""
+        off, free = self.chi2(fit)
+        return free > 0 and off <= free + SIGMAS * math.sqrt(2 * free)
+
+    def enough(self, fit: Fit) -> bool:
+        """Whether there are more strings than parameters."""
+        return self.settings > fit.parameters
+
+    def told(self, fit: Fit) -> dict[str, Any]:
+        """A fit in numbers."""
+        off, free = self.chi2(fit)
+        chi2 = off / max(free, 1)
+        return {"rank": fit.rank, "white": fit.white, "loss": fit.loss, "chi2": chi2}
+
+    def left_open(self, fit: Fit) -> float:
+        """Parameters over the mean information of one, a quarter of it as for counts."""
+        total = float(np.sum(1 / self.data.variance(self._fit_values(fit))))
+        return fit.parameters * 2 * fit.Z.size / (4 * total)
+
+    def _fit_values(self, fit: Fit) -> Float[np.ndarray, " m"]:
+        return self._values(Hermitian(2**self.qubits).pack(fit.Z))
+
+    def chi2(self, fit: Fit) -> tuple[float, int]:
+        """Twice the loss, and strings less parameters."""
+        return 2 * fit.loss, self.settings - fit.parameters
+
+    def floor(self, fit: Fit) -> float:
+        """Largest eigenvalue of Σ (e_i − fit) P_i/d."""
+        off = self.data.values - self._fit_values(fit)
+        rest = PauliStrings(self.data.words).hermitian(off) / 2**self.qubits
+        return float(np.linalg.eigvalsh(rest)[-1])
+
+    def evidence(self, fit: Fit) -> Evidence:
+        """Reciprocal variances, and a stiff one of the trace."""
+        operator, _, root = self._rows(self._fit_values(fit), white=fit.modelled)
+        X = Hermitian(2**self.qubits).pack(fit.Z)
+        return Evidence(operator, X, root**2, fit.rank, free=fit.modelled)
