@@ -8,6 +8,7 @@ from liftless.operators import (
     HermitianOperator,
     PauliStrings,
     ProductBases,
+    ScannedProbe,
 )
 
 
@@ -94,3 +95,18 @@ def pauli_strings(n, m, rng):
         one = np.array([letters[word[k]] for word in words])
         A = np.einsum("mij,mkl->mikjl", A, one).reshape(m, 2 ** (k + 1), -1)
     return PauliStrings(words), real_form(A.astype(complex))
+
+
+def scanned(n, m, rng):
+    """A window of two pixels on a complex signal, one of it dark; a matrix by its definition."""
+    pixels = n // 2
+    probe = complex_rows(1, 2, rng)[:, 0]
+    positions = np.r_[0, pixels - 2, rng.integers(0, pixels - 1, m // 2 - 2)]
+    if pixels > 3:
+        positions = np.r_[np.arange(0, pixels, 2), positions][: m // 2]
+    a = np.zeros((m // 2, 2, pixels), complex)
+    for k, place in enumerate(positions):
+        a[k, :, place : place + 2] = np.fft.fft(np.eye(2), norm="ortho") * probe
+    a = a.reshape(m, pixels).conj()
+    operator = ScannedProbe(probe, positions, (pixels,))
+    return operator, real_form(np.einsum("mi,mj->mij", a, a.conj()))

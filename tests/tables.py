@@ -21,6 +21,7 @@ from complex_operators import (
     hermitian,
     pauli_strings,
     product_bases,
+    scanned,
 )
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import aslinearoperator
@@ -230,6 +231,7 @@ OPERATORS = [
     OperatorCase("half of a real one", coded_half, m=6, shapes=((1, 2), (2, 4), (3, 4))),
     OperatorCase("product bases", product_bases, n=8, m=8, shapes=((4, 2), (4, 6), (8, 4))),
     OperatorCase("Pauli strings", pauli_strings, n=8, m=8, shapes=((4, 3), (4, 1), (8, 5))),
+    OperatorCase("scanned probe", scanned, m=8, n=8, shapes=((4, 4), (8, 8), (4, 8))),
     OperatorCase("diagonal", diagonal),
     OperatorCase("user's own", own),
     OperatorCase("Fourier", fourier, n=5, m=10, shapes=((1, 2), (2, 4), (3, 6))),

@@ -8,6 +8,7 @@ import liftless as ll
 from liftless.phase.data import read
 from liftless.phase.descent import error_of, problem_of
 from liftless.phase.result import fixed_phase, image_distance
+from liftless.phase.scan import read_scan
 
 RNG = np.random.default_rng(4)
 SHAPE, L = (6, 4), 4
@@ -88,6 +89,50 @@ def test_one_transform_and_a_tight_support():
     assert "turned by 180°" in result.message
 
 
+PROBE = np.exp(-(np.hypot(*(np.indices((8, 8)) - 3.5)) ** 2) / 10) * (
+    np.exp(0.4j * np.hypot(*(np.indices((8, 8)) - 3.5)) ** 2)
+)
+CORNERS = np.array([(i, j) for i in (0, 2, 4) for j in (0, 2, 4, 6)])
+
+
+def scan(image, probe=PROBE, corners=CORNERS):
+    h, w = probe.shape
+    return np.stack([intensities((probe * image[i : i + h, j : j + w])[None], 1)[0]
+                     for i, j in corners])  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_scanned_probe_by_the_command(tmp_path):
+    x = (RNG.random((12, 14)) + 0.5) * np.exp(1j * RNG.random((12, 14)))
+    path, plot = tmp_path / "s.npz", tmp_path / "s.png"
+    np.savez(path, intensities=scan(x), probe=PROBE, positions=CORNERS, truth=x)
+    found = run("phase", path, "--json", "--quiet", "--plot", plot)
+    assert found.code == 0, found.err
+    fields = strict_json(found.out)
+    assert fields["kind"] == "exact"
+    assert fields["distance"] < 1e-6
+    assert "little light" in fields["message"]
+    assert plot.stat().st_size > 1000
+
+
+def test_windows_that_share_no_pixel_are_told():
+    x = RNG.random((4, 8))
+    corners, probe = np.array([(0, 0), (0, 4)]), np.exp(1j * np.arange(16.0)).reshape(4, 4)
+    b = scan(x, probe, corners)
+    with pytest.warns(ll.InputWarning) as told:
+        read_scan(b, probe, corners, None, None, None, "ortho", real=False)
+    assert any("fall into 2 parts" in str(one.message) for one in told)
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_the_first_readings_are_those_that_were_given(real):
+    """Of the half that real images are read by too."""
+    x = IMAGE.real if real else IMAGE
+    b = intensities(SIGNS if real else MASKS, x)
+    data = read(b, SIGNS if real else MASKS, None, None, None, "ortho", real=real)
+    np.testing.assert_allclose(data.pattern, b[0], rtol=1e-12)
+
+
 @pytest.mark.slow
 def test_a_budget_ends_a_search_and_more_readings_are_asked_for():
     with pytest.warns(ll.InputWarning, match="24 different readings are fewer than the 47"):
@@ -129,6 +174,21 @@ BAD = {
     "sigma": ({"intensities": B, "masks": MASKS, "noise": -1.0}, "noise was not positive"),
     "norm": ({"intensities": B, "masks": MASKS, "norm": "unit"}, "norm was"),
     "real word": ({"intensities": B, "masks": MASKS, "real": 2}, "real was in the file"),
+    "probe alone": ({"intensities": B, "probe": MASKS[0]}, "positions was left out"),
+    "probe beside masks": (
+        {"intensities": B, "masks": MASKS, "probe": MASKS[0]},
+        "masks was given",
+    ),
+    "positions": ({"intensities": B, "probe": MASKS[0], "positions": [0.5]}, "positions was"),
+    "outside": (
+        {"intensities": B, "probe": MASKS[0], "positions": [[0, 0], [1, -1], [0, 1], [1, 1]]},
+        "positions was (1, -1) at index 1",
+    ),
+    "windows": ({"intensities": B, "probe": MASKS[0], "positions": [[0, 0]]}, "intensities was of"),
+    "image too small": (
+        {"intensities": B[:1], "probe": MASKS[0], "positions": [[0, 0]], "shape": [3, 3]},
+        "shape was",
+    ),
     "no intensities": ({"masks": MASKS}, "intensities was missing"),
 }
 

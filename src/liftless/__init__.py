@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from liftless.operators import RankOneOperator as RankOneOperator
     from liftless.operators import RectangularEntries as RectangularEntries
     from liftless.operators import RectangularOperator as RectangularOperator
+    from liftless.operators import ScannedProbe as ScannedProbe
     from liftless.operators import SensingOperator as SensingOperator
     from liftless.operators import ShardedOperator as ShardedOperator
     from liftless.operators import SparseOperator as SparseOperator
@@ -260,6 +261,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "RankOneOperator",
         "RectangularEntries",
         "RectangularOperator",
+        "ScannedProbe",
         "SensingOperator",
         "ShardedOperator",
         "SparseOperator",

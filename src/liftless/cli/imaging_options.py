@@ -10,7 +10,7 @@ from liftless.cli.options import JSON, QUIET, SEED
 class PhaseOptions:
     """What was given to ``liftless phase``; None where nothing was."""
 
-    file: str = argument("FILE", "Intensities with masks or a support: .npz or .mat.")
+    file: str = argument("FILE", "Intensities with masks, support, or probe: .npz or .mat.")
     real: bool = switch("The image is real; the file's own word if left out.")
     noise: str | None = option("poisson|SIGMA", "Counts, or a standard deviation.")
     norm: str | None = option("ortho|backward|forward", "Norm of the transform, as NumPy's.")

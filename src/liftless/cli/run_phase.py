@@ -16,7 +16,8 @@ from liftless.io.write import write_arrays
 from liftless.phase import Retrieval, retrieve
 
 #: Arrays that a file may have.
-ARRAYS = ("intensities", "masks", "support", "known", "real", "noise", "norm", "truth")
+PLAIN = ("masks", "support", "probe", "positions", "shape", "known")
+ARRAYS = ("intensities", *PLAIN, "real", "noise", "norm", "truth")
 
 
 def run(options: PhaseOptions) -> int:
@@ -41,7 +42,7 @@ def run(options: PhaseOptions) -> int:
 
             found = retrieve(arrays["intensities"], callback=progress, **given)
         stopped = interrupt.asked
-    written = _write(options, found, given, arrays, draw)
+    written = _write(options, found, draw)
     fields = found.summary()
     if "truth" in arrays and arrays["truth"].shape == found.image.shape:
         fields["distance"] = found.distance(arrays["truth"])
@@ -57,7 +58,7 @@ def run(options: PhaseOptions) -> int:
 
 def _arguments(options: PhaseOptions, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """What the file and the command line say, the latter first."""
-    given: dict[str, Any] = {name: arrays.get(name) for name in ("masks", "support", "known")}
+    given: dict[str, Any] = {name: arrays.get(name) for name in PLAIN}
     flag = arrays.get("real")
     if flag is not None and (flag.size != 1 or flag.ravel()[0] not in (0, 1)):
         raise InvalidInput("real", "in the file neither 0 nor 1", "0 or 1")
@@ -90,9 +91,7 @@ def _text(array: np.ndarray | None) -> str | None:
     return word.decode("latin-1") if isinstance(word, bytes) else str(word)
 
 
-def _write(
-    options: PhaseOptions, found: Retrieval, given: dict[str, Any], arrays: Any, draw: Any
-) -> list[str]:
+def _write(options: PhaseOptions, found: Retrieval, draw: Any) -> list[str]:
     """Write the files asked for, and return their names."""
     written = []
     if options.out is not None:
@@ -100,7 +99,7 @@ def _write(
         write_arrays(options.out, {"image": found.image, "start": found.start} | fields)
         written.append(options.out)
     if options.plot is not None:
-        draw(found, arrays["intensities"], options.plot, masks=given["masks"])
+        draw(found, options.plot)
         written.append(options.plot)
     return written
 

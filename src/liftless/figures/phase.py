@@ -6,41 +6,47 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from liftless.figures.recovery import save_figure
 from liftless.figures.style import BLUE, GREY, new_figure, tidy
 from liftless.phase import Retrieval
+from liftless.phase.result import aligned_to
 
 #: Smallest intensity shown, relative to the largest.
 DARK = 1e-6
 
 
-def retrieval_figure(
-    found: Retrieval, intensities: Any, path: str | Path, masks: Any = None
-) -> None:
-    """Draw a retrieval and save it.
+def retrieval_figure(found: Retrieval, path: str | Path | None = None, truth: Any = None) -> Figure:
+    """Draw a retrieval, and save it where there is a path.
 
     Parameters
     ----------
     found : Retrieval
-    intensities : array of shape ``(L, *shape)``
-        The readings; those of the first mask are shown.
-    path : path
+    path : path, optional
         PNG, SVG or PDF by suffix.
-    masks : array of shape ``(L, *shape)``, optional
-        Where there are none the readings are those of the image itself.
+    truth : array of the image's shape, optional
+        What is wrong with the image is then drawn in the place of its start.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
-    b = np.asarray(intensities, float)
-    first = b[0] if masks is not None or b.ndim > found.image.ndim else b
     figure = new_figure(7.2, 6.4)
     panels = figure.subplots(2, 2)
-    title = "Readings of the first mask" if masks is not None else "Readings"
-    shown = np.log10(np.maximum(first, DARK * first.max()))
-    _panel(panels[0, 0], np.fft.fftshift(shown), f"{title}, log₁₀, zero in the middle")
-    _panel(panels[0, 1], found.start, "Where the last descent began")
+    shown = np.log10(np.maximum(found.pattern, DARK * found.pattern.max()))
+    title = "First readings, log₁₀, zero frequency in the middle"
+    _panel(panels[0, 0], np.fft.fftshift(shown), title)
+    if truth is None:
+        _panel(panels[0, 1], found.start, "Where the last descent began")
+    else:
+        wrong = aligned_to(found.image, truth) - np.asarray(truth)
+        _panel(panels[0, 1], np.abs(wrong), f"Error, {found.distance(truth):.2g} of the image")
     _panel(panels[1, 0], found.image, f"Image found: {found.kind}")
     _course(panels[1, 1], found)
-    save_figure(figure, path)
+    if path is not None:
+        save_figure(figure, path)
+    return figure
 
 
 def _panel(axes: Axes, image: Num[np.ndarray, "..."], title: str) -> None:

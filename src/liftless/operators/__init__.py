@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from liftless.operators.hermitian import HermitianOperator
     from liftless.operators.pauli_strings import PauliStrings
     from liftless.operators.product_bases import ProductBases
+    from liftless.operators.scanned import ScannedProbe
     from liftless.operators.sharded import ShardedOperator, sharded, sharded_rows
     from liftless.operators.sparse import SparseOperator
 
@@ -46,6 +47,7 @@ _LATER = {
     "HermitianOperator": "hermitian",
     "PauliStrings": "pauli_strings",
     "ProductBases": "product_bases",
+    "ScannedProbe": "scanned",
     "ShardedOperator": "sharded",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
@@ -73,6 +75,7 @@ __all__ = [
     "RectangularEntries",
     "RectangularOperator",
     "RipEstimate",
+    "ScannedProbe",
     "SensingOperator",
     "ShardedOperator",
     "SparseOperator",

@@ -95,6 +95,16 @@ class CodedDiffraction(ComplexAmplitudes):
         return Symmetric(self.order) if self.real else Hermitian(self.order)
 
     @property
+    def transforms(self) -> int:
+        """Transforms in an application to one column: the masks."""
+        return self.masks.shape[0]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Shape of one transform."""
+        return self.shape
+
+    @property
     def frequencies(self) -> tuple[int, ...]:
         """Shape of one mask's readings."""
         *rest, last = self.shape

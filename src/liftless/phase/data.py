@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Num
 
 from liftless._checks import describe, real_number
 from liftless._errors import InputWarning, InvalidInput
-from liftless.operators import CodedDiffraction
+from liftless.operators import CodedDiffraction, ScannedProbe
 from liftless.phase.noise import Noise, noise_of
 
 #: Norms of numpy.fft, and the power of the number of frequencies by which intensities are above
@@ -22,13 +22,18 @@ EVEN = 1e-10
 ALIKE = 1.5
 
 
+#: Transforms that a search takes at most, unless told otherwise; of a scan applications, since its
+#: transforms are small.
+BUDGET, SCANS = 20000.0, 4000.0
+
+
 @dataclass(frozen=True)
 class Data:
     """Readings of one retrieval.
 
     Attributes
     ----------
-    operator : CodedDiffraction
+    operator : CodedDiffraction or ScannedProbe
     b : array of shape (m,)
         The operator's readings.
     known : array of shape (m,)
@@ -44,7 +49,7 @@ class Data:
         Where the caller's image is in the grid.
     """
 
-    operator: CodedDiffraction
+    operator: CodedDiffraction | ScannedProbe
     b: Float[np.ndarray, " m"]
     known: Float[np.ndarray, " m"]
     counts: Float[np.ndarray, " m"]
@@ -67,7 +72,7 @@ class Data:
     @property
     def total(self) -> float:
         """Squared length of all amplitudes: the sum of the intensities, were all read."""
-        return self.mean * self.transforms * math.prod(self.operator.shape)
+        return self.mean * self.transforms * math.prod(self.operator.grid)
 
     @property
     def unknowns(self) -> int:
@@ -77,12 +82,40 @@ class Data:
     @property
     def transforms(self) -> int:
         """Fourier transforms in an application."""
-        return self.operator.masks.shape[0]
+        return self.operator.transforms
 
     @property
     def plain(self) -> bool:
-        """Whether the readings are those of the image's own transform, which mixes too little."""
+        """Whether the map mixes too little for message passing: a plain transform, or windows."""
         return not self.operator.scrambled()
+
+    @property
+    def scanned(self) -> bool:
+        """Whether a probe was moved over the image."""
+        return isinstance(self.operator, ScannedProbe)
+
+    @property
+    def pattern(self) -> Float[np.ndarray, "..."]:
+        """Readings of the first transform, zero frequency first."""
+        operator = self.operator
+        first = self.intensity.reshape(operator.transforms, -1)[0]
+        if not (isinstance(operator, CodedDiffraction) and operator.half):
+            return first.reshape(operator.grid)
+        *rest, last = operator.grid
+        half = first.reshape(operator.frequencies)
+        # The rest of the last axis is the mirror image of what there is.
+        axes = tuple(range(len(rest)))
+        other = np.roll(np.flip(half, axes), 1, axes)[..., 1 : last - last // 2]
+        return np.concatenate([half, other[..., ::-1]], axis=-1)
+
+    def enough(self, different: float) -> None:
+        """Warn where there are fewer different readings than unknowns."""
+        if different < self.unknowns:
+            text = (
+                f"{different:.0f} different readings are fewer than the {self.unknowns} unknown "
+                "real numbers: many images fit, and the one found need not be yours."
+            )
+            warnings.warn(text, InputWarning, stacklevel=6)
 
     def image(self, X: Float[np.ndarray, "n 1"]) -> Num[np.ndarray, "..."]:
         """Image of a factor, in the caller's units and place."""
@@ -107,15 +140,31 @@ def read(
     InvalidInput
         By the name of the argument.
     """
-    if not isinstance(norm, str) or norm not in NORMS:
-        raise InvalidInput("norm", describe(norm), f"one of {', '.join(NORMS)}")
     if masks is None and support is None:
-        must = "given, or a support of a part of the grid"
+        must = "given, or a support of a part of the grid, or probe and positions"
         cure = "The intensities of one plain transform do not tell an image."
         raise InvalidInput("masks", "left out", must, cure)
     grid_masks, box = _masks(masks, support, np.shape(intensities))
+    area = _support(support, grid_masks.shape[1:], box)
+    b, seen, level = checked(
+        intensities, grid_masks.shape, known, noise, real=real, even=grid_masks.dtype.kind != "c"
+    )
+    half = real and grid_masks.dtype.kind != "c"
+    operator = CodedDiffraction(grid_masks, support=area, real=real, half=half)
+    data = in_units(operator, b, seen, level, norm, box, _independent(operator, seen))
+    data.enough(data.rows)
+    return data
+
+
+def checked(
+    intensities: Any, shape: tuple[int, ...], known: Any, noise: Any, *, real: bool, even: bool
+) -> tuple[Float[np.ndarray, "L ..."], Bool[np.ndarray, "L ..."], Noise]:
+    """Readings with zero where there is none, where there are, and their noise.
+
+    ``even`` says whether what the image is multiplied by is real.
+    """
     signed = not (noise is None or isinstance(noise, str))
-    b = _intensities(intensities, grid_masks.shape, signed=signed)
+    b = _intensities(intensities, shape, signed=signed)
     seen = _known(known, b.shape)
     b = np.where(seen, b, 0.0)
     if np.any(~np.isfinite(b)):
@@ -124,28 +173,32 @@ def read(
         raise InvalidInput("intensities", was, must, "Mark missing readings in known.")
     if not np.any(b > 0):
         raise InvalidInput("intensities", "all zero", "positive somewhere", "Nothing was measured.")
-    area = _support(support, grid_masks.shape[1:], box)
     level = noise_of(noise, b.shape)
-    _check_symmetry(b, seen, grid_masks, level, real=real)
-    half = real and grid_masks.dtype.kind != "c"
-    operator = CodedDiffraction(grid_masks, support=area, real=real, half=half)
-    size = math.prod(operator.shape)
-    unitary = b * float(size) ** -NORMS[norm] if level.name != "poisson" else b
-    level = level if level.name != "gaussian" else level.times(float(size) ** -NORMS[norm])
-    scale = 1.0 if level.name != "poisson" else math.sqrt(float(size) ** -NORMS[norm])
+    if even:
+        _check_symmetry(b, seen, level, real=real)
+    return b, seen, level
+
+
+def in_units(
+    operator: CodedDiffraction | ScannedProbe,
+    b: Float[np.ndarray, "L ..."],
+    seen: Bool[np.ndarray, "L ..."],
+    level: Noise,
+    norm: str,
+    box: tuple[slice, ...] | None,
+    rows: float,
+) -> Data:
+    """Readings in the units of the unitary transform, as the operator has them."""
+    if not isinstance(norm, str) or norm not in NORMS:
+        raise InvalidInput("norm", describe(norm), f"one of {', '.join(NORMS)}")
+    above = float(math.prod(operator.grid)) ** -NORMS[norm]
+    unitary = b * above if level.name != "poisson" else b
+    level = level if level.name != "gaussian" else level.times(above)
+    scale = 1.0 if level.name != "poisson" else math.sqrt(above)
     y, omega = operator.fold(unitary, seen.astype(float))
     c = operator.multiplicity()
     counts = np.ones(y.size) if c is None else c
-    found = Data(
-        operator, y, omega, counts, _independent(operator, seen), level.folded(operator), scale, box
-    )
-    if found.rows < found.unknowns:
-        text = (
-            f"{found.rows:.0f} different readings are fewer than the {found.unknowns} unknown "
-            "real numbers: many images fit, and the one found need not be yours."
-        )
-        warnings.warn(text, InputWarning, stacklevel=4)
-    return found
+    return Data(operator, y, omega, counts, rows, level.folded(operator), scale, box)
 
 
 def _masks(
@@ -229,12 +282,8 @@ def _support(
     return area
 
 
-def _check_symmetry(
-    b: np.ndarray, seen: np.ndarray, masks: np.ndarray, noise: Noise, *, real: bool
-) -> None:
+def _check_symmetry(b: np.ndarray, seen: np.ndarray, noise: Noise, *, real: bool) -> None:
     """Of real masks, a real image has equal readings at k and −k, and hardly another one has."""
-    if masks.dtype.kind == "c":
-        return
     axes = tuple(range(1, b.ndim))
     mirrored = np.roll(np.flip(b, axes), 1, axes)
     both = seen & np.roll(np.flip(seen, axes), 1, axes) & (b != mirrored)
@@ -266,7 +315,8 @@ def _independent(operator: CodedDiffraction, seen: Bool[np.ndarray, "L ..."]) ->
     return float(np.count_nonzero(either & (index <= mirror)[None]))
 
 
-def budget_of(budget: Any, transforms: int) -> float:
+def budget_of(budget: Any, data: Data) -> float:
     """Transforms that may be taken, checked: a round of a few steps at the least."""
-    least = 20 * transforms
-    return real_number("budget", budget, least=float(least))
+    if budget is None:
+        return SCANS * data.transforms if data.scanned else BUDGET
+    return real_number("budget", budget, least=float(20 * data.transforms))

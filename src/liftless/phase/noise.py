@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
-from liftless.operators import CodedDiffraction
+from liftless.operators import CodedDiffraction, ScannedProbe
 
 #: Added to a fitted intensity for the variance of a count: a count of zero has one too.
 HALF = 0.5
@@ -37,12 +37,13 @@ class Noise:
         """Noise of readings multiplied by a factor."""
         return replace(self, squares=None if self.squares is None else factor**2 * self.squares)
 
-    def folded(self, operator: CodedDiffraction) -> "Noise":
+    def folded(self, operator: CodedDiffraction | ScannedProbe) -> "Noise":
         """Noise of the operator's readings: of a pair the mean variance of the two."""
         if self.squares is None:
             return self
         c = operator.multiplicity()
-        y, _ = operator.fold(np.broadcast_to(self.squares, (len(operator.masks), *operator.shape)))
+        whole = (operator.transforms, *operator.grid)
+        y, _ = operator.fold(np.broadcast_to(self.squares, whole))
         return replace(self, squares=y if c is None else y / c)
 
     def variance(self, intensity: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ class Retrieval:
         Images that the search began with.
     start : array
         Image that the last descent began with.
+    pattern : array
+        Readings of the first mask, window, or transform, in units of the unitary one (or counts);
+        zero where there are none.
     readings, unknowns : float, int
         Independent readings, and real numbers to be found.
     history : tuple of dict
@@ -61,6 +65,7 @@ class Retrieval:
     ffts_error: int
     starts: int
     start: Num[np.ndarray, "..."] = field(repr=False)
+    pattern: Num[np.ndarray, "..."] = field(repr=False)
     readings: float
     unknowns: int
     history: tuple[dict, ...] = field(repr=False)
@@ -81,6 +86,19 @@ class Retrieval:
     def distance(self, truth: Any) -> float:
         """Relative distance from another image, up to a constant phase (or the sign)."""
         return image_distance(self.image, truth)
+
+    def plot(self, path: str | Path | None = None, truth: Any = None) -> Any:
+        """Draw readings, start, image and the course of the misfit; save it where ``path`` says.
+
+        With the true image, if it is known, its difference takes the place of the start.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from liftless.figures import retrieval_figure
+
+        return retrieval_figure(self, path, truth)
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""
@@ -122,15 +140,21 @@ class Retrieval:
         return table_html(self.rows())
 
 
-def image_distance(image: Num[np.ndarray, "..."], truth: Any) -> float:
-    """‖c x − z‖ / ‖z‖ for the c of modulus one (±1 for real images) that makes it least."""
+def aligned_to(image: Num[np.ndarray, "..."], truth: Any) -> Num[np.ndarray, "..."]:
+    """The image times the c of modulus one (±1 for real ones) that brings it nearest to another."""
     z = np.asarray(truth)
     inner = np.vdot(image, z)
     if not (np.iscomplexobj(image) or np.iscomplexobj(z)):
         c: Any = 1.0 if inner.real >= 0 else -1.0
     else:
         c = inner / abs(inner) if abs(inner) > 0 else 1.0
-    return float(np.linalg.norm(c * image - z) / np.linalg.norm(z))
+    return c * image
+
+
+def image_distance(image: Num[np.ndarray, "..."], truth: Any) -> float:
+    """‖c x − z‖ / ‖z‖ for the c of modulus one (±1 for real images) that makes it least."""
+    z = np.asarray(truth)
+    return float(np.linalg.norm(aligned_to(image, z) - z) / np.linalg.norm(z))
 
 
 def fixed_phase(image: Num[np.ndarray, "..."]) -> tuple[Num[np.ndarray, "..."], Any]:

@@ -22,8 +22,6 @@ from liftless.start.vector_passing import VectorPassing, vector_start
 
 Factor = Float[np.ndarray, "n 1"]
 
-#: Transforms that a search takes at most, unless told otherwise.
-BUDGET = 20000
 #: Rounds of which each begins with images of its own.
 ROUNDS = 6
 #: Rounds that must end at one level of the misfit before it is the end; and how near that is.
@@ -55,15 +53,18 @@ def retrieve(
     *,
     masks: Any = None,
     support: Any = None,
+    probe: Any = None,
+    positions: Any = None,
+    shape: Any = None,
     real: bool = False,
     known: Any = None,
     noise: Any = None,
     norm: str = "ortho",
     seed: int = 0,
-    budget: float | int = BUDGET,
+    budget: float | int | None = None,
     callback: Callable[[dict], None] | None = None,
 ) -> Retrieval:
-    """Retrieve an image x from intensities |F (M_l ⊙ x)|².
+    """Retrieve an image x from intensities |F (M_l ⊙ x)|², or |F (P ⊙ x[window])|² of a scan.
 
     Parameters
     ----------
@@ -76,6 +77,14 @@ def retrieve(
         the image itself, which needs a support.
     support : boolean array, or sides of a box, optional
         Where the image may be other than zero.
+    probe : array of shape w, optional
+        In place of masks: what a window of the image is multiplied by, known, real or complex; of a
+        signal the window of its short-time transform.  Intensities are then one array of that shape
+        after another.
+    positions : integer array of shape (S, d)
+        First corner of every window in the image.
+    shape : tuple of int, optional
+        Of that image; the least that holds all windows.
     real : bool
         Whether the image is real.
     known : boolean array of the shape of ``intensities``, optional
@@ -86,8 +95,9 @@ def retrieve(
         Of the transform, as :mod:`numpy.fft` names them.
     seed : int
         Of every random image; the only randomness.
-    budget : float
-        Transforms of one mask that the search may take.
+    budget : float, optional
+        Transforms of one mask that the search may take, 20,000 by default; of a scan 4,000 of every
+        window.
     callback : callable, optional
         Called with a dictionary of ``event``, ``ffts`` and ``misfit`` after every start and
         descent; raising ``StopIteration`` ends the search with the best image so far.
@@ -105,14 +115,16 @@ def retrieve(
     Notes
     -----
     Of masked transforms the search begins with vector message passing from random images and goes
-    on with L-BFGS on Σ (|F M_l x|² − b)²/(b + mean(b)/10); of a plain one with a support it begins
-    with reflections.  With noise the weights are then set to the reciprocal variances at the fit,
-    which is maximum likelihood (Fisher scoring) where it settles.
+    on with L-BFGS on Σ (|F M_l x|² − b)²/(b + mean(b)/10); of a plain one with a support, and of a
+    scan, it begins with reflections.  With noise the weights are then set to the reciprocal
+    variances at the fit, which is maximum likelihood (Fisher scoring) where it settles.
     """
     began = time.perf_counter()
-    data = read(intensities, masks, support, known, noise, norm, real=bool(real))
+    data = _data(
+        intensities, masks, support, (probe, positions, shape), known, noise, norm, real=bool(real)
+    )
     seed = positive_int("seed", seed, least=0)
-    books = Books(data, budget_of(budget, data.transforms), callback)
+    books = Books(data, budget_of(budget, data), callback)
     if callback is not None and not callable(callback):
         raise InvalidInput("callback", describe(callback), "a function of one dictionary")
     best: list[_Best] = []
@@ -125,6 +137,28 @@ def retrieve(
         except StopIteration:
             stopped = True
         return _judged(data, books, best, seed, began, stopped=stopped)
+
+
+def _data(
+    intensities: Any,
+    masks: Any,
+    support: Any,
+    scan: tuple[Any, Any, Any],
+    known: Any,
+    noise: Any,
+    norm: str,
+    *,
+    real: bool,
+) -> Data:
+    """Readings behind masks or a support, or behind a scanned probe."""
+    if all(value is None for value in scan):
+        return read(intensities, masks, support, known, noise, norm, real=real)
+    for name, value in (("masks", masks), ("support", support)):
+        if value is not None:
+            raise InvalidInput(name, "given beside probe or positions", "left out")
+    from liftless.phase.scan import read_scan
+
+    return read_scan(intensities, *scan, known, noise, norm, real=real)
 
 
 def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
@@ -227,6 +261,7 @@ def _judged(
         ffts_error=spent * data.transforms,
         starts=books.starts,
         start=c * data.image(one.begun),
+        pattern=data.pattern,
         readings=data.rows,
         unknowns=data.unknowns,
         history=tuple(books.history),
@@ -255,7 +290,7 @@ def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:
         "unfinished": f"unfinished: a misfit of {misfit:.2g} of the amplitudes is left.",
     }[kind]
     same = "times a sign" if data.operator.real else "times a constant phase"
-    if data.plain:
+    if data.plain and not data.scanned:
         same += (
             ", or turned by 180° (and conjugated)"
             if not data.operator.real
@@ -263,12 +298,15 @@ def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:
         )
         same += "; shifted too, where the support leaves room"
     parts = [words, f"The image is known {same} at best."]
+    if data.scanned:
+        parts.append("Pixels with little light are known less well, and dark ones are zero.")
     if stopped:
         parts.append("Stopped by the callback.")
     elif kind == "unfinished":
         parts.append("Pass a larger budget.")
     elif kind == "stationary" and data.noise.name == "none":
-        parts.append("If the readings are noisy, pass noise='poisson' or their σ; else more masks.")
+        more = "windows that overlap more" if data.scanned else "more masks"
+        parts.append(f"If the readings are noisy, pass noise='poisson' or their σ; else {more}.")
     elif kind == "stationary":
         parts.append("The usual causes are too small a σ, wrong masks, or too few readings.")
     return " ".join(parts)
