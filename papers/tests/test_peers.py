@@ -19,7 +19,7 @@ from liftless_papers.compare.peers import PEERS, host
 from liftless_papers.compare.peers.base import RANDOM_COST, SPECTRAL_COST, Effort
 
 ENTRIES = [name for name, peer in PEERS.items() if peer.families == ("completion",)]
-ANY = [name for name in PEERS if name not in ENTRIES]
+ANY = [name for name, peer in PEERS.items() if peer.families is None]
 CONVEX = [name for name in PEERS if name.startswith(("trace", "psd"))]
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from liftless._checks import positive_int
 from liftless._errors import InvalidInput
 from liftless.instances import INSTANCES, Instance, InstanceSpec
+from liftless_papers.compare.amplitude_instances import (
+    coded_image,
+    complex_gaussian,
+    quantum_state,
+)
 from liftless_papers.compare.published import KAPPAS, RANK, RATIOS, published
 
 #: Families, in the order of the page, in words.
@@ -17,6 +22,9 @@ FAMILIES = {
     "pmc": "perturbed matrix completion",
     "completion": "matrix completion",
     "noisy": "measurements with noise",
+    "complex": "complex phase retrieval",
+    "coded": "coded diffraction",
+    "state": "quantum states in product bases",
     "papers": "the papers' own examples",
 }
 
@@ -32,8 +40,14 @@ GROUPS = {
     "completion": "completion over m/dof and n from the published sampler, and small cells",
 }
 
-#: Makers of instances: the library's, and the published sampler of completion.
-MAKERS: dict[str, InstanceSpec] = {**INSTANCES, "completion-published": InstanceSpec(published)}
+#: Makers of instances: the library's, the published sampler of completion, complex amplitudes.
+MAKERS: dict[str, InstanceSpec] = {
+    **INSTANCES,
+    "completion-published": InstanceSpec(published),
+    "complex-gaussian": InstanceSpec(complex_gaussian),
+    "coded-image": InstanceSpec(coded_image),
+    "quantum-state": InstanceSpec(quantum_state),
+}
 
 #: Nodes of the heat maps: measurements a degree of freedom, orders.
 GAUSSIAN_GRID = ((1.02, 1.05, 1.1, 1.15, 1.25, 1.5), (10, 20, 40))
@@ -164,6 +178,27 @@ def _noisy(instance: str, noise: float, *groups: str, **given: Any) -> Cell:
     return Cell(name, "noisy", instance, given | {"noise": noise}, n, rank, ratio, groups)
 
 
+def _complex(n: int, ratio: float, *groups: str, rank: int = 1) -> Cell:
+    words = f"m/n={ratio:g}" if rank == 1 else f"r={rank} m/dof={ratio:g}"
+    given = {"n": n, "rank": rank, "ratio": ratio}
+    name = f"complex n={n} {words}"
+    # The array of real and imaginary parts has twice the rows.
+    return Cell(name, "complex", "complex-gaussian", given, 2 * n, rank, ratio, groups)
+
+
+def _coded(size: int, masks: int, kind: str, *groups: str, real: bool = False) -> Cell:
+    given = {"size": size, "masks": masks, "kind": kind, "real": real}
+    name = f"coded {size}x{size} {kind} L={masks} {'real' if real else 'complex'}"
+    order = size * size * (1 if real else 2)
+    return Cell(name, "coded", "coded-image", given, order, 1, float(masks), groups)
+
+
+def _state(qubits: int, rank: int, settings: int, *groups: str) -> Cell:
+    given = {"qubits": qubits, "rank": rank, "settings": settings}
+    name = f"state q={qubits} r={rank} settings={settings}"
+    return Cell(name, "state", "quantum-state", given, 2 ** (qubits + 1), rank, None, groups)
+
+
 def _example(instance: str, n: int, rank: int, *groups: str) -> Cell:
     return Cell(f"papers {instance}", "papers", instance, {}, n, rank, None, groups)
 
@@ -214,6 +249,18 @@ def cells_at(order: int = ORDER) -> dict[str, Cell]:
         _noisy("gaussian", 0.1, "easy", "smoke", n=20, rank=2, ratio=2.0),
         _noisy("phase", 1.0, "easy", n=40, ratio=4.0),
         _noisy("completion", 0.1, "easy", n=30, rank=2, probability=0.5),
+        *(_complex(64, ratio, "peers") for ratio in (2.3, 2.5, 3.0)),
+        _complex(24, 4.0, "easy"),
+        _complex(32, 1.5, "peers", rank=2),
+        _coded(16, 3, "signs", "peers", real=True),
+        _coded(16, 3, "octanary", "peers"),
+        _coded(16, 4, "octanary", "peers"),
+        _coded(16, 6, "octanary", "easy"),
+        _coded(8, 4, "phases", "easy"),
+        _state(3, 1, 14, "easy"),
+        _state(4, 1, 27, "peers"),
+        _state(4, 2, 27, "peers"),
+        _state(4, 1, 81, "easy"),
         _example("basic", 2, 1, "easy", "smoke"),
         _example("real-world", 3, 1, "easy", "smoke"),
         _example("example-1", 2, 1, "easy"),

@@ -17,10 +17,19 @@ from liftless_papers.compare.peers.liftless import Liftless
 from liftless_papers.compare.peers.manifold import ConjugateGradient, TrustRegion
 from liftless_papers.compare.peers.over import OverFull, OverOne, OverTwice
 from liftless_papers.compare.peers.perturbed import PerturbedDescent
+from liftless_papers.compare.peers.projections import (
+    HybridInputOutput,
+    ReflectedThenDescent,
+    RelaxedMost,
+    RelaxedNine,
+    ReshapedFlow,
+    SpectralWeighted,
+)
 from liftless_papers.compare.peers.quasi_newton import QuasiNewton
 from liftless_papers.compare.peers.restarts import Restarts, Spectral
 from liftless_papers.compare.peers.scaled import ScaledDescent, ScaledFixed
 from liftless_papers.compare.peers.soft_impute import SoftImpute
+from liftless_papers.compare.peers.states import IteratedLikelihood, LinearInversion
 
 #: Every peer by its name; a further one is one file and one line here.
 PEERS: dict[str, type[Peer]] = {
@@ -46,6 +55,14 @@ PEERS: dict[str, type[Peer]] = {
         RidgeALS,
         SoftImpute,
         ScaledFixed,
+        ReflectedThenDescent,
+        RelaxedNine,
+        RelaxedMost,
+        HybridInputOutput,
+        ReshapedFlow,
+        SpectralWeighted,
+        LinearInversion,
+        IteratedLikelihood,
     )
 }
 
