@@ -5,8 +5,8 @@
 Of a signal with independent complex normal entries.  Let a(v) be what the length |z| leaves of the
 variance of an amplitude that is told up to a complex normal error of variance v.  With m/n = R:
 
-    Gaussian rows (GAMP):         v' = 1/(1 + R (1 − a)/v)          < v  if  R > (1 − v)/(1 − a),
-    orthogonal columns (GVAMP):   v' = w/(w + R − 1), w = v a/(1 − a) < v  if  R > (1 − a v)/(1 − a),
+    Gaussian rows (GAMP):  v' = 1/(1 + R (1 − a)/v) < v  if  R > (1 − v)/(1 − a),
+    orthogonal columns (GVAMP), w = v a/(1 − a):  v' = w/(w + R − 1) < v  if  R > (1 − a v)/(1 − a),
 
 so that the errors fall to zero from any start beyond the maximum of the right side over v; its
 limit at v = 1 is where a random start begins to be left.  The curve is printed, and its maximum.
@@ -18,7 +18,6 @@ import argparse
 
 import numpy as np
 from scipy.special import ive
-
 
 #: Length of a standard complex normal number beyond which there is none.
 FAR = 6.0

@@ -41,7 +41,7 @@ def state_figure(state: State, path: str | Path | None = None) -> Figure:
     city = rho.shape[0] <= CITY
     grid = figure.add_gridspec(1, 3, width_ratios=(1.15, 1.15, 1))
     high = float(np.abs(rho).max())
-    for place, (name, part) in enumerate((("Re ρ", rho.real), ("Im ρ", rho.imag))):
+    for place, (name, part) in enumerate((("Re ρ", np.real(rho)), ("Im ρ", np.imag(rho)))):
         if city:
             axes = figure.add_subplot(grid[place], projection="3d")
             _city(axes, part, high, state.qubits)

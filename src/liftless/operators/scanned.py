@@ -74,7 +74,7 @@ class ScannedProbe(ComplexAmplitudes):
         lit[flat[:, np.asarray(self.probe).ravel() != 0]] = True
         self.pixels = np.flatnonzero(lit).astype(np.int32)
         # What is dark stands for a pixel of its own that is zero throughout, one past the last.
-        number = np.full(lit.size, self.pixels.size, np.int32)
+        number = np.full((lit.size,), self.pixels.size, np.int32)
         number[self.pixels] = np.arange(self.pixels.size, dtype=np.int32)
         self.windows = number[flat]
 

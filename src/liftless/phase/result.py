@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Num
 
-from liftless._show import table_html, table_text
+from liftless._show import figures, table_html, table_text
 
 #: Exit code of the command line by kind.
 STATUS = {"exact": 0, "fitted": 0, "stationary": 4, "unfinished": 3}
@@ -96,9 +96,7 @@ class Retrieval:
         -------
         matplotlib.figure.Figure
         """
-        from liftless.figures import retrieval_figure
-
-        return retrieval_figure(self, path, truth)
+        return figures().retrieval_figure(self, path, truth)
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""

@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless._show import table_html, table_text
+from liftless._show import figures, table_html, table_text
 from liftless.space import Hermitian
 
 if TYPE_CHECKING:
@@ -149,9 +149,7 @@ class State:
         -------
         matplotlib.figure.Figure
         """
-        from liftless.figures import state_figure
-
-        return state_figure(self, path)
+        return figures().state_figure(self, path)
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""

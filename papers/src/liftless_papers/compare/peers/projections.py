@@ -52,7 +52,7 @@ class Range:
         self.R = self.Q = None
         if self.gram is None:
             F = np.asarray(self.amplitudes.rows(jnp.eye(problem.n)))
-            self.Q, self.R = np.linalg.qr(np.concatenate([F.real, F.imag]))
+            self.Q, self.R = np.linalg.qr(np.concatenate([np.real(F), np.imag(F)]))
 
     def rows(self, X: Float[np.ndarray, "n r"]) -> np.ndarray:
         """Amplitudes of X."""
@@ -62,8 +62,8 @@ class Range:
         """Least-squares X of amplitudes."""
         if self.gram is not None:
             return np.asarray(self.amplitudes.back(jnp.asarray(P))) / self.gram
-        assert self.Q is not None
-        return np.linalg.solve(self.R, self.Q.T @ np.concatenate([P.real, P.imag]))
+        assert self.Q is not None and self.R is not None
+        return np.linalg.solve(self.R, self.Q.T @ np.concatenate([np.real(P), np.imag(P)]))
 
     def lengths(self, P: np.ndarray) -> np.ndarray:
         """Nearest amplitudes of the measured lengths."""
