@@ -62,7 +62,8 @@ class Range:
         """Least-squares X of amplitudes."""
         if self.gram is not None:
             return np.asarray(self.amplitudes.back(jnp.asarray(P))) / self.gram
-        assert self.Q is not None and self.R is not None
+        assert self.Q is not None
+        assert self.R is not None
         return np.linalg.solve(self.R, self.Q.T @ np.concatenate([np.real(P), np.imag(P)]))
 
     def lengths(self, P: np.ndarray) -> np.ndarray:
