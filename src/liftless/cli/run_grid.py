@@ -48,7 +48,7 @@ def _case(path: str) -> Grid:
     if not Path(path).is_file():
         raise InvalidInput("case", f"{path!r}, which is missing", "an existing file")
     with needing("pandapower", "grid", "installed to read its networks"):
-        import pandapower
+        import pandapower  # pyright: ignore[reportMissingImports]
     try:
         return from_pandapower(pandapower.from_json(path))
     except (ValueError, KeyError, UserWarning) as error:

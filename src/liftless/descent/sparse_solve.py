@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from liftless.operators.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
-    from scipy.sparse import csc_array, csr_array
+    from scipy.sparse import csr_array
 
 #: What a vanishing diagonal is raised to, relative to the largest, so that damping holds the
 #: entries that no measurement sees.
@@ -67,7 +67,7 @@ class Direct(Solver):
         solve = self.factor(csc_array(G + diags_array(damped)))
         return -solve(J.T @ residual + bent)
 
-    def factor(self, G: "csc_array") -> Any:
+    def factor(self, G: Any) -> Any:
         """Return the function that solves with G, symmetric and positive definite."""
         from scipy.sparse import csc_array
         from scipy.sparse.linalg import splu
@@ -128,16 +128,16 @@ class Iterative(Solver):
         def whitened(g: np.ndarray) -> np.ndarray:
             return np.einsum("nab,nb->na", half, g.reshape(shape)).ravel()
 
-        system = LinearOperator(
+        system: Any = LinearOperator(  # pyright: ignore[reportCallIssue]
             J.shape,
-            matvec=lambda z: J @ unknowns(z),
-            rmatvec=lambda y: whitened(J.T @ y),
-            dtype=np.float64,
+            matvec=lambda z: J @ unknowns(z),  # pyright: ignore[reportCallIssue]
+            rmatvec=lambda y: whitened(J.T @ y),  # pyright: ignore[reportCallIssue]
+            dtype=np.float64,  # pyright: ignore[reportCallIssue]
         )
         z = lsmr(system, -residual, damp=np.sqrt(mu), atol=ACCURACY, btol=ACCURACY, maxiter=MOST)[0]
         return unknowns(np.asarray(z))
 
-    def _half(self, J: "csr_array") -> Float[np.ndarray, "n r r"]:
+    def _half(self, J: Any) -> Float[np.ndarray, "n r r"]:
         """Inverse Cholesky factors of the blocks."""
         r = self.width
         n = J.shape[1] // r
@@ -167,7 +167,7 @@ def solver_for(rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None
     seen = csr_array(
         (np.ones(touched.size, np.float32), touched, rows.indptr), shape=(rows.m, size)
     )
-    graph = csr_array(seen.T @ seen)
+    graph: Any = csr_array(seen.T @ seen)
     if free is not None:
         graph = graph[free][:, free]
     order = np.argsort(reverse_cuthill_mckee(graph, symmetric_mode=True))

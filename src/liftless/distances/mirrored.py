@@ -106,5 +106,5 @@ def _turning(fit: SparseFit, X: Points, i: np.ndarray, j: np.ndarray) -> Float[n
         values, vectors = values[:most], vectors[:, :most]
     else:
         start = np.random.default_rng(0).standard_normal(n)
-        values, vectors = eigsh(slack, k=most, which="SA", v0=start, tol=1e-4)
+        values, vectors = eigsh(slack, k=most, which="SA", v0=start, tol=1e-4)  # pyright: ignore
     return vectors[:, values < 0].T

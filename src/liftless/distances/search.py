@@ -239,7 +239,7 @@ def _repelled(data: Distances, X: Points, found: Search) -> Points:
     would have been measured, where that is how pairs came about.  A start only: the fits that
     follow know nothing of it.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     reach = np.zeros(data.n)
     np.maximum.at(reach, data.i, data.d)
@@ -248,7 +248,7 @@ def _repelled(data: Distances, X: Points, found: Search) -> Points:
     for _ in range(REPULSED):
         if not np.isfinite(X).all():
             break
-        pairs = cKDTree(X).query_pairs(float(reach.max()), output_type="ndarray")
+        pairs = KDTree(X).query_pairs(float(reach.max()), output_type="ndarray")
         pairs = pairs[~np.isin(pairs[:, 0].astype(np.int64) * data.n + pairs[:, 1], measured)]
         range_ = np.minimum(reach[pairs[:, 0]], reach[pairs[:, 1]])
         near = np.linalg.norm(X[pairs[:, 0]] - X[pairs[:, 1]], axis=1) < range_

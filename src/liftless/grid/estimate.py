@@ -120,8 +120,14 @@ def _start(grid: Grid, start: Any) -> Voltages:
     return v.astype(complex)
 
 
+def _free(model: Model) -> np.ndarray:
+    """Which rows of the factor the fit moves."""
+    assert model.fit.free is not None
+    return model.fit.free
+
+
 def _unknowns(model: Model) -> int:
-    return int(np.sum(model.fit.free))
+    return int(np.sum(_free(model)))
 
 
 def _limit(dof: int) -> float:
@@ -295,7 +301,7 @@ def _observable(model: Model, null: Float[np.ndarray, "N d"]) -> Bool[np.ndarray
     if not null.shape[1]:
         return np.ones(n, bool)
     size = np.zeros(2 * model.order)
-    size[model.fit.free] = np.linalg.norm(null, axis=1)
+    size[_free(model)] = np.linalg.norm(null, axis=1)
     both = np.maximum(size[:n], size[model.order : model.order + n])
     return both <= STILL * both.max()
 
@@ -315,7 +321,7 @@ def _errors(
     place = (np.r_[bus, order + bus], np.r_[bus, bus])
     along = csc_array((np.r_[unit.real, unit.imag], place), shape=(2 * order, n))
     across = csc_array((np.r_[-unit.imag, unit.real], place), shape=(2 * order, n))
-    free = np.flatnonzero(model.fit.free)
+    free = np.flatnonzero(_free(model))
     vm = np.sqrt(told.spread(along.tocsr()[free]))
     va = np.rad2deg(np.sqrt(told.spread(across.tocsr()[free])) / np.maximum(np.abs(v), 1e-12))
     vm[~observable] = va[~observable] = np.inf

@@ -158,8 +158,10 @@ def power(
         right.append(part.col)
         values.append(np.conj(part.data))
     if not rows:
-        return (np.zeros(0, int),) * 3 + (np.zeros(0, complex),)
-    return tuple(np.concatenate(x) for x in (rows, left, right, values))  # pyright: ignore
+        none = np.zeros(0, int)
+        return none, none, none, np.zeros(0, complex)
+    one, two, three, four = (np.concatenate(x) for x in (rows, left, right, values))
+    return one, two, three, four
 
 
 def operator_of(
@@ -216,7 +218,7 @@ def predicted(
             out[k] = np.rad2deg(np.angle(v[p]))
         else:
             flow = s[p] if side == "" else sf[p] if side == "from" else st[p]
-            out[k] = grid.base * (flow.real if kind == "p" else flow.imag)
+            out[k] = grid.base * (np.real(flow) if kind == "p" else np.imag(flow))
     return out
 
 

@@ -39,7 +39,9 @@ def from_pandapower(net: Any) -> Grid:
     injections of the grid do not.
     """
     with needing("pandapower", "grid", "installed to read its networks"):
-        from pandapower.converter.pypower.to_ppc import to_ppc
+        from pandapower.converter.pypower.to_ppc import (  # pyright: ignore[reportMissingImports]
+            to_ppc,
+        )
     if not all(hasattr(net, name) for name in ("bus", "line", "trafo", "ext_grid")):
         raise InvalidInput("net", describe(net), "a network of pandapower")
     copy = deepcopy(net)

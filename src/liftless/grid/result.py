@@ -125,8 +125,8 @@ class Estimate:
             "va": self.va,
             "std_vm": self.sigma_vm,
             "std_va": self.sigma_va,
-            "p": s.real,
-            "q": s.imag,
+            "p": np.real(s),
+            "q": np.imag(s),
             "observable": self.observable,
         }
 

@@ -3,15 +3,12 @@
 By factorisations of JᵀJ, never by its inverse or its eigenvectors as a whole.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from liftless.descent.sparse_solve import Direct
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 #: ‖J v‖ below this fraction of the largest column norm of J, for a unit v, is zero.
 ZERO = 1e-7
@@ -23,7 +20,7 @@ FIRST, BLOCK, MOST = 8, 256, 2000
 
 
 def null_directions(
-    J: "csr_array", gauge: Float[np.ndarray, "N g"] | None = None
+    J: Any, gauge: Float[np.ndarray, "N g"] | None = None
 ) -> Float[np.ndarray, "N d"]:
     """Orthonormal directions that J maps to zero, those of the gauge left out.
 
@@ -110,7 +107,7 @@ class Information:
     as Q has columns, has P x = 0: less its part along Q it is the pseudo-inverse's.
     """
 
-    def __init__(self, J: "csr_array", gauge: Float[np.ndarray, "N g"] | None = None) -> None:
+    def __init__(self, J: Any, gauge: Float[np.ndarray, "N g"] | None = None) -> None:
         from scipy.linalg import qr
         from scipy.sparse import csc_array, diags_array
 
@@ -119,7 +116,8 @@ class Information:
         self.Q = np.zeros((N, 0)) if gauge is None else np.linalg.qr(gauge)[0]
         fixed = np.zeros(N)
         if self.Q.shape[1]:
-            place = qr(self.Q.T, mode="economic", pivoting=True)[2][: self.Q.shape[1]]
+            order: Any = qr(self.Q.T, mode="r", pivoting=True)
+            place = order[1][: self.Q.shape[1]]
             fixed[place] = float(G.diagonal().mean())
         self._solve = Direct().factor(csc_array(G + diags_array(fixed)))
 

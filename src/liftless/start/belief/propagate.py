@@ -164,7 +164,7 @@ class Propagation:
             for k, plan in enumerate(of.plans)
         ]
         self._samples: list[level.Sample] | None = None
-        self._asked: tuple[np.ndarray, ...] | None = None
+        self._asked: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def _silent(self, plan: Plan, rng: np.random.Generator | None, k: int) -> Beliefs:
         """Beliefs before the first sweep: a random mean for those that speak first."""
@@ -203,15 +203,7 @@ class Propagation:
         """Go on in double precision."""
         assert self.beside is not None
         self.beside = replace(self.beside, single=False)
-        self.beliefs = [
-            Beliefs(
-                *(np.asarray(x, float) for x in (b.mean, b.cov, b.out)),
-                b.prior,
-                b.average,
-                b.centre,
-            )
-            for b in self.beliefs
-        ]
+        self.beliefs = [_double(b) for b in self.beliefs]
 
     @property
     def first(self) -> int:
@@ -329,3 +321,9 @@ class Propagation:
         """Posterior covariances of the lines, in the lines' order."""
         parts = zip(self.beliefs, self.graph.plans, strict=True)
         return np.concatenate([np.asarray(b.cov)[p.place] for b, p in parts]).astype(float)
+
+
+def _double(b: Beliefs) -> Beliefs:
+    """The same in double precision."""
+    mean, cov, out = (np.asarray(x, float) for x in (b.mean, b.cov, b.out))
+    return Beliefs(mean, cov, out, b.prior, b.average, b.centre)
