@@ -56,7 +56,8 @@ def cut(operator: SensingOperator, first: int, last: int, size: int) -> SensingO
         names = ("rows", "cols", "weights")
         fields = {k: _rows(np.asarray(getattr(operator, k)), first, last, size) for k in names}
         part = with_fields(operator, **fields, lines=None)
-        return with_fields(part, lines=sorted_lines(*part.ends, part.n))
+        one, other = part.ends
+        return with_fields(part, lines=sorted_lines(one, other, part.n))
     if isinstance(operator, SparseOperator):
         return _sparse(operator, first, last, size)
     return jax.tree.map(lambda leaf: _rows(np.asarray(leaf), first, last, size), operator)
