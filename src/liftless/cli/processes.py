@@ -177,6 +177,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if number:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_output()
     import jax
 
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
@@ -211,6 +212,14 @@ def _run(options: RecoverOptions, share: Share) -> int:
     except Exception:  # a sum that a lost process does not take part in fails in many ways
         share.write()
         return INTERRUPTED
+
+
+def _keep_output() -> None:
+    """Keep standard output for this program: the transport writes its lines there, amid JSON."""
+    old = sys.stdout
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding=old.encoding, errors=old.errors)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
 
 
 def _end_with_parent() -> None:
