@@ -1,6 +1,6 @@
 """One recovery over several processes of this machine, each with some of the measurements.
 
-All run the same program in step (:mod:`liftless.operators.sharded`); the first tells and writes.
+All run the same program in step (:mod:`liftless.operators.on_mesh`); the first tells and writes.
 This process starts them, hands on Ctrl-C, and ends them all when one is lost.
 """
 
@@ -161,7 +161,9 @@ def _watch(started: list[subprocess.Popen], interrupt: Interrupt) -> tuple[int, 
             first.send_signal(signal.SIGINT)
             told = True
         for k, process in enumerate(started[1:], 1):
-            if lost is None and process.poll() not in (None, 0, first.poll()):
+            # One that ends with the first, as it was asked to, is not lost.
+            fine = (None, 0, first.poll(), *((INTERRUPTED,) if told else ()))
+            if lost is None and process.poll() not in fine:
                 lost, since = (k, process.returncode), time.monotonic()
         if lost is not None and time.monotonic() - since > GRACE:
             first.kill()

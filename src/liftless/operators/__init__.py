@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from liftless.operators.external import AmplitudeOperator, from_linear_operator
     from liftless.operators.function import operator
     from liftless.operators.hermitian import HermitianOperator
+    from liftless.operators.on_mesh import ShardedOperator, sharded, sharded_rows
     from liftless.operators.pauli_strings import PauliStrings
     from liftless.operators.product_bases import ProductBases
     from liftless.operators.scanned import ScannedProbe
-    from liftless.operators.sharded import ShardedOperator, sharded, sharded_rows
     from liftless.operators.sparse import SparseOperator
 
 #: Loaded on first use: a problem needs few kinds of operators.
@@ -48,12 +48,12 @@ _LATER = {
     "PauliStrings": "pauli_strings",
     "ProductBases": "product_bases",
     "ScannedProbe": "scanned",
-    "ShardedOperator": "sharded",
+    "ShardedOperator": "on_mesh",
     "SparseOperator": "sparse",
     "from_linear_operator": "external",
     "operator": "function",
-    "sharded": "sharded",
-    "sharded_rows": "sharded",
+    "sharded": "on_mesh",
+    "sharded_rows": "on_mesh",
     "stack": "compose",
 }
 
