@@ -1,6 +1,6 @@
-"""Another try from a spurious minimum: the part that its slack would turn is reflected."""
+"""Other tries from a minimum: parts that its slack would turn, or that hardly hold, reflected."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,14 @@ VECTORS, SHARES = 6, (0.05, 0.3)
 FIRST, HOPELESS = 4, 30.0
 #: Steps after these, and the relative gain at which they end.
 STEPS, ROUGH = 12, 1e-2
+#: Softest modes of the fit that are looked at, the shares of their largest motion from which on
+#: points belong to a part, and points of the least stiffness that are a part by themselves.
+MODES, MOVED, LOOSE = 4, (0.15, 0.3, 0.5), 8
+#: The same as ``HOPELESS`` for these; how far above the goal a descent goes on, its steps, its gain.
+FAR, NEAR, MORE, FINE = 4.0, 1.2, 40, 1e-5
+#: Ridge that makes the fit's matrix definite, and eigenvalues that are rigid motions, both relative
+#: to its mean diagonal.
+RIDGE, RIGID = 1e-7, 1e-9
 #: Points up to which the slack is taken apart as a whole.
 DENSE = 1500
 
@@ -54,6 +62,80 @@ def better_mirror(
         if end.objective < below:
             return end, steps
     return None, steps
+
+
+def likelier_mirror(
+    fit: SparseFit, X: Points, below: float, pairs: tuple[np.ndarray, np.ndarray]
+) -> tuple[SparseEnd | None, int]:
+    """Descent from a reflection of a part that hardly holds that ends lower, and all steps.
+
+    The parameters are those of :func:`better_mirror`.
+
+    Notes
+    -----
+    With noise both images of a part may be minima, and the slack of neither turns it.  But a part
+    that hangs on points that are nearly on a line moves easily across that line: it is where a mode
+    of the fit of small curvature is large.
+    """
+    steps, solver = 0, solver_for(fit.rows, X.shape[1], fit.free)
+    for there in _across(X, _soft_parts(fit, X), pairs):
+        end = sparse_levenberg(fit, there, steps=FIRST, tolerance=ROUGH, solver=solver)
+        steps += end.steps
+        for limit, more, gain in ((FAR, STEPS, ROUGH), (NEAR, MORE, FINE)):
+            if end.objective > limit * below:
+                break
+            end = sparse_levenberg(fit, end.X, steps=more, tolerance=gain, solver=solver)
+            steps += end.steps
+        if end.objective < below:
+            return end, steps
+    return None, steps
+
+
+def _soft_parts(fit: SparseFit, X: Points) -> Iterator[np.ndarray]:
+    """Points that the softest modes of the fit move most, and those of the least stiffness."""
+    from scipy.sparse import csc_array, diags_array
+    from scipy.sparse.linalg import eigsh
+
+    n, dim = X.shape
+    J = fit.jacobian(X)
+    free = np.arange(n) if fit.free is None else np.flatnonzero(fit.free)
+    G = csc_array(J.T @ J)
+    unit = float(np.mean(G.diagonal()))
+    most = min(MODES + dim * (dim + 1) // 2, G.shape[0] - 1)
+    shifted = csc_array(G + RIDGE * unit * diags_array(np.ones(G.shape[0])))
+    start = np.random.default_rng(0).standard_normal(G.shape[0])
+    values, modes = eigsh(shifted, k=most, sigma=0.0, v0=start)
+    order = np.argsort(values)
+    for k in order[values[order] > (RIDGE + RIGID) * unit]:
+        size = np.zeros(n)
+        size[free] = np.linalg.norm(modes[:, k].reshape(-1, dim), axis=1)
+        for share in MOVED:
+            yield size > share * size.max()
+    place = dim * np.arange(free.size)[:, None, None]
+    rows, columns = place + np.arange(dim)[:, None], place + np.arange(dim)
+    blocks = np.asarray(G.tocsr()[rows.repeat(dim, 2).ravel(), columns.repeat(dim, 1).ravel()])
+    stiff = np.linalg.eigvalsh(blocks.reshape(-1, dim, dim))[:, 0]
+    for k in free[np.argsort(stiff)[:LOOSE]]:
+        yield np.arange(n) == k
+
+
+def _across(
+    X: Points, parts: Iterable[np.ndarray], pairs: tuple[np.ndarray, np.ndarray]
+) -> Iterator[Points]:
+    """Points with parts reflected in the hyperplane nearest to those that they hang on."""
+    i, j = pairs
+    tried: set[bytes] = set()
+    for part in parts:
+        crossing = part[i] != part[j]
+        outer = np.where(part[i[crossing]], j[crossing], i[crossing])
+        if part.tobytes() in tried or np.unique(outer).size < X.shape[1]:
+            continue
+        tried.add(part.tobytes())
+        centre = X[outer].mean(axis=0)
+        normal = np.linalg.svd(X[outer] - centre)[2][-1]
+        there = X.copy()
+        there[part] -= 2 * ((X[part] - centre) @ normal)[:, None] * normal
+        yield there
 
 
 def _reflections(
