@@ -96,6 +96,16 @@ def test_anchors_give_places_in_their_frame():
     assert "mirror image" in two.message
 
 
+@pytest.mark.parametrize("also", [{}, {"a": (1, 1)}])
+def test_an_anchor_without_distances_stays(also):
+    pairs = [("a", "b"), ("b", "c"), ("a", "c")]
+    found = ll.distances.locate(pairs, [1.0, 1.0, 1.0], 2, anchors={"q": (0, 0), **also})
+    place = dict(zip(found.names.tolist(), found.points, strict=True))
+    np.testing.assert_array_equal(place["q"], [0, 0])
+    gaps = [np.linalg.norm(place[a] - place[b]) for a, b in pairs]
+    np.testing.assert_allclose(gaps, 1.0, rtol=1e-9)
+
+
 @pytest.mark.parametrize("noise", ["absolute", "relative"])
 def test_errors_are_those_of_the_dense_information(noise):
     X, pairs, d = ranged(8, 2.0, 3)
@@ -165,6 +175,7 @@ def test_a_pair_twice_is_its_mean_and_names_are_kept():
         ({"n": 2}, "pairs was from 0 to 2"),
         ({"anchors": {0: [1.0]}}, r"anchors\[0\] was"),
         ({"anchors": {"a": [1.0, 2.0]}}, "anchors was of the point 'a'"),
+        ({"anchors": {k: [k, 0.0] for k in range(3)}}, "anchors was of every point"),
         ({"anchors": [1]}, r"anchors was \[1\]"),
         ({"rounds": 0}, "rounds was 0"),
     ],

@@ -146,6 +146,8 @@ def _names(ends: np.ndarray, anchors: list, n: Any) -> Shaped[np.ndarray, " n"]:
             must = "points as pairs has them: " + ("names" if words else "whole numbers")
             raise InvalidInput("anchors", f"of the point {name!r}", must)
     met |= set(anchors)
+    if len(met) == len(anchors) and n is None:
+        raise InvalidInput("anchors", "of every point", "of some: nothing is left to be found")
     if n is None:
         return np.array(sorted(met))
     n = positive_int("n", n)

@@ -107,10 +107,12 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     fit = fit_of(data)
     held = ~body
     held[data.anchors] = False
-    resting = type(fit)(fit.rows, fit.b, fit.w, free=held)
-    end = sparse_levenberg(resting, X, steps=LAST)
-    steps = found.steps + end.steps
-    end = sparse_levenberg(fit, end.X, steps=LAST)
+    steps = found.steps
+    if held.any():  # else what is left are anchors without a distance
+        resting = type(fit)(fit.rows, fit.b, fit.w, free=held)
+        end = sparse_levenberg(resting, X, steps=LAST)
+        X, steps = end.X, steps + end.steps
+    end = sparse_levenberg(fit, X, steps=LAST)
     return Search(end.X, end.objective, steps + end.steps, found.rounds, found.settled)
 
 

@@ -226,7 +226,7 @@ def _moving(n: int, i: np.ndarray, j: np.ndarray, dim: int, body: np.ndarray) ->
     P = np.random.default_rng(0).standard_normal((n, dim))
     gap = P[a] - P[b]
     gap /= np.linalg.norm(gap, axis=1)[:, None]
-    columns = (np.stack([a, b], axis=1)[:, :, None] * dim + np.arange(dim)).reshape(a.size, -1)
+    columns = (np.stack([a, b], axis=1)[:, :, None] * dim + np.arange(dim)).reshape(a.size, 2 * dim)
     data = np.concatenate([gap, -gap], axis=1).ravel()
     place = (np.repeat(np.arange(a.size), 2 * dim), columns.ravel())
     J = csr_array((data, place), shape=(a.size, n * dim))[:, np.flatnonzero(np.repeat(out, dim))]
