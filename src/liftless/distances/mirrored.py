@@ -20,7 +20,7 @@ STEPS, ROUGH = 12, 1e-2
 #: Softest modes of the fit that are looked at, the shares of their largest motion from which on
 #: points belong to a part, and points of the least stiffness that are a part by themselves.
 MODES, MOVED, LOOSE = 4, (0.15, 0.3, 0.5), 8
-#: The same as ``HOPELESS`` for these; how far above the goal a descent goes on, its steps, its gain.
+#: ``HOPELESS`` for these; how far above the goal a descent goes on, its steps, its gain.
 FAR, NEAR, MORE, FINE = 4.0, 1.2, 40, 1e-5
 #: Ridge that makes the fit's matrix definite, and eigenvalues that are rigid motions, both relative
 #: to its mean diagonal.
