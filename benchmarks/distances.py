@@ -82,7 +82,8 @@ def noise(n, degree, seeds):
         f"{n} points, mean degree {degree:g}, {NOISE:.0%} noise: error over the Cramér–Rao bound "
         f"{np.sqrt(np.sum(square) / np.sum(limit)):.2f} (median {np.median(ratios):.2f}, most "
         f"{max(ratios):.2f}), over that of a descent from the truth median "
-        f"{np.median(truths):.3f}, most {max(truths):.2f}, χ² {np.mean(chi2):.3f}, CPU seconds {np.median(spent):.2f}; "
+        f"{np.median(truths):.3f}, most {max(truths):.2f}, "
+        f"χ² {np.mean(chi2):.3f}, CPU seconds {np.median(spent):.2f}; "
         f"each over the bound: {', '.join(f'{x:.2f}' for x in ratios)}",
         flush=True,
     )
