@@ -71,7 +71,7 @@ class ScannedProbe(ComplexAmplitudes):
         places = corners.T[:, :, None] + offsets[:, None, :]
         flat = np.ravel_multi_index(tuple(places), self.shape)
         lit = np.zeros(math.prod(self.shape), bool)
-        lit[flat[:, np.asarray(self.probe).ravel() != 0]] = True
+        lit[np.compress(np.asarray(self.probe).ravel() != 0, flat, axis=1)] = True
         self.pixels = np.flatnonzero(lit).astype(np.int32)
         # What is dark stands for a pixel of its own that is zero throughout, one past the last.
         number = np.full((lit.size,), self.pixels.size, np.int32)
