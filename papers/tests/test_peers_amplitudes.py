@@ -35,7 +35,7 @@ def test_projections_are_onto_the_two_sets(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in AMPLITUDES if n != "rwf"])
+@pytest.mark.parametrize("name", AMPLITUDES)
 def test_a_peer_solves_an_easy_cell(name):
     instance = CELLS["coded 8x8 phases L=4 complex"].make(100)
     done = PEERS[name]().solve(instance.problem, budget=3000, seed=0)

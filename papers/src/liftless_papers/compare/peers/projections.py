@@ -50,9 +50,13 @@ class Range:
         nice = orthogonal(problem.operator)
         self.gram = None if nice is None else np.asarray(nice.gram())[:, None]
         self.R = self.Q = None
-        if self.gram is None:
+        if self.gram is not None:
+            self.curvature = float(np.mean(self.gram))
+        else:
             F = np.asarray(self.amplitudes.rows(jnp.eye(problem.n)))
-            self.Q, self.R = np.linalg.qr(np.concatenate([np.real(F), np.imag(F)]))
+            real = np.concatenate([np.real(F), np.imag(F)])
+            self.curvature = float(np.sum(real**2)) / problem.n
+            self.Q, self.R = np.linalg.qr(real)
 
     def rows(self, X: Float[np.ndarray, "n r"]) -> np.ndarray:
         """Amplitudes of X."""
@@ -239,7 +243,7 @@ class ReshapedFlow(AmplitudePeer):
     Parameters
     ----------
     step : float
-        In units of the mean curvature.
+        Over the mean of the diagonal of F* F, which is m for the Gaussian rows of the source.
 
     Notes
     -----
@@ -258,8 +262,7 @@ class ReshapedFlow(AmplitudePeer):
         X = effort.start(spectral=True)
         P = shape.rows(X)
         X = X * (shape.norm / max(float(np.linalg.norm(P)), 1e-300))
-        curve = float(np.mean(np.asarray(shape.amplitudes.lengths()))) * len(shape.root)
-        scale = self.step / curve
+        scale = self.step / shape.curvature
         k = 0
         while effort.account.left > 2 * STEP_COST:
             P = shape.rows(X)
