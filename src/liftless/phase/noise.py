@@ -66,9 +66,26 @@ class Noise:
             return READY
         if self.name == "poisson":
             return max(READY, MARGIN * math.sqrt(0.5 / mean))
+        return max(READY, MARGIN * math.sqrt(2) * self.misfit(intensity, mean))
+
+    def misfit(self, intensity: Float[np.ndarray, " m"], mean: float) -> float:
+        """Relative misfit of amplitudes that noise makes at the truth, about.
+
+        A count that may be zero moves its amplitude by less: those that are zero are not counted.
+        """
+        if self.name == "none":
+            return 0.0
+        if self.name == "poisson":
+            return math.sqrt(float(np.mean(intensity > 0)) / (4 * mean))
         var = self.variance(intensity)
         amplitude = np.minimum(var / (4 * np.maximum(intensity, 1e-300)), np.sqrt(var) / 2)
-        return max(READY, MARGIN * math.sqrt(2 * float(np.mean(amplitude)) / mean))
+        return math.sqrt(float(np.mean(amplitude)) / mean)
+
+    def expected(self, intensity: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+        """Mean of (reading − intensity)²/variance, below one where counts are few."""
+        if self.name == "poisson":
+            return intensity / (intensity + HALF)
+        return np.ones_like(intensity)
 
     def spread(self, intensity: Float[np.ndarray, " m"]) -> float:
         """Variance of the sum of (reading − intensity)²/variance over readings."""

@@ -45,6 +45,7 @@ class _Best:
     begun: Factor
     fitted: bool
     limited: bool
+    chi2: float = math.inf
 
 
 @double
@@ -132,7 +133,7 @@ def retrieve(
     with few_threads(data.operator.n):
         try:
             _search(data, books, seed, best)
-            if data.noise.name != "none" and best:
+            if data.noise.name != "none" and best and not data.plain:
                 _weighed(data, books, best[0])
         except StopIteration:
             stopped = True
@@ -166,7 +167,7 @@ def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
     from liftless.phase.support import search_support
 
     if data.plain:
-        search_support(data, books, seed, lambda X: _descend(data, books, X, best))
+        search_support(data, books, seed, lambda X: _candidate(data, books, X, best))
         return
     levels: list[float] = []
     for k in range(ROUNDS):
@@ -198,6 +199,29 @@ def _descend(data: Data, books: Books, X: Factor, best: list[_Best]) -> _Best:
     full = float(problem.zero_level(Y))
     books.note("descent", done.applications, math.sqrt(found.h / full) if full else 0.0)
     return found
+
+
+def _candidate(data: Data, books: Books, X: Factor, best: list[_Best]) -> bool:
+    """Descend from where reflections are, with noise weigh; whether the readings are explained.
+
+    Of noisy ends the one of the lowest χ² is kept: images that fit nearly as well lie close
+    together, and only the misfit tells them apart.
+    """
+    if data.noise.name == "none":
+        return _descend(data, books, X, best).fitted
+    one: list[_Best] = []
+    explained = False
+    try:
+        _weighed(data, books, _descend(data, books, X, one))
+    finally:
+        if one:
+            intensity = np.asarray(fit_of(data, one[0].X).intensity)
+            books.applications += 1
+            one[0].chi2, _ = _chi2(data, intensity)
+            explained = one[0].chi2 <= _limit(data, intensity, data.noise.expected(intensity))
+            if not best or one[0].chi2 < best[0].chi2:
+                best[:] = one
+    return explained
 
 
 def _digits(data: Data, problem: Problem) -> float:
@@ -277,8 +301,17 @@ def _chi2(data: Data, intensity: Float[np.ndarray, " m"]) -> tuple[float, bool]:
     off = data.known * (data.b - data.counts * intensity) ** 2 / variance
     free = max(data.rows - data.unknowns, 1.0)
     chi2 = float(np.sum(off)) / free
+    return chi2, chi2 <= _limit(data, intensity, np.ones_like(intensity))
+
+
+def _limit(
+    data: Data, intensity: Float[np.ndarray, " m"], expected: Float[np.ndarray, " m"]
+) -> float:
+    """Chi² a degree of freedom that noise explains, where the terms of chi² have these means."""
+    free = max(data.rows - data.unknowns, 1.0)
     spread = data.noise.spread(intensity) * data.rows / intensity.size
-    return chi2, chi2 <= 1 + SIGMAS * math.sqrt(spread) / free
+    mean = float(np.sum(data.known * data.counts * expected) / np.sum(data.known * data.counts))
+    return mean + SIGMAS * math.sqrt(spread) / free
 
 
 def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:

@@ -7,7 +7,6 @@ they go on, until they are twice as near.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +21,9 @@ from liftless.start.reflections import READY, STEP_COST, reflect_amplitudes
 RELAXATION = 1.0
 #: Steps between two looks, and most of one image.
 CHUNK, STEPS = 100, 5000
+#: Distance of the two sets in units of the noise at which a descent is tried: they wander so far
+#: from each other about the truth.  Steps between two tries, and most of a noisy image.
+WANDER, WAIT, NOISY_STEPS = 6.0, 300, 1500
 #: Images that are begun with.
 ROUNDS = 20
 #: Second word of their seed.
@@ -29,7 +31,7 @@ STREAM = 29
 
 
 def search_support(
-    data: Data, books: Books, seed: int, descend: Callable[[np.ndarray], Any]
+    data: Data, books: Books, seed: int, descend: Callable[[np.ndarray], bool]
 ) -> None:
     """Reflections from random images until a descent from where they are fits the readings.
 
@@ -39,7 +41,7 @@ def search_support(
     books : Books
     seed : int
     descend : callable
-        Of an image; what it returns has ``fitted``.
+        Of an image: whether the readings are then explained.
     """
     problem = problem_of(data, np.ones(data.b.size))
     amplitudes = problem.operator.amplitudes()
@@ -47,7 +49,11 @@ def search_support(
     rows = on_device(used_amplitudes(amplitudes, problem))
     b, beta = jnp.asarray(problem.b), jnp.asarray(RELAXATION)
     noisy = data.noise.name != "none"
-    first = max(READY, data.noise.ready(data.intensity, data.mean)) if noisy else READY
+    first, most = READY, NOISY_STEPS if noisy else STEPS
+    if noisy and data.scanned:
+        first = data.noise.ready(data.intensity, data.mean)
+    elif noisy:
+        first = max(READY, WANDER * data.noise.misfit(data.intensity, data.mean))
     for k in range(ROUNDS):
         rng = np.random.default_rng([seed, STREAM, k])
         G = jnp.asarray(rng.standard_normal((problem.n, 1)))
@@ -57,16 +63,18 @@ def search_support(
             flat[: data.operator.order] = math.sqrt(data.total / data.operator.order)
             G = jnp.asarray(flat)
         books.starts += 1
-        X, on, taken, ready = G, None, 0, first
-        while taken < STEPS and books.left > 2 * CHUNK:
+        X, on, taken, ready, rest = G, None, 0, first, 0
+        while taken < most and books.left > 2 * CHUNK:
             end = jnp.asarray(float(taken + CHUNK))
-            X, on = reflect_amplitudes(rows, b, G, beta, end, on, jnp.asarray(ready))
+            level = ready if taken >= rest else 0.0
+            X, on = reflect_amplitudes(rows, b, G, beta, end, on, jnp.asarray(level))
             gap, before, taken = float(on[1].gap), taken, int(on[1].k)
             books.note("reflections", STEP_COST * (taken - before), gap)
-            if gap <= ready:
-                if descend(np.asarray(X)).fitted or noisy:
+            if gap <= level or (noisy and taken >= most > rest):
+                if descend(np.asarray(X)):
                     return
-                ready = gap / 2
+                # Without noise a nearer try is worth its price; noise keeps the sets apart.
+                ready, rest = (ready, taken + WAIT) if noisy else (gap / 2, 0)
         if books.left <= 2 * CHUNK:
             descend(np.asarray(X))
             return
