@@ -1,6 +1,7 @@
 """Other tries from a minimum: parts that its slack would turn, or that hardly hold, reflected."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -99,7 +100,7 @@ def _soft_parts(fit: SparseFit, X: Points) -> Iterator[np.ndarray]:
     n, dim = X.shape
     J = fit.jacobian(X)
     free = np.arange(n) if fit.free is None else np.flatnonzero(fit.free)
-    G = csc_array(J.T @ J)
+    G: Any = csc_array(J.T @ J)
     unit = float(np.mean(G.diagonal()))
     most = min(MODES + dim * (dim + 1) // 2, G.shape[0] - 1)
     shifted = csc_array(G + RIDGE * unit * diags_array(np.ones(G.shape[0])))
