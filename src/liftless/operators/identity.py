@@ -38,7 +38,7 @@ def nearest_identity(
     """
     m, p = rows.shape
     if float(m) * p * min(m, p) > CHECK:
-        return _iterated(rows, scale, goal)
+        return identity_by_products(rows, scale, goal)
     S = rows * scale
     if m <= p:
         return _solved(S @ S.T, S @ goal)
@@ -57,9 +57,25 @@ def _solved(gram: Float[np.ndarray, "k k"], goal: Float[np.ndarray, " k"]) -> np
     return np.linalg.lstsq(gram, goal, rcond=SINGULAR)[0]
 
 
-def _iterated(
-    rows: Float[np.ndarray, "m p"], scale: Float[np.ndarray, " p"], goal: Float[np.ndarray, " p"]
-) -> np.ndarray:
+def identity_by_products(
+    rows: Any,
+    scale: Float[np.ndarray, " p"],
+    goal: Float[np.ndarray, " p"],
+    *,
+    close: float = CLOSE,
+    steps: int = STEPS,
+) -> Float[np.ndarray, " m"]:
+    """:func:`nearest_identity` by LSMR, for rows that are many, or sparse.
+
+    Parameters
+    ----------
+    rows : array or SciPy sparse array of shape (m, p)
+    scale, goal : arrays of shape (p,)
+    close : float
+        Relative accuracy.
+    steps : int
+        Most steps, of two products each.
+    """
     from scipy.sparse.linalg import LinearOperator, lsmr
 
     m, p = rows.shape
@@ -78,4 +94,4 @@ def _iterated(
         rmatvec=measured,  # pyright: ignore[reportCallIssue]
         dtype=np.float64,  # pyright: ignore[reportCallIssue]
     )
-    return np.asarray(lsmr(S, goal, atol=CLOSE, btol=CLOSE, conlim=0, maxiter=STEPS)[0])
+    return np.asarray(lsmr(S, goal, atol=close, btol=close, conlim=0, maxiter=steps)[0])

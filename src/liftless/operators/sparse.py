@@ -12,6 +12,7 @@ from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.linalg import extreme_eigenpairs
 from liftless.operators.base import SensingOperator, with_fields
+from liftless.operators.identity import identity_by_products
 from liftless.operators.spaces import resolved
 from liftless.operators.sparse_amplitudes import SparseAmplitudes, amplitudes_of
 from liftless.operators.sparse_form import (
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 #: Least eigenvalue of a combination of the A_i that is as good as the identity's fit.
 POSITIVE = 1e-8
-#: Iterations of the least-squares fit of the identity.
-FIT = 500
+#: Relative accuracy of the least-squares fit of the identity, and its most iterations.
+FIT_CLOSE, FIT = 1e-12, 500
 
 
 class SparseOperator(SensingOperator):
@@ -296,18 +297,17 @@ class SparseOperator(SensingOperator):
     def positive_combination(self) -> Float[np.ndarray, " m"] | None:
         """Least-squares fit of the identity by the A_k, if it is positive definite."""
         from scipy.sparse import csr_array
-        from scipy.sparse.linalg import lsqr
 
         k, i, j, values = (np.asarray(a) for a in (self.k, self.i, self.j, self.values))
         on = i == j
         if np.count_nonzero(np.bincount(i[on], minlength=self.n)) < self.n:
             return None
-        # Places as rows, in coordinates where their dot product is the Frobenius one.
-        place, row = np.unique(i.astype(np.int64) * self.n + j, return_inverse=True)
-        scaled = values * np.where(on, 1.0, np.sqrt(0.5))
-        A = csr_array((scaled, (row, k)), shape=(place.size, self.m))
-        target = np.where(place // self.n == place % self.n, 1.0, 0.0)
-        w = np.asarray(lsqr(A, target, atol=1e-12, btol=1e-12, iter_lim=FIT)[0])
+        place, column = np.unique(i.astype(np.int64) * self.n + j, return_inverse=True)
+        A = csr_array((values, (k, column)), shape=(self.m, place.size))
+        # Coordinates in which the dot product of two rows is the Frobenius one.
+        goal = np.where(place // self.n == place % self.n, 1.0, 0.0)
+        scale = np.where(goal > 0, 1.0, np.sqrt(0.5))
+        w = identity_by_products(A, scale, goal, close=FIT_CLOSE, steps=FIT)
         data = np.asarray(self.halves) * w[np.asarray(self.row_k)]
         rows = np.repeat(np.arange(self.n), np.diff(np.asarray(self.indptr)))
         if self.places is not None:
