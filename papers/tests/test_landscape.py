@@ -39,7 +39,7 @@ def test_curvature_of_exact_sensing():
     """With N large the truth of sensing is as ¼‖XXᵀ − M*‖² has it: σ_1 + σ_1 at the top."""
     one = Landscape(make_ipgd_problem("ms-sym", 0, n=5, N=20_000))
     assert one.stiffness() == pytest.approx(2 * 10, rel=0.1)
-    (alpha,) = one.regular(40.0, [0.05], 2, 0)
+    alpha = one.regular(40.0, 0.05, 2, 0)
     # Of the least curvature σ_r: α/2 <= σ_r − σ_r²/(2β).
     assert alpha == pytest.approx(2 * (1 - 1 / 80), rel=0.1)
 

@@ -8,7 +8,7 @@ own.  Sparse recovery is the same with the diagonal of W Wᵀ alone.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,12 +139,14 @@ class Landscape:
         i, j = np.asarray(operator.rows), np.asarray(operator.cols)
         return lambda K: K[i, j + n1]
 
+    def value(self, W: Any) -> Any:
+        """The objective at W."""
+        return self.of_gram(W @ W.T)
+
     def slope(self, W: Any) -> tuple[Any, Any]:
         """Gradient of f at W, and 2 S."""
         S = jax.grad(self.of_gram)(W @ W.T)
         S = S + S.T  # F sees entries of K, not of symmetric matrices
-        if self.sparse:
-            S = jnp.diag(jnp.diagonal(S))
         return S @ W, S
 
     # -- distances --------------------------------------------------------------------------------
@@ -169,11 +171,7 @@ class Landscape:
             return jnp.linalg.eigvalsh(S)[0]
         d = S.shape[0] // 2
         off = np.setdiff1d(np.arange(d), self.support)
-
-        def f(q: Any) -> Any:
-            return self.of_gram(jnp.diag(self.point(q)[:, 0] ** 2))
-
-        inside = jnp.linalg.eigvalsh(jax.hessian(f)(p))[0]
+        inside = jnp.linalg.eigvalsh(jax.hessian(lambda q: self.value(self.point(q)))(p))[0]
         return jnp.minimum(inside, jnp.min(jnp.diagonal(S)[np.r_[off, d + off]]))
 
     # -- searches ---------------------------------------------------------------------------------
@@ -194,18 +192,17 @@ class Landscape:
             smooth = jnp.log1p(steep + bent**2) + 100 * inside**2
             return smooth, jnp.where(inside > 0, jnp.inf, jnp.maximum(jnp.sqrt(steep), bent))
 
-        search = jax.jit(jax.value_and_grad(cost, has_aux=True))
-        return _searched(search, self._spread(starts, seed))
+        return _searched(cost, self._spread(starts, seed))
 
     def regular(
-        self, beta: float, reaches: Sequence[float], starts: int, seed: int, bound: float = 1.0
-    ) -> list[float]:
-        """Least α of (15) within each reach of the solutions, for a given β; as far as found.
+        self, beta: float, reach: float, starts: int, seed: int, bound: float = 1.0
+    ) -> float:
+        """Least α of (15) within reach of the solutions, for a given β; as far as found.
 
         Parameters
         ----------
         beta : float
-        reaches : sequence of float
+        reach : float
             ζ; below √|θ_i| for a sparse vector.
         starts, seed : int
         bound : float
@@ -213,29 +210,23 @@ class Landscape:
             without end: the part with |s| at most this.
         """
 
-        def quotient(p: Any) -> Any:
+        def cost(p: Any) -> tuple[Any, Any]:
             W, e = self._displaced(p, bound)
             g, _ = self.slope(W)
-            size = jnp.sum(e**2)
-            return 2 * (jnp.sum(g * e) - jnp.sum(g**2) / (2 * beta)) / size, jnp.sqrt(size)
-
-        def cost(p: Any, reach: Any) -> tuple[Any, Any]:
-            value, size = quotient(p)
-            wall = jnp.maximum(size / reach - 1, 0.0)
-            return value + 1e3 * beta * wall**2, jnp.where(wall > 1e-3, jnp.inf, value)
+            square = jnp.sum(e**2)
+            alpha = 2 * (jnp.sum(g * e) - jnp.sum(g**2) / (2 * beta)) / square
+            wall = jnp.maximum(jnp.sqrt(square) / reach - 1, 0.0)
+            return alpha + 1e3 * beta * wall**2, jnp.where(wall > 1e-3, jnp.inf, alpha)
 
         rng = np.random.default_rng([seed, 61])
-        found, search = [], jax.jit(jax.value_and_grad(cost, has_aux=True))
-        for reach in reaches:
-            steps = rng.standard_normal((starts, self.size))
-            steps *= (reach * rng.uniform(0.3, 1, starts) / np.linalg.norm(steps, axis=1))[:, None]
-            if self.sparse:  # all along the curve
-                k = self.support.size
-                steps[:, :k] = np.arctanh(rng.uniform(-1, 1, (starts, k)))
-            else:
-                steps = self.truth + steps
-            found.append(_searched(search, steps, reach))
-        return found
+        steps = rng.standard_normal((starts, self.size))
+        steps *= (reach * rng.uniform(0.3, 1, starts) / np.linalg.norm(steps, axis=1))[:, None]
+        if self.sparse:  # all along the curve
+            k = self.support.size
+            steps[:, :k] = np.arctanh(rng.uniform(-1, 1, (starts, k)))
+        else:
+            steps = self.truth + steps
+        return _searched(cost, steps)
 
     def _displaced(self, p: Any, bound: float) -> tuple[Any, Any]:
         """A point of 𝓜, and its displacement from the nearest solution in 𝓜."""
@@ -259,12 +250,8 @@ class Landscape:
 
     def stiffness(self) -> float:
         """Largest curvature at the truth, new columns aside."""
-
-        def f(p: Any) -> Any:
-            W = p.reshape(self.made.truth.shape)
-            return self.of_gram(jnp.diag(W[:, 0] ** 2) if self.sparse else W @ W.T)
-
-        H = jax.hessian(f)(jnp.asarray(self.made.truth).ravel())
+        Z = jnp.asarray(self.made.truth)
+        H = jax.hessian(lambda p: self.value(p.reshape(Z.shape)))(Z.ravel())
         return float(jnp.linalg.eigvalsh(H)[-1])
 
     def _spread(self, starts: int, seed: int) -> Float[np.ndarray, "k p"]:
@@ -286,13 +273,13 @@ class Landscape:
         return np.array(found)
 
 
-def _searched(search: Callable[..., Any], starts: Float[np.ndarray, "k p"], *rest: float) -> float:
-    """Least value that descent of the cost came by."""
-    best = math.inf
+def _searched(cost: Callable[[Any], tuple[Any, Any]], starts: Float[np.ndarray, "k p"]) -> float:
+    """Least value, the second that the cost returns, that descent of the first came by."""
+    best, search = math.inf, jax.jit(jax.value_and_grad(cost, has_aux=True))
 
     def plain(p: Vector) -> tuple[float, Vector]:
         nonlocal best
-        (f, value), g = search(p, *rest)
+        (f, value), g = search(p)
         best = min(best, float(value))
         return float(f), np.nan_to_num(np.asarray(g, float))
 

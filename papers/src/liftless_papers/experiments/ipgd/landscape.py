@@ -74,7 +74,7 @@ class LandscapeOfAll(Experiment):
         }
         rows = [_row(name, one, size, seed) for name, one in made.items()]
         sparse = made["sparse"]
-        (beyond,) = sparse.regular(rows[-1]["beta"], [rows[-1]["zeta"]], STARTS[size][1], seed, FAR)
+        beyond = sparse.regular(rows[-1]["beta"], rows[-1]["zeta"], STARTS[size][1], seed, FAR)
         values = {"seed": seed, "n": ORDER[size], "starts": STARTS[size][0]}
         return Outcome(table("landscape", rows), _claims(rows, beyond), values)
 
@@ -89,7 +89,7 @@ def _row(name: str, one: Landscape, size: Size, seed: int) -> Row:
     root = math.sqrt(one.smallest)
     beta, reach = STIFF * one.stiffness(), REACH * root
     saddles, regular = STARTS[size]
-    (alpha,) = one.regular(beta, [reach], regular, seed, NEAR)
+    alpha = one.regular(beta, reach, regular, seed, NEAR)
     constants = alpha * root / 80, 0.4 * alpha, root / 8
     factor = one.saddle(constants, saddles, seed) if alpha > 0 else 0.0
     return {
