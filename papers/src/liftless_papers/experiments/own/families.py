@@ -250,7 +250,7 @@ def _telling(tried: Sequence[Row], rates: Sequence[Row]) -> list[Claim]:
         truth_claim(
             where,
             "Even the best point of X's plane with u_n q_rᵀ or EX, or of the arc, is lower at no "
-            "more than a third of the minima of rank one, and a tenth of rank two",
+            "more than half of the minima of rank one, and a tenth of rank two",
             all_cases(seldom[r] <= most for r, most in SELDOM.items()),
             measured=", ".join(f"rank {r}: {value:.3f}" for r, value in seldom.items()),
             expected="at most 1/2 and 1/10",
