@@ -14,13 +14,13 @@ from jaxtyping import Float
 
 from liftless.start.belief.layout import Side
 from liftless.start.belief.sweep import (
-    CALIBRATION,
-    CAVITY,
     LEAST,
     PIVOT,
     Beliefs,
     Sums,
     Told,
+    calibration,
+    cavities,
     given_of,
     learned,
 )
@@ -48,6 +48,7 @@ class _Given:
 
     @classmethod
     def of(cls, own: Beliefs, other: Beliefs, told: Told) -> "_Given":
+        """What half a sweep is given, priors and numbers brought to that precision."""
         given, kind = given_of(np, own, other.out, other.average, told), own.mean.dtype
         return cls(
             np.asarray(other.out),
@@ -193,15 +194,11 @@ class _Lines:
         r, at, s, mask = given.inverse.shape[0], self.at, self.s, self.mask
         x = self.x[:, :r]
         u, Cx = (C @ self.pulled[..., None])[..., 0], C @ x
-        # What removing an entry from its own line's posterior changes: a rank-one downdate.
-        k = _dots(Cx, x)
-        left = np.maximum(s - k, CAVITY * s)
         error = self.y - (u[:, None] @ x)[:, 0]
-        ratio, caused = error / left, k + k * k / left
+        ratio, caused = cavities(np, s, _dots(Cx, x), error)
         part, raised = C.reshape(len(C), -1) @ given.average, np.ones_like(self.trace)
         if not given.noise > 0:
-            chi = np.sum(mask * error * ratio, axis=1) / np.maximum(np.sum(mask, axis=1), 1.0)
-            raised = np.maximum(chi, 1.0) ** CALIBRATION
+            raised = calibration(np, mask, error, ratio)
             C, part, caused = C * raised[:, None, None], part * raised, caused * raised[:, None]
         check = np.sum(u, axis=1) + np.sum((ratio + caused) * mask, axis=1) + C.sum(axis=(1, 2))
         if given.pull is not None:

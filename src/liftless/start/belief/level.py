@@ -12,7 +12,7 @@ from liftless._precision import on_device
 from liftless._types import AnyArray
 from liftless.operators.lines import gathered_products
 from liftless.start.belief.layout import Plan, Side, places_of, rounded
-from liftless.start.belief.sweep import Beliefs, partner
+from liftless.start.belief.sweep import Beliefs, partner, surrogate
 
 #: Messages from which the noise level is estimated; their median is within a percent.
 SAMPLE = 1 << 16
@@ -84,10 +84,8 @@ def noise_of(xp: Any, side: Side, own: Beliefs, other: Beliefs, sample: Sample) 
     r = own.prior.shape[0]
     slots = sample.slots
     told, old = other.out[side.source[slots]], own.out[slots]
-    average, x = other.average, told[:, :r]
-    if own.centre is not None:
-        average, x = partner(partner(average, 0, xp), 1, xp), partner(x, 1, xp)
-    scale = xp.maximum(xp.sum(own.average * average), 1e-300)
+    x = told[:, :r] if own.centre is None else partner(told[:, :r], 1, xp)
+    average, scale = surrogate(xp, own, other.average)
     traces = own.cov.reshape(-1, r * r) @ average.reshape(-1).astype(own.cov.dtype)
     trace = traces[sample.places]
     foreseen = told[:, r] + trace * told[:, r + 1] / scale + old[:, r]

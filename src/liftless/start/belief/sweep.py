@@ -99,7 +99,7 @@ class Given(NamedTuple):
     inverse: AnyArray
     pull: AnyArray | None
     average: AnyArray
-    scale: AnyArray
+    scale: Scalar
     told: Told
 
 
@@ -234,12 +234,35 @@ def _chunk(
 
 def given_of(xp: Any, own: Beliefs, messages: AnyArray, average: AnyArray, told: Told) -> Given:
     """What all lines of a side are given; ``xp`` is NumPy or its twin of JAX."""
-    inverse, pull = inverse_of_prior(own.prior, xp), None
+    inverse = inverse_of_prior(own.prior, xp)
+    pull = None if own.centre is None else inverse @ own.centre
+    return Given(messages, inverse, pull, *surrogate(xp, own, average), told)
+
+
+def surrogate(xp: Any, own: Beliefs, average: AnyArray) -> tuple[AnyArray, Scalar]:
+    """Mean covariance D̄ of the other side, in the order of this, and tr(C̄ D̄).
+
+    The surrogate of tr(C_i D_j) is tr(C_i D̄) tr(C̄ D_j)/tr(C̄ D̄).
+    """
     if own.centre is not None:
         average = partner(partner(average, 0, xp), 1, xp)
-        pull = inverse @ own.centre
-    scale = xp.maximum(xp.sum(own.average * average), 1e-300)
-    return Given(messages, inverse, pull, average, scale, told)
+    return average, xp.maximum(xp.sum(own.average * average), 1e-300)
+
+
+def cavities(xp: Any, s: AnyArray, k: AnyArray, error: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """What removing an entry from its own line's posterior changes: a rank-one downdate.
+
+    ``k`` is xᵀ C x and ``error`` what the posterior leaves of y, of variance s.  The cavity mean is
+    u − C x · ratio for the first number, the variance that it causes at the other end the second.
+    """
+    left = xp.maximum(s - k, CAVITY * s)
+    return error / left, k + k * k / left
+
+
+def calibration(xp: Any, mask: AnyArray, error: AnyArray, ratio: AnyArray) -> AnyArray:
+    """By what the covariance of each line is raised where there is no noise: χ² should be 1."""
+    chi = xp.sum(mask * error * ratio, axis=1) / xp.maximum(xp.sum(mask, axis=1), 1.0)
+    return xp.maximum(chi, 1.0) ** CALIBRATION
 
 
 def _no_sums(xp: Any, own: Beliefs) -> Sums:
@@ -285,8 +308,8 @@ def lines(
         y = y - x[:, 0]
         x = jnp.concatenate([x[:, 1:2], jnp.zeros_like(x[:, :1]), x[:, 2:]], axis=1)
     trace = jnp.sum(old_cov * average[None], axis=(1, 2))
-    surrogate = trace[:, None] * told_here[:, r + 1] / scale
-    q = jnp.where(told.blind, 1.0, told_here[:, r] + surrogate)
+    q = told_here[:, r] + trace[:, None] * told_here[:, r + 1] / scale
+    q = jnp.where(told.blind, 1.0, q)
     s = jnp.maximum(told.noise * spread + q, LEAST)
     miss = y - _dots(kept, x)
     counts = mask
@@ -294,10 +317,12 @@ def lines(
         size = told.bound * jnp.sqrt(s + old[:, r])
         share = jnp.minimum(1.0, size / jnp.maximum(jnp.abs(miss), 1e-300)) ** 2
         s, counts = s / jnp.maximum(share, 1e-150), mask * share
-    u, C, Cx, ratio, caused, chi = _regress(x, y, s, mask, inverse, pull)
+    u, C, Cx = _regress(x, y, s, mask, inverse, pull)
+    error = y - jnp.sum(x * u[..., None], axis=1)
+    ratio, caused = cavities(jnp, s, _dots(Cx, x), error)
     # Of noise, by chance half of the lines have more than they should: to raise those alone is to
     # raise the mean, from which the noise is then told too low and the error bars too wide.
-    raised = jnp.where(told.noise > 0, 1.0, jnp.maximum(chi, 1.0) ** CALIBRATION)
+    raised = jnp.where(told.noise > 0, 1.0, calibration(jnp, mask, error, ratio))
     calibrated = C * raised[:, None, None]
     part = jnp.sum(calibrated * average[None], axis=(1, 2))
     fresh = 1 - told.damping
@@ -333,27 +358,14 @@ def _regress(
     mask: Float[AnyArray, "c d"],
     inverse: Float[AnyArray, "r r"],
     pull: Float[AnyArray, " r"] | None,
-) -> tuple[AnyArray, AnyArray, AnyArray, AnyArray, AnyArray, AnyArray]:
-    """Posterior of each line, what its cavity messages are made of, and its χ² per entry.
-
-    The cavity mean is u − Cx · ratio for the posterior mean u, the variance that it causes at the
-    other end is next to the last, and the mean of χ² should be 1.
-    """
+) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Posterior mean and covariance of each line, and the product of that with what it is told."""
     r = x.shape[1]
     both = jnp.concatenate([x, y[:, None]], axis=1)
     G = (x * (mask / s)[:, None]) @ jnp.swapaxes(both, 1, 2)
     C = inverses(G[..., :r] + inverse[None])
     pulled = G[..., r] if pull is None else G[..., r] + pull[None]
-    u = jnp.sum(C * pulled[:, None], axis=-1)
-    Cx = C @ x
-    # What removing an entry from its own line's posterior changes: a rank-one downdate.
-    k = _dots(Cx, x)
-    left = jnp.maximum(s - k, CAVITY * s)
-    foreseen = jnp.sum(x * u[..., None], axis=1)
-    error = y - foreseen
-    ratio = error / left
-    chi = jnp.sum(mask * error * ratio, axis=1) / jnp.maximum(jnp.sum(mask, axis=1), 1.0)
-    return u, C, Cx, ratio, k + k * k / left, chi
+    return jnp.sum(C * pulled[:, None], axis=-1), C, C @ x
 
 
 def _dots(x: Float[AnyArray, "c r d"], z: Float[AnyArray, "c r d"]) -> AnyArray:
