@@ -305,8 +305,7 @@ class Fits:
             start = belief.Effects(tuple(a / scale for a in of), variance)
         graph = self._graph(shown, base, scale)
         bound = BOUND if self.robust else None
-        single = self.parts.host and self.table.y.size > MANY
-        beside = Beside(start, bound, self._width(rank), single)
+        beside = Beside(start, bound, self._width(rank), single=self.table.y.size > MANY)
         return Propagation(graph, rank, self.seed, beside=beside)
 
     def _graph(self, shown: np.ndarray, base: Effects, scale: float) -> Graph:

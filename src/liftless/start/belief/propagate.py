@@ -210,12 +210,18 @@ class Propagation:
         """Where the components begin among a line's numbers."""
         return 0 if self.beside is None or self.beside.effects is None else 2
 
+    @property
+    def bound(self) -> float | None:
+        """Predicted deviations from which a misfit is a gross error; None for none."""
+        return None if self.beside is None else self.beside.bound
+
     # -- sweeps -------------------------------------------------------------------------------
 
     def sweep(self, *, learn: bool = False) -> float:
         """One sweep over all sides; the misfit of the means, infinite where they ran away."""
         early = self.sweeps == 0
         bad = 0.0
+        bound = None if self.bound is None else np.asarray(self.bound)
         for k, side in enumerate(self.graph.sides):
             if not early:
                 self.noise = self._estimate(k) if learn else 0.0
@@ -224,7 +230,7 @@ class Propagation:
                 np.asarray(0.0 if early else self.damping),
                 np.asarray(early and k == 0),
                 np.asarray(early),
-                *self._told,
+                bound,
             )
             if self.graph.host:
                 other = self.beliefs[0] if self.symmetric else self.beliefs[1 - k]
@@ -245,19 +251,13 @@ class Propagation:
 
     def _misfit(self) -> float:
         of, own, other = self.graph, self.beliefs[0], self.beliefs[-1]
-        middle = self.beside is not None and self.beside.bound is not None
+        middle = self.bound is not None
         if not of.host:
             m = np.asarray(float(of.m))
             return float(level.misfit(of.ends, of.y, m, own, other, middle=middle))
         if self._asked is None:
             self._asked = level.asked(of.ends, of.y, of.m)
         return level.misfit_host(*self._asked, own, other, middle=middle)
-
-    @property
-    def _told(self) -> tuple[AnyArray | None]:
-        """The bound of gross errors."""
-        bound = None if self.beside is None else self.beside.bound
-        return (None if bound is None else np.asarray(bound),)
 
     def _estimate(self, k: int) -> float:
         if self._samples is None:
