@@ -10,17 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from liftless.losses import EFFICIENT, QUARTILE
 from liftless.tables.table import Table
 
 #: Most rounds, and the change of a variance, relative, that ends them.
 ROUNDS, SETTLED = 40, 1e-3
 #: Fits of effects with entries weighted anew by the misfit of the last.
 ROBUST = 6
-#: Deviations from which a misfit counts as at these: Huber's estimate is then 95 % efficient for
-#: Gaussian noise.
-HUBER = 1.345
-#: Standard deviation of a Gaussian over its median absolute deviation.
-NORMAL = 1.4826
 
 
 @dataclass(frozen=True)
@@ -118,10 +114,10 @@ def robust_effects(table: Table) -> Effects:
     found = no_effects(table)
     for _ in range(ROBUST):
         z = table.weights * off
-        size = NORMAL * float(np.median(z))
+        size = float(np.median(z)) / QUARTILE
         if size == 0:
             size = float(np.mean(z)) or 1.0
-        share = np.minimum(1.0, HUBER * size / np.maximum(z, 1e-300))
+        share = np.minimum(1.0, EFFICIENT * size / np.maximum(z, 1e-300))
         part = replace(table, weights=table.weights * np.sqrt(share))
         found = effects(part, table.y)
         off = np.abs(table.y - found.at(table.i, table.j))

@@ -10,6 +10,7 @@ import numpy as np
 
 from liftless._precision import on_device
 from liftless._types import AnyArray
+from liftless.losses import QUARTILE
 from liftless.operators.lines import gathered_products
 from liftless.start.belief.layout import Plan, Side, places_of, rounded
 from liftless.start.belief.sweep import Beliefs, partner, surrogate
@@ -21,7 +22,7 @@ SAMPLE_HOST = 1 << 14
 #: Entries from which the misfit is read there, within half a percent.
 MISFIT_HOST = 1 << 15
 #: Median of a squared standard Gaussian.
-MEDIAN = 0.4549364231195724
+MEDIAN = QUARTILE**2
 
 
 class Sample(NamedTuple):
