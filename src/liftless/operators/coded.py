@@ -11,21 +11,18 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Complex, Float, Int, Num
+from jaxtyping import Complex, Float, Int, Num
 
 from liftless._checks import complex_array, describe, real_array
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
-from liftless.operators.complex_amplitudes import ComplexAmplitudes
-from liftless.space import Hermitian, Space, Symmetric
+from liftless.operators.images import DIMENSIONS, ImageAmplitudes
 
-#: Dimensions of an image that the transforms of JAX take.
-DIMENSIONS = 3
 #: Share of the masks' power in their means from which they count as plain.
 PLAIN = 0.75
 
 
-class CodedDiffraction(ComplexAmplitudes):
+class CodedDiffraction(ImageAmplitudes):
     """A(Z Z*) = |F (M_l ⊙ z)|² over all masks l and frequencies, F the unitary Fourier transform.
 
     No n × n and no m × n array is formed: an application to one column is L transforms.
@@ -90,9 +87,9 @@ class CodedDiffraction(ComplexAmplitudes):
         return math.prod(self.shape) if self.pixels is None else self.pixels.shape[0]
 
     @property
-    def space(self) -> Space:
-        """Hermitian matrices z z*, or symmetric ones of a real image."""
-        return Symmetric(self.order) if self.real else Hermitian(self.order)
+    def _multiplier(self) -> Num[AnyArray, "L ..."]:
+        """The masks."""
+        return self.masks
 
     @property
     def transforms(self) -> int:
@@ -120,13 +117,13 @@ class CodedDiffraction(ComplexAmplitudes):
     def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
         """F (M_l ⊙ z) for every column z, complex; scaled so that A is its squared length."""
         X = jnp.asarray(X)
-        Z = X if self.real else X[: self.order] + 1j * X[self.order :]
+        Z = self._signal(X)
         r, L = Z.shape[1], self.masks.shape[0]
         flat = Z.T
         if self.pixels is not None:
             empty = jnp.zeros((r, math.prod(self.shape)), Z.dtype)
             flat = empty.at[:, self.pixels].set(flat, unique_indices=True)
-        coded = self._masks_like(X.dtype)[:, None] * flat.reshape(1, r, *self.shape)
+        coded = self._multiplier_like(X.dtype)[:, None] * flat.reshape(1, r, *self.shape)
         if self.half:
             P = jnp.fft.rfftn(coded, axes=self._axes, norm="ortho") * self._roots(X.dtype)
         else:
@@ -145,20 +142,10 @@ class CodedDiffraction(ComplexAmplitudes):
             images = jnp.fft.irfftn(spectrum, s=self.shape, axes=self._axes, norm="ortho")
         else:
             images = jnp.fft.ifftn(spectrum, axes=self._axes, norm="ortho")
-        M = self._masks_like(dtype)
+        M = self._multiplier_like(dtype)
         # For a real image only the real part of each product is needed.
         whole = jnp.sum(jnp.conj(M)[:, None] * images, axis=0).reshape(r, -1)
-        Z = (whole if self.pixels is None else whole[:, self.pixels]).T
-        return jnp.real(Z) if self.real else jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
-
-    @property
-    def _axes(self) -> tuple[int, ...]:
-        return tuple(range(2, 2 + len(self.shape)))
-
-    def _masks_like(self, dtype: Any) -> Num[AnyArray, "L ..."]:
-        """Masks in the precision of a factor."""
-        kind = jnp.promote_types(dtype, jnp.complex64) if self.masks.dtype.kind == "c" else dtype
-        return jnp.asarray(self.masks, kind)
+        return self._factor((whole if self.pixels is None else whole[:, self.pixels]).T)
 
     def _counts(self) -> Float[np.ndarray, " k"]:
         """Frequencies of the whole grid that one of the half stands for, along the last axis."""
@@ -187,13 +174,6 @@ class CodedDiffraction(ComplexAmplitudes):
         whole = np.broadcast_to(self._counts(), (self.masks.shape[0], *self.frequencies))
         return whole.reshape(-1).copy()
 
-    @property
-    def share(self) -> float:
-        """Unknown real numbers over those that the amplitudes have."""
-        whole = self.masks.shape[0] * math.prod(self.shape)
-        paired = self.real and self.masks.dtype.kind != "c"
-        return self.order / whole / (1 if paired or not self.real else 2)
-
     def scrambled(self) -> bool:
         """Whether the masks vary: even ones leave a smooth image to few frequencies."""
         M = np.asarray(self.masks).reshape(self.masks.shape[0], -1)
@@ -219,27 +199,9 @@ class CodedDiffraction(ComplexAmplitudes):
         c = self.multiplicity()
         return whole if c is None else whole * c
 
-    def links(
-        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
-    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-        """See :meth:`SensingOperator.links`: a mask with readings ties the pixels it lets through.
-
-        One after another: the products of all pairs are in the readings of enough frequencies.
-        """
-        seen = np.any(used.reshape(self.masks.shape[0], -1), axis=1)
-        M = np.asarray(self.masks).reshape(self.masks.shape[0], -1)
-        M = M if self.pixels is None else M[:, np.asarray(self.pixels)]
-        pairs = [np.zeros((2, 0), int)]
-        for mask in M[seen]:
-            through = mask != 0
-            lines = np.flatnonzero((through if self.real else np.r_[through, through]) & live)
-            pairs.append(np.stack([lines[:-1], lines[1:]]))
-        i, j = np.concatenate(pairs, axis=1)
-        return i, j
-
-    def positive_combination(self) -> Float[np.ndarray, " m"]:
-        """Return w = 1, of which A* is the positive :meth:`gram`."""
-        return np.ones(self.m)
+    def _lit(self, k: int) -> Int[np.ndarray, " l"]:
+        mask = np.asarray(self.masks)[k].ravel()
+        return np.flatnonzero(mask if self.pixels is None else mask[np.asarray(self.pixels)])
 
     # -- data -------------------------------------------------------------------------------------
 
@@ -260,9 +222,9 @@ class CodedDiffraction(ComplexAmplitudes):
             So that Σ ω (y − b)² over the half is that over the whole grid for all y that a real
             image has, up to a constant.
         """
-        w = np.ones(b.shape) if weights is None else weights
         if not self.half:
-            return b.reshape(-1), w.reshape(-1)
+            return super().fold(b, weights)
+        w = np.ones(b.shape) if weights is None else weights
         pair = np.roll(np.flip(b, self._image_axes), 1, self._image_axes)
         pair_w = np.roll(np.flip(w, self._image_axes), 1, self._image_axes)
         K = self.frequencies[-1]
@@ -276,13 +238,6 @@ class CodedDiffraction(ComplexAmplitudes):
     @property
     def _image_axes(self) -> tuple[int, ...]:
         return tuple(range(1, 1 + len(self.shape)))
-
-    def image(self, X: Float[np.ndarray, "n r"]) -> Num[np.ndarray, "..."]:
-        """Image of the first column of a factor, zero outside the support."""
-        x = X[:, 0] if self.real else X[: self.order, 0] + 1j * X[self.order :, 0]
-        whole = np.zeros(math.prod(self.shape), x.dtype)
-        whole[slice(None) if self.pixels is None else np.asarray(self.pixels)] = x
-        return whole.reshape(self.shape)
 
 
 def _masks(masks: Any) -> Num[np.ndarray, "L ..."]:

@@ -2,12 +2,14 @@
 
 import abc
 
+import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Num
 
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator
 from liftless.operators.products import row_products
+from liftless.space import Hermitian, Space, Symmetric
 
 
 class ComplexAmplitudes(SensingOperator):
@@ -62,3 +64,27 @@ class ComplexAmplitudes(SensingOperator):
         """Transpose of :meth:`forward`."""
         half = G.shape[1] // 2
         return self.back(G[:, :half] + 1j * G[:, half:])
+
+
+class SignalAmplitudes(ComplexAmplitudes):
+    """Amplitudes of a signal that may be known to be real: then the factor is Z itself."""
+
+    real: eqx.AbstractVar[bool]
+
+    @property
+    @abc.abstractmethod
+    def order(self) -> int:
+        """Entries of the signal."""
+
+    @property
+    def space(self) -> Space:
+        """Hermitian matrices Z Z*, or symmetric ones X Xᵀ of a real signal."""
+        return Symmetric(self.order) if self.real else Hermitian(self.order)
+
+    def _signal(self, X: Float[AnyArray, "n r"]) -> Num[AnyArray, "o r"]:
+        """Z of a factor."""
+        return X if self.real else X[: self.order] + 1j * X[self.order :]
+
+    def _factor(self, Z: Num[AnyArray, "o r"]) -> Float[AnyArray, "n r"]:
+        """Adjoint of :meth:`_signal` over the real numbers."""
+        return jnp.real(Z) if self.real else jnp.concatenate([jnp.real(Z), jnp.imag(Z)])

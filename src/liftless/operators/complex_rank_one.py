@@ -11,11 +11,10 @@ from liftless._checks import complex_array, describe
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.base import rows_of, with_fields
-from liftless.operators.complex_amplitudes import ComplexAmplitudes
-from liftless.space import Hermitian, Space, Symmetric
+from liftless.operators.complex_amplitudes import SignalAmplitudes
 
 
-class ComplexRankOneOperator(ComplexAmplitudes):
+class ComplexRankOneOperator(SignalAmplitudes):
     """A(Z Z*)_i = a_i* Z Z* a_i, the squared length of row i of conj(a) Z, in O(m n r).
 
     Parameters
@@ -41,10 +40,9 @@ class ComplexRankOneOperator(ComplexAmplitudes):
         self.real = bool(real)
 
     @property
-    def space(self) -> Space:
-        """Hermitian matrices Z Z*, or symmetric ones X Xᵀ of a real signal."""
-        order = self.a.shape[1]
-        return Symmetric(order) if self.real else Hermitian(order)
+    def order(self) -> int:
+        """Entries of the signal."""
+        return self.a.shape[1]
 
     @property
     def m(self) -> int:
@@ -53,15 +51,11 @@ class ComplexRankOneOperator(ComplexAmplitudes):
 
     def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
         """a_i* Z."""
-        X = jnp.asarray(X)
-        half = self.a.shape[1]
-        Z = X if self.real else X[:half] + 1j * X[half:]
-        return jnp.conj(jnp.asarray(self.a)) @ Z
+        return jnp.conj(jnp.asarray(self.a)) @ self._signal(jnp.asarray(X))
 
     def back(self, P: Complex[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
         """Adjoint of :meth:`rows` over the real numbers."""
-        Z = jnp.asarray(self.a).T @ P
-        return jnp.real(Z) if self.real else jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
+        return self._factor(jnp.asarray(self.a).T @ P)
 
     def cost(self, columns: int) -> float:
         """Two products with the matrix of the a_i, of four multiply-adds a complex one."""

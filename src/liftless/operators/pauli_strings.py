@@ -76,10 +76,6 @@ class PauliStrings(SensingOperator):
         """Number of strings."""
         return self.signs.shape[0]
 
-    def _complex(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "o r"]:
-        X = jnp.asarray(X)
-        return X[: self.order] + 1j * X[self.order :]
-
     def _phases(self, dtype: Any) -> Complex[AnyArray, " m"]:
         kind = jnp.promote_types(dtype, jnp.complex64)
         return jnp.asarray(np.array([1, 1j, -1, -1j]), kind)[jnp.asarray(self.turns)]
@@ -88,7 +84,7 @@ class PauliStrings(SensingOperator):
         self, U: Float[AnyArray, "n r"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, " m"]:
         """See :meth:`SensingOperator.measure`."""
-        Z, W = self._complex(U), self._complex(V)
+        Z, W = self.space.complex(jnp.asarray(U)), self.space.complex(jnp.asarray(V))
         rows = jnp.arange(self.order)
 
         def one(flip: AnyArray) -> AnyArray:
@@ -105,7 +101,7 @@ class PauliStrings(SensingOperator):
         self, y: Float[AnyArray, " m"], V: Float[AnyArray, "n r"]
     ) -> Float[AnyArray, "n r"]:
         """See :meth:`SensingOperator.backproject`."""
-        Z, rows = self._complex(V), jnp.arange(self.order)
+        Z, rows = self.space.complex(jnp.asarray(V)), jnp.arange(self.order)
         signs = self._signs(y)
 
         def add(total: AnyArray, one: tuple) -> tuple[AnyArray, None]:
@@ -113,7 +109,7 @@ class PauliStrings(SensingOperator):
             return total + (sign[:, None] * Z)[rows ^ flip], None
 
         W, _ = jax.lax.scan(add, jnp.zeros_like(Z), (jnp.asarray(self.flips), signs))
-        return jnp.concatenate([jnp.real(W), jnp.imag(W)])
+        return self.space.real(W)
 
     def _signs(self, y: Float[AnyArray, " m"]) -> Complex[AnyArray, "g o"]:
         """Entry (x ⊕ flip, x) of A*(y) for every kind of flips and every x."""

@@ -81,7 +81,7 @@ class ProductBases(ComplexAmplitudes):
     def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
         """Amplitudes ⟨v|Z of all outcomes."""
         X = jnp.asarray(X)
-        Z = X[: self.order] + 1j * X[self.order :]
+        Z = self.space.complex(X)
         bases, S, r = self._bases(X.dtype), self.settings.shape[0], Z.shape[1]
         A = jnp.broadcast_to(Z[None], (S, *Z.shape))
         for k in range(self.qubits):
@@ -97,8 +97,7 @@ class ProductBases(ComplexAmplitudes):
         for k in range(self.qubits):
             A = A.reshape(S, 2**k, 2, -1)
             A = jnp.einsum("sji,sajb->saib", jnp.conj(bases[:, k]), A)
-        Z = jnp.sum(A.reshape(S, self.order, r), axis=0)
-        return jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
+        return self.space.real(jnp.sum(A.reshape(S, self.order, r), axis=0))
 
     def gram(self) -> Float[np.ndarray, " n"]:
         """The number of settings, everywhere."""

@@ -14,18 +14,16 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Complex, Float, Int, Num
+from jaxtyping import Complex, Float, Int, Num
 
 from liftless._checks import complex_array, describe, real_array
 from liftless._errors import InvalidInput
 from liftless._memory import check_memory
 from liftless._types import AnyArray
-from liftless.operators.coded import DIMENSIONS
-from liftless.operators.complex_amplitudes import ComplexAmplitudes
-from liftless.space import Hermitian, Space, Symmetric
+from liftless.operators.images import DIMENSIONS, ImageAmplitudes
 
 
-class ScannedProbe(ComplexAmplitudes):
+class ScannedProbe(ImageAmplitudes):
     """A(Z Z*) = |F (P ⊙ z[s:s + w])|² for the windows at all positions s, F unitary of size w.
 
     No n × n and no m × n array is formed: an application to one column is a transform of the
@@ -59,9 +57,6 @@ class ScannedProbe(ComplexAmplitudes):
     shape: tuple[int, ...] = eqx.field(static=True)
     real: bool = eqx.field(static=True)
 
-    #: Whether readings are those of half the frequencies; see :class:`CodedDiffraction`.
-    half = False
-
     def __init__(self, probe: Any, positions: Any, shape: Any, *, real: bool = False) -> None:
         self.probe, self.real = _probe(probe), bool(real)
         self.shape = _shape(shape, self.probe.shape)
@@ -84,9 +79,9 @@ class ScannedProbe(ComplexAmplitudes):
         return self.pixels.shape[0]
 
     @property
-    def space(self) -> Space:
-        """Hermitian matrices z z*, or symmetric ones of a real image."""
-        return Symmetric(self.order) if self.real else Hermitian(self.order)
+    def _multiplier(self) -> Num[AnyArray, "..."]:
+        """The probe."""
+        return self.probe
 
     @property
     def transforms(self) -> int:
@@ -108,11 +103,11 @@ class ScannedProbe(ComplexAmplitudes):
     def rows(self, X: Float[AnyArray, "n r"]) -> Complex[AnyArray, "m r"]:
         """F (P ⊙ z[window]) for every column z, complex; scaled so that A is its squared length."""
         X = jnp.asarray(X)
-        Z = X if self.real else X[: self.order] + 1j * X[self.order :]
+        Z = self._signal(X)
         r = Z.shape[1]
         whole = jnp.concatenate([Z, jnp.zeros((1, r), Z.dtype)])
         seen = jnp.swapaxes(whole[jnp.asarray(self.windows)], 1, 2)
-        lit = self._probe_like(X.dtype) * seen.reshape(-1, r, *self.grid)
+        lit = self._multiplier_like(X.dtype) * seen.reshape(-1, r, *self.grid)
         P = jnp.fft.fftn(lit, axes=self._axes, norm="ortho")
         return jnp.swapaxes(P.reshape(self.transforms, r, -1), 1, 2).reshape(-1, r)
 
@@ -123,21 +118,11 @@ class ScannedProbe(ComplexAmplitudes):
         spectrum = jnp.swapaxes(P.reshape(self.transforms, -1, r), 1, 2)
         spectrum = spectrum.reshape(self.transforms, r, *self.grid)
         images = jnp.fft.ifftn(spectrum, axes=self._axes, norm="ortho")
-        lit = jnp.conj(self._probe_like(jnp.real(P).dtype)) * images
+        lit = jnp.conj(self._multiplier_like(jnp.real(P).dtype)) * images
         lit = jnp.swapaxes(lit.reshape(self.transforms, r, -1), 1, 2)
         lit = jnp.real(lit) if self.real else lit
         empty = jnp.zeros((self.order + 1, r), lit.dtype)
-        Z = empty.at[jnp.asarray(self.windows)].add(lit)[:-1]
-        return Z if self.real else jnp.concatenate([jnp.real(Z), jnp.imag(Z)])
-
-    @property
-    def _axes(self) -> tuple[int, ...]:
-        return tuple(range(2, 2 + len(self.grid)))
-
-    def _probe_like(self, dtype: Any) -> Num[AnyArray, "..."]:
-        """Probe in the precision of a factor, an axis of columns before those of the grid."""
-        kind = jnp.promote_types(dtype, jnp.complex64) if self.probe.dtype.kind == "c" else dtype
-        return jnp.asarray(self.probe, kind)[None, None]
+        return self._factor(empty.at[jnp.asarray(self.windows)].add(lit)[:-1])
 
     def gram(self) -> Float[AnyArray, " n"]:
         """Diagonal of back ∘ rows, which is diagonal: Σ |P|² over the windows at every unknown."""
@@ -150,12 +135,6 @@ class ScannedProbe(ComplexAmplitudes):
     def multiplicity(self) -> None:
         """Nothing: a row stands for one reading."""
         return
-
-    @property
-    def share(self) -> float:
-        """Unknown real numbers over those that the amplitudes have."""
-        paired = self.real and self.probe.dtype.kind != "c"
-        return self.order / self.m / (1 if paired or not self.real else 2)
 
     def scrambled(self) -> bool:
         """Return False: a window mixes the few pixels that it holds."""
@@ -175,39 +154,8 @@ class ScannedProbe(ComplexAmplitudes):
         one = jnp.sum(known * P, axis=1) / P.size / (2 if self.real else 1)
         return jnp.repeat(one, P.size)
 
-    def links(
-        self, live: Bool[np.ndarray, " n"], used: Bool[np.ndarray, " m"]
-    ) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
-        """See :meth:`SensingOperator.links`: a window with readings ties what it lights."""
-        through = np.asarray(self.probe).ravel() != 0
-        pairs = [np.zeros((2, 0), int)]
-        for row in np.asarray(self.windows)[np.any(used.reshape(self.transforms, -1), axis=1)]:
-            lines = row[through]
-            lines = lines if self.real else np.concatenate([lines, lines + self.order])
-            lines = lines[live[lines]]
-            pairs.append(np.stack([lines[:-1], lines[1:]]))
-        i, j = np.concatenate(pairs, axis=1)
-        return i, j
-
-    def positive_combination(self) -> Float[np.ndarray, " m"]:
-        """Return w = 1, of which A* is the positive :meth:`gram`."""
-        return np.ones(self.m)
-
-    # -- data -------------------------------------------------------------------------------------
-
-    def fold(
-        self, b: Float[np.ndarray, "S ..."], weights: Float[np.ndarray, "S ..."] | None = None
-    ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-        """Readings and weights as they are, in one row."""
-        w = np.ones(b.shape) if weights is None else weights
-        return b.reshape(-1), w.reshape(-1)
-
-    def image(self, X: Float[np.ndarray, "n r"]) -> Num[np.ndarray, "..."]:
-        """Image of the first column of a factor, zero where no window lights it."""
-        x = X[:, 0] if self.real else X[: self.order, 0] + 1j * X[self.order :, 0]
-        whole = np.zeros(math.prod(self.shape), x.dtype)
-        whole[np.asarray(self.pixels)] = x
-        return whole.reshape(self.shape)
+    def _lit(self, k: int) -> Int[np.ndarray, " l"]:
+        return np.asarray(self.windows)[k][np.asarray(self.probe).ravel() != 0]
 
 
 def _probe(probe: Any) -> Num[np.ndarray, "..."]:
