@@ -191,7 +191,8 @@ class Effort:
         zero = first_order(self.problem, self.best)
         self.full = zero.excess
         # h and its excess differ by a constant, which is zero for the squared loss.
-        noisy = real_number("level", level, least=0.0) - (zero.objective - zero.excess)
+        self.floor = zero.objective - zero.excess
+        noisy = real_number("level", level, least=0.0) - self.floor
         self.goal = max(real_number("target", target, least=0.0) * zero.excess, noisy)
         self.least = zero.objective
         self.fitted = zero.excess <= self.goal
@@ -284,6 +285,11 @@ class Effort:
         self.fitted = self.fitted or fitted
         if math.isfinite(objective) and (objective < self.least or fitted):
             self.best, self.least = np.array(X), objective
+
+    def evaluate(self, X: Float[np.ndarray, "n r"]) -> None:
+        """Evaluate a point of the problem's rank, which is not booked, and offer it."""
+        h = float(self.problem.objective(X))
+        self.offer(X, h, fitted=h - self.floor <= self.goal)
 
     # -- the end ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless._errors import InvalidInput
-from liftless.carried import CarriedProblem, orthogonal
+from liftless.carried import carried_problem, orthogonal
 from liftless.descent import LBFGS, Stop, descend
 from liftless.problem import Problem
 from liftless_papers.compare.peers.base import Effort, Peer
@@ -83,8 +83,6 @@ class Range:
 class Projections(AmplitudePeer):
     """Iterate projections from random X until the lengths fit, or a local solve takes over."""
 
-    compiles: ClassVar[bool] = True
-
     #: Relative misfit at which a local solve takes over; None where it never does.
     hand_over: ClassVar[float | None] = None
 
@@ -111,8 +109,7 @@ class Projections(AmplitudePeer):
             if self.hand_over is not None:
                 weighted(effort, X)
             else:
-                effort.offer(X, float(effort.problem.objective(X)), fitted=False)
-                effort.fitted = effort.least <= effort.goal
+                effort.evaluate(X)
                 if not effort.fitted:
                     return "The projections ended short of the goal."
         return ""
@@ -125,19 +122,12 @@ def weighted(effort: Effort, X: Float[np.ndarray, "n r"]) -> None:
     heavy = Problem(
         problem.operator, b, problem.rank, weights=1 / np.sqrt(b + FLOOR * float(np.mean(b)))
     )
-    nice = orthogonal(problem.operator)
-    if nice is None:
-        done = descend(heavy, X, LBFGS(), Stop(1e-21, 1e-6, effort.account.steps(4, problem.rank)))
-        effort.account.charge(done.applications)
-        Y = np.asarray(done.X)
-    else:
-        carried = CarriedProblem(heavy, nice)
-        steps = effort.account.steps(2, problem.rank)
-        done = descend(carried, carried.inside(X), LBFGS(), Stop(1e-21, 1e-6, steps))
-        effort.account.charge(done.applications)
-        Y = np.asarray(carried.outside(done.X))
-    h = float(effort.problem.objective(Y))
-    effort.offer(Y, h, fitted=h <= effort.goal)
+    carried = carried_problem(heavy)
+    aim, begin, price = (heavy, X, 4) if carried is None else (carried, carried.inside(X), 2)
+    steps = effort.account.steps(price, problem.rank)
+    done = descend(aim, begin, LBFGS(), Stop(1e-21, 1e-6, steps))
+    effort.account.charge(done.applications)
+    effort.evaluate(np.asarray(done.X if carried is None else carried.outside(done.X)))
 
 
 class Relaxed(Projections):
@@ -271,6 +261,5 @@ class ReshapedFlow(AmplitudePeer):
             X = X - scale * np.asarray(shape.amplitudes.back(jnp.asarray(P - shape.lengths(P))))
             effort.account.charge(STEP_COST)
             k += 1
-        effort.offer(X, float(effort.problem.objective(X)), fitted=False)
-        effort.fitted = effort.least <= effort.goal
+        effort.evaluate(X)
         return "" if effort.fitted else "The flow ended short of the goal."

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Complex
 
 from liftless._errors import InvalidInput
 from liftless.operators import ProductBases
 from liftless.problem import Problem
 from liftless_papers.compare.peers.base import Effort, Peer
 
-#: Change of ρ, or its share of the goal, at which RρR looks whether it is there.
+#: Steps of RρR between two looks whether it is there.
 LOOK = 20
 
 
@@ -28,17 +28,12 @@ class StatePeer(Peer):
             was, must = type(problem.operator).__name__, "ProductBases"
             raise InvalidInput("operator", was, must, "Use a method of any family.")
 
-    def finished(
-        self, effort: Effort, rho: Complex[np.ndarray, "d d"], size: float
-    ) -> Float[np.ndarray, "n r"]:
+    def finished(self, effort: Effort, rho: Complex[np.ndarray, "d d"], size: float) -> None:
         """Leading part of a matrix as a factor, offered."""
         values, vectors = np.linalg.eigh(rho)
         r = effort.original.rank
         Z = vectors[:, ::-1][:, :r] * np.sqrt(np.maximum(values[::-1][:r], 0.0) * size)
-        X = effort.original.space.pack(Z)
-        h = float(effort.problem.objective(X))
-        effort.offer(X, h, fitted=h <= effort.goal)
-        return X
+        effort.evaluate(effort.original.space.pack(Z))
 
 
 def _vectors(operator: ProductBases) -> Complex[np.ndarray, "m d"]:
