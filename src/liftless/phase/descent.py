@@ -11,7 +11,7 @@ from jaxtyping import Float, Inexact
 
 from liftless._precision import double, on_device
 from liftless._types import AnyArray
-from liftless.carried import CarriedProblem, orthogonal
+from liftless.carried import CarriedProblem
 from liftless.descent import LBFGS, Descent, Stop, descend
 from liftless.operators import Orthogonal
 from liftless.operators.products import row_products
@@ -78,13 +78,16 @@ def problem_of(data: Data, variance: Float[np.ndarray, " m"]) -> Problem:
     return Problem(data.operator, data.b, 1, weights=weights)
 
 
+def first_problem(data: Data) -> Problem:
+    """Problem of a first descent, before any fit tells the variances."""
+    return problem_of(data, data.noise.first(data.intensity, data.mean))
+
+
 def descended(
     data: Data, books: Books, problem: Problem, X: Factor, level: float | None
 ) -> tuple[Factor, Descent]:
     """Descend to round-off or to a stuck point; with ``level`` None as far as noise asks for it."""
-    amplitudes = orthogonal(problem.operator)
-    assert amplitudes is not None
-    carried = CarriedProblem(problem, amplitudes)
+    carried = CarriedProblem(problem, data.operator)
     gradient = STUCK
     if level is None:
         # A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
@@ -122,9 +125,7 @@ def _fit(
 @double
 def fit_of(data: Data, X: Factor) -> Fitted:
     """Fit at an image; one application."""
-    amplitudes = orthogonal(data.operator)
-    assert amplitudes is not None
-    return _fit(amplitudes, X, data.counts, data.known, data.b)
+    return _fit(data.operator, X, data.counts, data.known, data.b)
 
 
 @functools.partial(jax.jit, static_argnames=("most",))
@@ -172,9 +173,7 @@ def error_of(
     error : float
     applications : int
     """
-    amplitudes = orthogonal(data.operator)
-    assert amplitudes is not None
-    carried = on_device(CarriedProblem(problem, amplitudes))
+    carried = on_device(CarriedProblem(problem, data.operator))
     P = carried.data(jnp.asarray(carried.inside(X)))
     U, steps = _response(carried, P, jnp.asarray(s), CG_STEPS)
     change = np.asarray(U) / np.asarray(carried.root)[:, None]

@@ -15,7 +15,15 @@ from liftless._precision import double
 from liftless._threads import few_threads
 from liftless.certificate.resolution import resolution
 from liftless.phase.data import Data, budget_of, read
-from liftless.phase.descent import Books, descended, draw_of, error_of, fit_of, problem_of
+from liftless.phase.descent import (
+    Books,
+    descended,
+    draw_of,
+    error_of,
+    first_problem,
+    fit_of,
+    problem_of,
+)
 from liftless.phase.result import Retrieval, fixed_phase
 from liftless.problem import Problem
 from liftless.start.vector_passing import VectorPassing, vector_start
@@ -33,6 +41,14 @@ REWEIGHTED, SETTLED = 2, 0.05
 ROUND_OFF = 1e-20
 #: Standard deviations of chi² that a fit within the noise may be above its mean.
 SIGMAS = 4.0
+
+
+@dataclass(frozen=True)
+class _First:
+    """Problem of every first descent, and the share of h at zero where it ends, of exact data."""
+
+    problem: Problem
+    level: float | None
 
 
 @dataclass
@@ -166,59 +182,60 @@ def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
     """Rounds until the readings are fitted, two ends agree, or the budget is spent."""
     from liftless.phase.support import search_support
 
+    problem = first_problem(data)
+    exact = data.noise.name == "none"
+    first = _First(problem, max(ROUND_OFF, _digits(data, problem)) if exact else None)
     if data.plain:
-        search_support(data, books, seed, lambda X: _candidate(data, books, X, best))
+        search_support(data, books, seed, lambda X: _candidate(data, books, first, X, best))
         return
+    plan = VectorPassing(ready=data.noise.ready(data.intensity, data.mean))
     levels: list[float] = []
     for k in range(ROUNDS):
         if books.left < 8:
             return
-        plan = VectorPassing(ready=data.noise.ready(data.intensity, data.mean))
-        problem = problem_of(data, data.noise.first(data.intensity, data.mean))
         X, applications, error = vector_start(problem, plan, seed + k, books.left)
         books.starts += 1
         books.note("start", applications, error)
-        done = _descend(data, books, X, best)
+        done = _descend(data, books, first, X, best)
         levels.append(done.h)
         agreeing = sum(level <= best[0].h * (1 + NEAR) for level in levels)
-        noisy = data.noise.name != "none" and error <= plan.ready
+        noisy = not exact and error <= plan.ready
         if done.fitted or noisy or agreeing >= AGREE:
             return
 
 
-def _descend(data: Data, books: Books, X: Factor, best: list[_Best]) -> _Best:
+def _descend(data: Data, books: Books, first: _First, X: Factor, best: list[_Best]) -> _Best:
     """First descent of a round, and the best of all in ``best``."""
-    problem = problem_of(data, data.noise.first(data.intensity, data.mean))
-    exact = data.noise.name == "none"
-    level = max(ROUND_OFF, _digits(data, problem)) if exact else None
-    Y, done = descended(data, books, problem, X, level)
-    reached = level is not None and done.objective <= level * float(problem.zero_level(Y))
-    found = _Best(Y, float(done.objective), problem, X, reached, done.status == 0)
+    Y, done = descended(data, books, first.problem, X, first.level)
+    full = float(first.problem.zero_level(Y))
+    reached = first.level is not None and done.objective <= first.level * full
+    found = _Best(Y, float(done.objective), first.problem, X, reached, done.status == 0)
     if not best or found.h < best[0].h:
         best[:] = [found]
-    full = float(problem.zero_level(Y))
     books.note("descent", done.applications, math.sqrt(found.h / full) if full else 0.0)
     return found
 
 
-def _candidate(data: Data, books: Books, X: Factor, best: list[_Best]) -> bool:
+def _candidate(data: Data, books: Books, first: _First, X: Factor, best: list[_Best]) -> bool:
     """Descend from where reflections are, with noise weigh; whether the readings are explained.
 
     Of noisy ends the one of the lowest χ² is kept: images that fit nearly as well lie close
     together, and only the misfit tells them apart.
     """
     if data.noise.name == "none":
-        return _descend(data, books, X, best).fitted
+        return _descend(data, books, first, X, best).fitted
     one: list[_Best] = []
     explained = False
     try:
-        _weighed(data, books, _descend(data, books, X, one))
+        _weighed(data, books, _descend(data, books, first, X, one))
     finally:
         if one:
             intensity = np.asarray(fit_of(data, one[0].X).intensity)
             books.applications += 1
-            one[0].chi2, _ = _chi2(data, intensity)
-            explained = one[0].chi2 <= _limit(data, intensity, data.noise.expected(intensity))
+            one[0].chi2 = _chi2(data, intensity)
+            expected = data.noise.expected(intensity)
+            mean = float(np.average(expected, weights=data.known * data.counts))
+            explained = one[0].chi2 <= _limit(data, intensity, mean)
             if not best or one[0].chi2 < best[0].chi2:
                 best[:] = one
     return explained
@@ -237,15 +254,16 @@ def _digits(data: Data, problem: Problem) -> float:
 
 def _weighed(data: Data, books: Books, best: _Best) -> None:
     """Set the weights to the reciprocal variances at the fit, and descend again."""
+    there = fit_of(data, best.X)
     for _ in range(REWEIGHTED):
         if books.left < 6:
             return
-        there = fit_of(data, best.X)
         problem = problem_of(data, data.noise.variance(np.asarray(there.intensity)))
         X, done = descended(data, books, problem, best.X, None)
         moved = float(np.linalg.norm(X - best.X) / max(np.linalg.norm(X), 1e-300))
         best.X, best.problem, best.h = X, problem, float(done.objective)
-        books.note("weighted", done.applications + 1, float(fit_of(data, X).misfit))
+        there = fit_of(data, X)
+        books.note("weighted", done.applications + 1, float(there.misfit))
         # The noise moves the image by about the root of unknowns over total information.
         told = 4 * float(problem.zero_level(X))
         if moved**2 < SETTLED**2 * data.unknowns / told:
@@ -258,14 +276,14 @@ def _judged(
     """Misfit, chi², error estimate, and words."""
     if not best:
         X = np.zeros((data.operator.n, 1))
-        problem = problem_of(data, data.noise.first(data.intensity, data.mean))
-        best = [_Best(X, math.inf, problem, X, False, True)]
+        best = [_Best(X, math.inf, first_problem(data), X, False, True)]
     one = best[0]
     fit = fit_of(data, one.X)
     chi2, kind = math.nan, "exact" if one.fitted else "stationary"
     if data.noise.name != "none":
-        chi2, within = _chi2(data, np.asarray(fit.intensity))
-        kind = "fitted" if within else "stationary"
+        intensity = np.asarray(fit.intensity)
+        chi2 = _chi2(data, intensity)
+        kind = "fitted" if chi2 <= _limit(data, intensity, 1.0) else "stationary"
     if kind == "stationary" and (one.limited or stopped or books.left < 8):
         kind = "unfinished"
     error, spent = math.nan, 0
@@ -295,23 +313,17 @@ def _judged(
     )
 
 
-def _chi2(data: Data, intensity: Float[np.ndarray, " m"]) -> tuple[float, bool]:
-    """Chi² a degree of freedom, and whether the noise explains it."""
+def _chi2(data: Data, intensity: Float[np.ndarray, " m"]) -> float:
+    """Chi² a degree of freedom."""
     variance = data.noise.variance(intensity)
     off = data.known * (data.b - data.counts * intensity) ** 2 / variance
-    free = max(data.rows - data.unknowns, 1.0)
-    chi2 = float(np.sum(off)) / free
-    return chi2, chi2 <= _limit(data, intensity, np.ones_like(intensity))
+    return float(np.sum(off)) / max(data.rows - data.unknowns, 1.0)
 
 
-def _limit(
-    data: Data, intensity: Float[np.ndarray, " m"], expected: Float[np.ndarray, " m"]
-) -> float:
-    """Chi² a degree of freedom that noise explains, where the terms of chi² have these means."""
-    free = max(data.rows - data.unknowns, 1.0)
+def _limit(data: Data, intensity: Float[np.ndarray, " m"], mean: float) -> float:
+    """Chi² a degree of freedom that noise explains, where this is the mean of its terms."""
     spread = data.noise.spread(intensity) * data.rows / intensity.size
-    mean = float(np.sum(data.known * data.counts * expected) / np.sum(data.known * data.counts))
-    return mean + SIGMAS * math.sqrt(spread) / free
+    return mean + SIGMAS * math.sqrt(spread) / max(data.rows - data.unknowns, 1.0)
 
 
 def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:
@@ -324,11 +336,7 @@ def _message(data: Data, kind: str, misfit: float, *, stopped: bool) -> str:
     }[kind]
     same = "times a sign" if data.operator.real else "times a constant phase"
     if data.plain and not data.scanned:
-        same += (
-            ", or turned by 180° (and conjugated)"
-            if not data.operator.real
-            else (", or turned by 180°")
-        )
+        same += ", or turned by 180°" + ("" if data.operator.real else " (and conjugated)")
         same += "; shifted too, where the support leaves room"
     parts = [words, f"The image is known {same} at best."]
     if data.scanned:

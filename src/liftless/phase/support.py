@@ -44,9 +44,7 @@ def search_support(
         Of an image: whether the readings are then explained.
     """
     problem = problem_of(data, np.ones(data.b.size))
-    amplitudes = problem.operator.amplitudes()
-    assert amplitudes is not None
-    rows = on_device(used_amplitudes(amplitudes, problem))
+    rows = on_device(used_amplitudes(data.operator, problem))
     b, beta = jnp.asarray(problem.b), jnp.asarray(RELAXATION)
     noisy = data.noise.name != "none"
     first, most = READY, NOISY_STEPS if noisy else STEPS
