@@ -20,18 +20,7 @@ import numpy as np
 
 import liftless as ll
 from liftless.phase.result import image_distance
-
-KINDS = ("signs", "phases", "octanary")
-
-
-def masks_of(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Random masks of a kind."""
-    if kind == "signs":
-        return rng.choice([-1.0, 1.0], size=shape)
-    if kind == "phases":
-        return np.exp(2j * np.pi * rng.random(shape))
-    lengths = rng.choice([math.sqrt(0.5), math.sqrt(3)], p=[0.8, 0.2], size=shape)
-    return rng.choice([1, -1, 1j, -1j], size=shape) * lengths
+from liftless_papers.compare.amplitude_instances import MASKS, random_masks
 
 
 def picture(size: int, *, real: bool) -> np.ndarray:
@@ -69,7 +58,7 @@ def coded(args: argparse.Namespace, seed: int) -> tuple[bool, float, dict[str, f
     L, size = math.ceil(args.masks), args.size
     rng = np.random.default_rng([72, size, round(10 * args.masks), seed])
     image = picture(size, real=args.real)
-    masks = masks_of(args.kind, (L, size, size), rng)
+    masks = random_masks(args.kind, (L, size, size), rng)
     b = np.abs(np.fft.fft2(masks * image, norm="ortho")) ** 2
     known = np.ones(b.shape, bool)
     known.flat[rng.permutation(b.size)[: round((L - args.masks) * size * size)]] = False
@@ -132,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     image.add_argument("--real", action="store_true")
     image.add_argument("--photons", type=float, default=0.0)
     two = commands.add_parser("coded", parents=[image])
-    two.add_argument("kind", choices=KINDS)
+    two.add_argument("kind", choices=MASKS)
     two.add_argument("masks", type=float)
     two.add_argument("size", type=int)
     two.set_defaults(run=coded)

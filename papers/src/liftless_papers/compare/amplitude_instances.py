@@ -71,7 +71,7 @@ def coded_image(
     power = 1 / (1 + (frequency[:, None] ** 2 + frequency**2) / 4)
     image: Any = np.fft.ifft2(power * np.fft.fft2(_normal(rng, size, size)))
     image = image.real + 1.0 if real else image
-    M = _masks(kind, (masks, size, size), rng)
+    M = random_masks(kind, (masks, size, size), rng)
     half = real and kind == "signs"
     operator = CodedDiffraction(M, real=real, half=half)
     reference = "Candès, Li and Soltanolkotabi (2015)"
@@ -104,7 +104,8 @@ def _normal(rng: np.random.Generator, *shape: int) -> Complex[np.ndarray, "..."]
     return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / math.sqrt(2)
 
 
-def _masks(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def random_masks(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Masks of a kind of :data:`MASKS`, independent from pixel to pixel."""
     if kind == "signs":
         return rng.choice([-1.0, 1.0], size=shape)
     if kind == "phases":
