@@ -29,6 +29,11 @@ def describe(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def as_text(word: Any) -> str:
+    """A word that a file may hold as bytes."""
+    return word.decode("latin-1") if isinstance(word, bytes) else str(word)
+
+
 def real_array(
     argument: str, value: Any, ndim: int, *, dtype: Any = np.float64, finite: bool = True
 ) -> Any:

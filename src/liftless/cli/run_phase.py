@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from liftless._checks import as_text
 from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
@@ -87,8 +88,7 @@ def _text(array: np.ndarray | None) -> str | None:
     """The word that an array is, if it is one."""
     if array is None or array.size != 1 or array.dtype.kind not in "US":
         return None
-    word = array.ravel()[0]
-    return word.decode("latin-1") if isinstance(word, bytes) else str(word)
+    return as_text(array.ravel()[0])
 
 
 def _write(options: PhaseOptions, found: Retrieval, draw: Any) -> list[str]:

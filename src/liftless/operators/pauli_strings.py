@@ -13,10 +13,13 @@ from liftless._errors import InvalidInput
 from liftless._memory import check_memory
 from liftless._types import AnyArray
 from liftless.operators.base import SensingOperator, rows_of, with_fields
+from liftless.operators.words import places_of
 from liftless.space import Hermitian
 
 #: Letters of a string; the second half of them flips its qubit.
 LETTERS = "IZXY"
+#: Most qubits: flips and signs are 32-bit integers.
+MOST = 30
 #: Qubits that one product of a transform takes at most.
 BLOCK = 5
 #: Numbers of a factor's products that are computed at once.
@@ -165,19 +168,13 @@ def walsh_hadamard(values: Complex[AnyArray, "... n"]) -> Complex[AnyArray, "...
     return values.reshape(shape)
 
 
-def letters_of(words: Any) -> Int[np.ndarray, "m q"]:
+def letters_of(words: Any, argument: str = "words") -> Int[np.ndarray, "m q"]:
     """Strings as numbers: 0 to 3 for I, Z, X and Y, a row a string."""
     must = "strings of I, X, Y and Z, one letter a qubit, all of one length"
     array = np.asarray(words)
     if isinstance(words, str) or array.dtype.kind not in "US" or array.ndim != 1 or not array.size:
-        raise InvalidInput("words", describe(words), must, "Write [word] for one.")
-    texts = [w.decode("latin-1") if isinstance(w, bytes) else str(w) for w in array]
-    texts = [text.strip() for text in texts]
-    odd = next((w for w in texts if not w or set(w) - set(LETTERS)), None)
-    if odd is not None:
-        raise InvalidInput("words", f"{odd!r} among them", must)
-    if len({len(w) for w in texts}) > 1:
-        raise InvalidInput("words", "of different lengths", must)
-    if len(texts[0]) > 30:
-        raise InvalidInput("words", f"of {len(texts[0])} qubits", "of at most 30")
-    return np.array([[LETTERS.index(c) for c in w] for w in texts], np.int64)
+        raise InvalidInput(argument, describe(words), must, "Write [word] for one.")
+    letters = places_of(argument, array, LETTERS, must)
+    if letters.shape[1] > MOST:
+        raise InvalidInput(argument, f"of {letters.shape[1]} qubits", f"of at most {MOST}")
+    return letters

@@ -1,6 +1,5 @@
 """Outcome probabilities of qubits measured in product bases, by one small product a qubit."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless._types import AnyArray
 from liftless.operators.complex_amplitudes import ComplexAmplitudes
+from liftless.operators.words import places_of
 from liftless.space import Hermitian
 
 #: Letters of the bases, and eigenvectors of each Pauli matrix as rows ⟨v|: + first, then −.
@@ -135,15 +135,7 @@ def settings_of(settings: Any) -> Int[np.ndarray, "S q"]:
         raise InvalidInput("settings", describe(settings), must, "Write [settings] for one.")
     array = np.asarray(settings)
     if array.dtype.kind in "US" and array.ndim == 1 and array.size:
-        words: Sequence[str] = [
-            (w.decode("latin-1") if isinstance(w, bytes) else str(w)).strip() for w in array
-        ]
-        odd = next((w for w in words if not w or set(w) - set(LETTERS)), None)
-        if odd is not None:
-            raise InvalidInput("settings", f"{odd!r} among them", must)
-        if len({len(w) for w in words}) > 1:
-            raise InvalidInput("settings", "of different lengths", must)
-        return np.array([[LETTERS.index(c) for c in w] for w in words], np.int32)
+        return places_of("settings", array, LETTERS, must).astype(np.int32)
     if array.dtype.kind not in "iuf" or array.ndim != 2 or 0 in array.shape:
         raise InvalidInput("settings", describe(settings), must)
     if not np.all(np.isin(array, (0, 1, 2))):

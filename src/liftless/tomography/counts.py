@@ -66,7 +66,7 @@ def counts_of(counts: Any, settings: Any, order: str) -> Counts:
         must = "given with an array of counts: one string of X, Y, Z a row"
         raise InvalidInput("settings", "left out", must)
     known = settings_of(settings)
-    q = _few(known.shape[1])
+    q = few_qubits("settings", known.shape[1])
     array = np.asarray(counts)
     if array.dtype.kind not in "fiu" or array.shape != (len(known), 2**q):
         must = f"an array of shape ({len(known)}, {2**q}): a row a setting, a column an outcome"
@@ -79,9 +79,10 @@ def counts_of(counts: Any, settings: Any, order: str) -> Counts:
     return _checked(known, n)
 
 
-def _few(qubits: int) -> int:
+def few_qubits(argument: str, qubits: int) -> int:
+    """Refuse more qubits than a density matrix is made of."""
     if qubits > MOST:
-        raise InvalidInput("settings", f"of {qubits} qubits", f"of at most {MOST}")
+        raise InvalidInput(argument, f"of {qubits} qubits", f"of at most {MOST}")
     return qubits
 
 
@@ -91,7 +92,7 @@ def _of_dictionary(counts: Mapping, order: str) -> Counts:
         raise InvalidInput("counts", "empty", "a dictionary of settings")
     words = [str(word)[:: 1 if order == "big" else -1] for word in counts]
     settings = settings_of(words)
-    q = _few(settings.shape[1])
+    q = few_qubits("settings", settings.shape[1])
     n = np.zeros((len(words), 2**q))
     for k, (word, outcomes) in enumerate(counts.items()):
         if not isinstance(outcomes, Mapping):

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from liftless._checks import describe
+from liftless._checks import as_text, describe
 from liftless._errors import InvalidInput
 from liftless.operators.pauli_strings import letters_of
-from liftless.tomography.counts import MOST, order_of
+from liftless.tomography.counts import few_qubits, order_of
 
 #: Deviation from one of the identity's value that is round-off.
 ROUND_OFF = 1e-6
@@ -75,8 +75,7 @@ def expectations_of(
         if paulis is None:
             must = "given with an array of expectations: one string of I, X, Y, Z a value"
             raise InvalidInput("paulis", "left out", must, "Or pass a dictionary.")
-        given = np.atleast_1d(np.asarray(paulis)).tolist()
-        given = [w.decode("latin-1") if isinstance(w, bytes) else str(w) for w in given]
+        given = [as_text(word) for word in np.atleast_1d(np.asarray(paulis)).tolist()]
         values = _numbers("expectations", expectations, len(given))
     words = [word[::step] for word in _words(given)]
     n, sigma = _uncertainty(shots, errors, given)
@@ -86,12 +85,7 @@ def expectations_of(
 def _words(given: list[str]) -> list[str]:
     if not given:
         raise InvalidInput("expectations", "empty", "a dictionary of Pauli strings and values")
-    try:
-        q = letters_of(given).shape[1]
-    except InvalidInput as error:
-        raise InvalidInput("paulis", error.was, error.must_be) from None
-    if q > MOST:
-        raise InvalidInput("paulis", f"of {q} qubits", f"of at most {MOST}")
+    few_qubits("paulis", letters_of(given, "paulis").shape[1])
     return [word.strip() for word in given]
 
 
