@@ -136,9 +136,8 @@ def _state(
 ) -> State:
     far = max((1 - fidelity(best.density, one.density) for one in others), default=0.0)
     far = max(far, 0.0)
-    off, free = data.chi2(best)
     sure = far <= ANOTHER * data.left_open(best) and data.enough(best)
-    chi2 = off / max(free, 1)
+    chi2 = data.reduced(best)
     return State(
         factor=best.Z,
         rank=best.rank,

@@ -1,5 +1,6 @@
 """Maximum likelihood of counts: the shadow's leading vectors, a wider factor, the factor."""
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +17,11 @@ from liftless.operators import ProductBases, measure
 from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.operators.product_bases import VECTORS
 from liftless.problem import Problem
-from liftless.space import Hermitian, Symmetric
+from liftless.space import Symmetric
 from liftless.tomography.counts import Counts
-from liftless.tomography.measured import Fit, Measured, wide_start
+from liftless.tomography.measured import MEMORY, STEPS, WIDE_STEPS, Fit, Measured, wide_start
 from liftless.tomography.precision import Evidence
 
-#: Steps of the wider factor.
-WIDE_STEPS = 25
-#: Steps of a fit at most, and pairs that it keeps.
-STEPS, MEMORY = 400, 10
 #: Log-likelihood that the next step would still gain, about, where a fit ends.
 GAIN = 1e-3
 #: First share of white noise.
@@ -130,22 +127,28 @@ def fitted(
     First in a factor of two columns more, for some steps, and truncated: alone, a factor of the
     rank ends at a worse state in half of the cases with few settings.
     """
-    operator, d = ProductBases(counts.settings), 2**counts.qubits
-    space = Hermitian(d)
+    operator = ProductBases(counts.settings)
+    space, d = operator.space, operator.order
     Z = wide_start(begin, rank, seed)
     X, spent, _ = _descended(counts, operator, space.pack(Z), WIDE_STEPS)
     X = space.truncate(X, rank)
     whole: ComplexAmplitudes = operator
     if white:
         whole = WithWhite(operator)
-        tau = np.zeros((1, rank))
-        tau[0, 0] = math.sqrt(WHITE) * np.linalg.norm(X)
-        X = np.concatenate([math.sqrt(1 - WHITE) * X, tau])
+        tau = math.sqrt(WHITE) * float(np.linalg.norm(X))
+        X = _with_white(math.sqrt(1 - WHITE) * X, tau)
     X, more, loss = _descended(counts, whole, X, STEPS)
     total = float(np.sum(X * X))
     share = float(np.sum(X[2 * d :] ** 2)) / total
     Z = space.complex(X[: 2 * d]) / math.sqrt(total)
     return Fit(rank, share, white, Z, loss, spent + more)
+
+
+def _with_white(X: Float[np.ndarray, "n r"], tau: float) -> Float[np.ndarray, "k r"]:
+    """The factor of :class:`WithWhite`, all white noise in the first column."""
+    row = np.zeros((1, X.shape[1]))
+    row[0, 0] = tau
+    return np.concatenate([X, row])
 
 
 def _descended(
@@ -185,6 +188,11 @@ class OfCounts(Measured):
     """
 
     data: Counts
+
+    @functools.cached_property
+    def operator(self) -> ProductBases:
+        """The settings as measurements."""
+        return ProductBases(self.data.settings)
 
     @property
     def qubits(self) -> int:
@@ -242,10 +250,9 @@ class OfCounts(Measured):
         return fit.parameters / (4 * self.shots)
 
     def _means(self, fit: Fit) -> Float[np.ndarray, "S d"]:
-        d = 2**self.qubits
-        X = Hermitian(d).pack(fit.Z)
-        p = np.asarray(measure(ProductBases(self.data.settings), X, X)).reshape(self.data.n.shape)
-        return self.data.shots[:, None] * (p + fit.white / d)
+        X = self.operator.space.pack(fit.Z)
+        p = np.asarray(measure(self.operator, X, X)).reshape(self.data.n.shape)
+        return self.data.shots[:, None] * (p + fit.white / self.operator.order)
 
     def chi2(self, fit: Fit) -> tuple[float, int]:
         """Pearson's χ², over outcomes that the model does not exclude, and its freedom."""
@@ -262,12 +269,9 @@ class OfCounts(Measured):
 
     def evidence(self, fit: Fit) -> Evidence:
         """Weights N²/(mean count + ½) of the probabilities."""
-        operator: ComplexAmplitudes = ProductBases(self.data.settings)
-        X = Hermitian(2**self.qubits).pack(fit.Z)
+        operator: ComplexAmplitudes = self.operator
+        X = self.operator.space.pack(fit.Z)
         if fit.modelled and fit.white > 0:
-            operator = WithWhite(operator)  # pyright: ignore[reportArgumentType]
-            tau = np.zeros((1, fit.rank))
-            tau[0, 0] = math.sqrt(fit.white)
-            X = np.concatenate([X, tau])
+            operator, X = WithWhite(self.operator), _with_white(X, math.sqrt(fit.white))
         omega = self.data.shots[:, None] ** 2 / (self._means(fit) + HALF)
         return Evidence(operator, X, omega.ravel(), fit.rank)

@@ -13,6 +13,8 @@ from liftless.tomography.state import mixed
 
 #: Columns that the wide factor has more, and the share of a random one in it.
 WIDER, RANDOM = 2, 0.05
+#: Steps of the wide factor, of a fit at most, and pairs that a descent keeps.
+WIDE_STEPS, STEPS, MEMORY = 25, 400, 10
 #: Second word of the seed.
 STREAM = 31
 
@@ -109,6 +111,11 @@ class Measured(abc.ABC):
     @abc.abstractmethod
     def chi2(self, fit: Fit) -> tuple[float, int]:
         """χ² of a fit, and its degrees of freedom."""
+
+    def reduced(self, fit: Fit) -> float:
+        """χ² a degree of freedom."""
+        off, free = self.chi2(fit)
+        return off / max(free, 1)
 
     def within(self, fit: Fit) -> bool:
         """Whether χ² is what noise makes; of few counts it says little, and is not asked."""

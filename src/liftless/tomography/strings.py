@@ -1,5 +1,6 @@
 """Least squares of Pauli expectation values, weights set again from the fit; the rank by χ²."""
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,10 @@ from jaxtyping import Complex, Float
 from liftless.descent import LBFGS, Stop, descend
 from liftless.operators import PauliStrings, measure
 from liftless.problem import Problem
-from liftless.space import Hermitian
 from liftless.tomography.expectations import Expectations
-from liftless.tomography.measured import Fit, Measured, wide_start
+from liftless.tomography.measured import MEMORY, STEPS, WIDE_STEPS, Fit, Measured, wide_start
 from liftless.tomography.precision import Evidence
 
-#: Steps of the wider factor, of a fit at most, and pairs that it keeps.
-WIDE_STEPS, STEPS, MEMORY = 25, 400, 10
 #: χ²/2 that the next step would still gain, about, where a fit ends.
 GAIN = 1e-4
 #: Times that the weights are set again from the fit.
@@ -40,6 +38,11 @@ class OfExpectations(Measured):
     """
 
     data: Expectations
+
+    @functools.cached_property
+    def operator(self) -> PauliStrings:
+        """The strings as measurements."""
+        return PauliStrings(self.data.words)
 
     @property
     def qubits(self) -> int:
@@ -70,13 +73,13 @@ class OfExpectations(Measured):
     def begin(self) -> Complex[np.ndarray, "d d"]:
         """(I + Σ e_i P_i)/d, in which strings that were not measured are zero."""
         d, e = 2**self.qubits, self.data.values
-        return (np.eye(d) + PauliStrings(self.data.words).hermitian(e)) / d
+        return (np.eye(d) + self.operator.hermitian(e)) / d
 
     def fitted(
         self, rank: int, begin: Complex[np.ndarray, "d d"], *, white: bool, seed: int
     ) -> Fit:
         """Fit a rank: wider at first, truncated, with weights set again from the fit."""
-        space = Hermitian(2**self.qubits)
+        space = self.operator.space
         X = space.pack(wide_start(begin, rank, seed))
         p, white = self.data.values, bool(white)
         X, spent = self._descended(X, p, WIDE_STEPS, white=white)
@@ -92,17 +95,17 @@ class OfExpectations(Measured):
         return Fit(rank, share, white, space.complex(X), loss, spent)
 
     def _values(self, X: Float[np.ndarray, "n r"]) -> Float[np.ndarray, " m"]:
-        return np.asarray(measure(PauliStrings(self.data.words), X, X))
+        return np.asarray(measure(self.operator, X, X))
 
     def _rows(
         self, p: Float[np.ndarray, " m"], *, white: bool
     ) -> tuple[PauliStrings, np.ndarray, np.ndarray]:
         """Strings, values and weights at expectations p; the identity last, unless it is free."""
-        words, root = list(self.data.words), 1 / np.sqrt(self.data.variance(p))
+        root = 1 / np.sqrt(self.data.variance(p))
         if white:
-            return PauliStrings(words), self.data.values, root
+            return self.operator, self.data.values, root
         stiff = STIFF * math.sqrt(float(np.sum(root**2)) / 2**self.qubits)
-        whole = PauliStrings([*words, "I" * self.qubits])
+        whole = PauliStrings([*self.data.words, "I" * self.qubits])
         return whole, np.append(self.data.values, 1.0), np.append(root, stiff)
 
     def _descended(
@@ -128,7 +131,7 @@ class OfExpectations(Measured):
                     return fits, one
             if not self.enough(fits[-1]):
                 break
-        return fits, min(fits, key=lambda one: self.chi2(one)[0] / max(self.chi2(one)[1], 1))
+        return fits, min(fits, key=self.reduced)
 
     def within(self, fit: Fit) -> bool:
         """Whether χ² is at most 2.33 standard deviations above its mean."""
@@ -141,8 +144,7 @@ class OfExpectations(Measured):
 
     def told(self, fit: Fit) -> dict[str, Any]:
         """A fit in numbers."""
-        off, free = self.chi2(fit)
-        chi2 = off / max(free, 1)
+        chi2 = self.reduced(fit)
         return {"rank": fit.rank, "white": fit.white, "loss": fit.loss, "chi2": chi2}
 
     def left_open(self, fit: Fit) -> float:
@@ -151,7 +153,7 @@ class OfExpectations(Measured):
         return fit.parameters * 2 * fit.Z.size / (4 * total)
 
     def _fit_values(self, fit: Fit) -> Float[np.ndarray, " m"]:
-        return self._values(Hermitian(2**self.qubits).pack(fit.Z))
+        return self._values(self.operator.space.pack(fit.Z))
 
     def chi2(self, fit: Fit) -> tuple[float, int]:
         """Twice the loss, and strings less parameters."""
@@ -160,11 +162,11 @@ class OfExpectations(Measured):
     def floor(self, fit: Fit) -> float:
         """Largest eigenvalue of Σ (e_i − fit) P_i/d."""
         off = self.data.values - self._fit_values(fit)
-        rest = PauliStrings(self.data.words).hermitian(off) / 2**self.qubits
+        rest = self.operator.hermitian(off) / 2**self.qubits
         return float(np.linalg.eigvalsh(rest)[-1])
 
     def evidence(self, fit: Fit) -> Evidence:
         """Reciprocal variances, and a stiff one of the trace."""
         operator, _, root = self._rows(self._fit_values(fit), white=fit.modelled)
-        X = Hermitian(2**self.qubits).pack(fit.Z)
+        X = self.operator.space.pack(fit.Z)
         return Evidence(operator, X, root**2, fit.rank, free=fit.modelled)
