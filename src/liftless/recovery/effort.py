@@ -225,11 +225,9 @@ class Effort:
         stop = Stop(level, gradient, most, unit * self.allowance.size / 2, room)
         step = price * ratio * account.model.one + work
         if math.isfinite(account.seconds) or step * most > LONG:
-            look = self.telling.going
-            done = descend_watched(aim, padded, method, stop, look, values=self.trace)
+            done = descend_watched(aim, padded, method, stop, self.telling.going, values=self.trace)
         else:
-            keep = "values" if self.trace else "none"
-            done = descend(aim, padded, method, stop, history=keep)
+            done = descend(aim, padded, method, stop, history="values" if self.trace else "none")
         ended = done.X if carried is None else np.asarray(carried.outside(done.X))
         done = dataclasses.replace(done, X=ended[:, :columns])
         account.charge(done.applications, columns, done.iterations * work)
@@ -270,11 +268,10 @@ class Effort:
             self.descend(X, kind, self.method or self.usual, gradient, self.target), gradient
         )
 
-    def ended(self, done: Descent, gradient: float | None = None) -> Descent:
+    def ended(self, done: Descent, gradient: float) -> Descent:
         """Go on with Levenberg–Marquardt where a solve ended short of both tolerances."""
         if not done.success and self.account.left > 3 * done.X.size and self.newton:
-            level = self.policy.stuck if gradient is None else gradient
-            done = self.finish(done.X, "finish", level)
+            done = self.finish(done.X, "finish", gradient)
         return done
 
     def attempt(
@@ -294,8 +291,7 @@ class Effort:
         """
         policy = self.policy
         if self.method is not None or hopeless == 0:
-            method = self.method or self.usual
-            return self.ended(self.descend(X, kind, method, policy.stuck, self.target))
+            return self.local(X, kind, policy.stuck)
         least = self.least
         if hopeless >= HOPELESS and self.newton:
             done = self.finish(X, kind, hopeless)
