@@ -215,6 +215,12 @@ def test_a_process_that_is_lost_is_replaced_and_its_task_begun_again(tmp_path):
     assert sorted(rows) == ["a", "b"]
 
 
+def test_nothing_to_run_waits_for_no_worker():
+    told = []
+    assert Scheduler("processes", 2).run(square, [], told.append, on_workers=told.append) == 0
+    assert told == []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

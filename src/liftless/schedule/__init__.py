@@ -103,6 +103,8 @@ class Scheduler:
             A task was lost with its process several times, or the scheduler is gone.  An exception
             of ``function`` is raised as it is.
         """
+        if not tasks:
+            return 0
         if self.where.startswith(DASK):
             from liftless.schedule.cluster import run_on_cluster
 
