@@ -71,30 +71,13 @@ def run_tasks(
     setup: Callable[[], Any] | None = None,
     asked: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Run every task, and hand each result over as soon as it is there.
+    """As :meth:`liftless.schedule.Scheduler.run`, in this process or on others of this machine.
 
     Parameters
     ----------
-    function : callable
-        Of one task; for ``jobs`` > 1 it, the tasks and the results must be picklable.
-    tasks : iterable
     jobs : int
         1 runs in this process, in order.  More start that many processes, each with one compute
         thread; results then come in the order in which they are ready.
-    on_row : callable
-        Called in this process with each result.
-    key : callable, optional
-        Tasks with the same key go to the same process as long as others have work, since what
-        one has compiled serves the next.
-    setup : callable, optional
-        Called once in each new process, before its first task; picklable.
-    asked : callable, optional
-        Once it returns True no further task is begun; those that run are waited for.
-
-    Returns
-    -------
-    int
-        Results handed over.
 
     Raises
     ------
