@@ -22,7 +22,8 @@ from liftless.operators.entries import EntriesOperator, ObservedEntries
 from liftless.operators.lines import Half, Lines, sorted_lines
 from liftless.operators.rank_one import RankOneOperator
 from liftless.operators.rectangular import RectangularEntries
-from liftless.operators.sparse import SparseOperator
+from liftless.operators.sparse import SparseOperator, of_entries
+from liftless.operators.sparse_form import Entries
 
 #: Classes whose arrays all have one row a measurement.
 ROWS = (
@@ -71,8 +72,6 @@ def _rows(array: np.ndarray, first: int, last: int, size: int) -> np.ndarray:
 
 
 def _sparse(operator: SparseOperator, first: int, last: int, size: int) -> SparseOperator:
-    from liftless.operators.sparse_form import Entries
-
     starts = np.asarray(operator.starts)
     e = slice(int(starts[first]), int(starts[last]))
     k, i, j, values = (np.asarray(getattr(operator, name))[e] for name in ("k", "i", "j", "values"))
@@ -80,8 +79,6 @@ def _sparse(operator: SparseOperator, first: int, last: int, size: int) -> Spars
         # A part needs an entry; this one is zero.
         k, i, values = np.full(1, first, k.dtype), np.zeros(1, i.dtype), np.zeros(1)
         j = i
-    from liftless.operators.sparse import of_entries
-
     return of_entries(Entries(k - first, i, j, values), size, operator.form)
 
 
