@@ -144,6 +144,16 @@ def test_processes_that_cannot_be(words, says, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
+def test_two_processes_write_and_draw_what_they_found(tmp_path):
+    path, out, plot = (tmp_path / name for name in ("p.npz", "r.npz", "r.png"))
+    ll.save_problem(path, ll.make_instance("gaussian", n=6, rank=1, seed=0).problem)
+    words = ["--processes", "2", "--quiet", "--out", out, "--plot", plot]
+    assert run("recover", path, *words).code == 0
+    assert np.load(out)["objective"] < 1e-12
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
 #: Recovers with dense matrices, and with entries of memory-mapped files, each plainly and then over
 #: two devices, of one process or of two, and prints what is decided and found.
 TWO = """

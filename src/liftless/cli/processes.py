@@ -5,6 +5,7 @@ This process starts them, hands on Ctrl-C, and ends them all when one is lost.
 """
 
 import contextlib
+import dataclasses
 import os
 import pickle
 import signal
@@ -15,6 +16,7 @@ import threading
 import time
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 
 from liftless._ends import INTERRUPTED, Interrupt
@@ -55,14 +57,8 @@ class Share:
         from liftless.operators import sharded
 
         mesh = Mesh(np.array(jax.devices()), ("m",))
-        return Problem(
-            sharded(problem.operator, mesh),
-            problem.b,
-            problem.rank,
-            weights=problem.weights,
-            loss=problem.loss,
-            regularisers=problem.regularisers,
-        )
+        on_all = sharded(problem.operator, mesh)
+        return eqx.tree_at(lambda one: one.operator, problem, on_all)
 
     def asked(self, event: dict, here: bool) -> bool:
         """Whether the first process was asked to end; looked at where all are at the same event."""
@@ -191,9 +187,7 @@ def main() -> None:
     )
     share = Share(number, options.out)
     if number:
-        import dataclasses
-
-        options = dataclasses.replace(options, out=None, plot=None, quiet=True)
+        options = dataclasses.replace(options, quiet=True)
     code = _run(options, share)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

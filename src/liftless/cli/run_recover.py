@@ -1,6 +1,5 @@
 """``liftless recover``."""
 
-import dataclasses
 import math
 import sys
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from liftless.io import (
     save_result,
 )
 from liftless.io.hdf5 import library
+from liftless.problem import Problem
 from liftless.recovery import ESCAPES, STARTS, Recovery
 from liftless.recovery import recover as recover_problem
 from liftless.recovery.loop import BUDGET
@@ -73,12 +73,13 @@ def run(options: RecoverOptions, share: Share | None = None) -> int:
     if options.processes != 1 and share is None:
         check_processes(options, loaded.problem)
         return over_processes(options)
-    if share is not None:
-        loaded = dataclasses.replace(loaded, problem=share.part(loaded.problem))
+    problem = loaded.problem if share is None else share.part(loaded.problem)
     enable_cache(options.quiet)
     with Interrupt() as interrupt:
-        recovery = _recover(options, loaded, start, escape, interrupt, share)
-        fields = result_fields(loaded.problem, recovery, loaded.truth)
+        recovery = _recover(options, problem, start, escape, interrupt, share)
+        fields = result_fields(problem, recovery, loaded.truth)
+        if share is not None and share.number:
+            return recovery.status
         written: list[str] = []
         try:
             _write(options, loaded, recovery, fields, draw, written)
@@ -169,7 +170,7 @@ def _start(start: str, space: Space) -> Any:
 
 def _recover(
     options: RecoverOptions,
-    loaded: LoadedProblem,
+    problem: Problem,
     start: Any,
     escape: Escape | None,
     interrupt: Interrupt,
@@ -187,7 +188,7 @@ def _recover(
                 raise StopIteration
 
         return recover_problem(
-            loaded.problem,
+            problem,
             start=start,
             escape=escape,
             seed=options.seed,
