@@ -24,6 +24,7 @@ from liftless._errors import InvalidInput
 from liftless.cli.messages import note
 from liftless.cli.options import RecoverOptions
 from liftless.problem import Problem
+from liftless.recovery.result import CERTIFIED, NOT_CONVERGED, UNCERTIFIED
 from liftless.schedule import one_thread
 
 #: Seconds in which the first process must have noticed that another is lost; seconds between two
@@ -31,6 +32,8 @@ from liftless.schedule import one_thread
 GRACE, KEPT, LOOK = 30.0, 5.0, 0.1
 #: Seconds for the processes to find each other.
 MEETING = 120
+#: Exit codes of a process whose run came to its end.
+ENDED = (CERTIFIED, NOT_CONVERGED, UNCERTIFIED)
 
 
 class Share:
@@ -152,21 +155,26 @@ def _start(number: int, port: int, options: RecoverOptions) -> subprocess.Popen:
 def _watch(started: list[subprocess.Popen], interrupt: Interrupt) -> tuple[int, int] | None:
     """Wait for the first process; number and code of one that was lost."""
     first, told, lost, since = started[0], False, None, 0.0
-    while first.poll() is None:
+    over = False
+    while not over:
+        # After its end the others are looked at once more: one of them may be why.
+        over = first.poll() is not None
         if interrupt.asked and not told:
             first.send_signal(signal.SIGINT)
             told = True
         for k, process in enumerate(started[1:], 1):
-            # One that ends with the first, as it was asked to, is not lost.
-            fine = (None, 0, first.poll(), *((INTERRUPTED,) if told else ()))
+            # One that has done its share, or ends as it was asked to, is not lost: the first may
+            # be at its files for long.
+            fine = (None, *ENDED, first.poll(), *((INTERRUPTED,) if told else ()))
             if lost is None and process.poll() not in fine:
                 lost, since = (k, process.returncode), time.monotonic()
         if lost is not None and time.monotonic() - since > GRACE:
             first.kill()
-        time.sleep(LOOK)
-    if lost is None and first.returncode < 0:
-        return 0, first.returncode
-    return lost if lost is None or first.returncode in (INTERRUPTED, -signal.SIGKILL) else None
+        time.sleep(0 if over else LOOK)
+    code = first.returncode
+    if code >= 0 and (code != INTERRUPTED or (told and lost is None)):
+        return None
+    return lost or (0, code)
 
 
 def main() -> None:
