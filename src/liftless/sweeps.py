@@ -10,6 +10,7 @@ import numpy as np
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
+from liftless._held_out import above, error_of, parts
 from liftless._show import table_html, table_text
 from liftless.operators import measure
 from liftless.problem import Problem
@@ -216,7 +217,7 @@ def hold_out(
     ]
     if not models:
         raise InvalidInput("ranks", "without a model", "at least one rank and one ridge")
-    fold = np.random.default_rng([seed, 31]).permutation(problem.m) % folds
+    fold = parts(problem.m, folds, seed)
     tasks = [(k, rank, ridge) for k in range(folds) for rank, ridge in models]
     squares = np.full((len(models), problem.m), math.nan)
 
@@ -253,19 +254,12 @@ def _one_fold(
 
 
 def _chosen(models: list[tuple[int, float]], squares: np.ndarray) -> HeldOut:
-    means = squares.mean(axis=1)
-    root = math.sqrt(squares.shape[1])
     rows = []
-    for (rank, ridge), square, mean in zip(models, squares, means, strict=True):
-        error = math.sqrt(float(mean))
-        spread = float(np.std(square)) / root / (2 * error) if error > 0 else 0.0
+    for (rank, ridge), square in zip(models, squares, strict=True):
+        error, spread = error_of(square)
         rows.append({"rank": rank, "ridge": ridge, "error": error, "spread": spread})
-    least = int(np.argmin(means))
-    good = []
-    for k, square in enumerate(squares):
-        difference = square - squares[least]
-        if np.mean(difference) <= np.std(difference) / root:
-            good.append(k)
+    least = squares[int(np.argmin(squares.mean(axis=1)))]
+    good = [k for k, square in enumerate(squares) if above(square, least) <= 1]
     best = min(good, key=lambda k: (models[k][0], -models[k][1]))
     rank, ridge = models[best]
     return HeldOut(tuple(rows), rank, ridge, squares)

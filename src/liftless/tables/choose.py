@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liftless._errors import InvalidInput
+from liftless._held_out import above, error_of, parts
 from liftless.start.belief.level import MEDIAN
 from liftless.tables.exact import Shown, shown_by
 from liftless.tables.fit import MANY, Fit, Fits, problem_of
@@ -57,17 +58,11 @@ class Trial:
     robust: bool = dataclasses.field(default=False, repr=False)
 
     def above(self, other: "Trial") -> float:
-        """By how many standard errors its mean squared error is above that of another model.
-
-        Of the differences entry by entry: what is hard to predict is so for both.
-        """
+        """By how many standard errors its mean squared error is above that of another model."""
         most = math.inf
         if self.robust:
             most = min(cut(one.squares) for one in (self, other))
-        difference = np.minimum(self.squares, most) - np.minimum(other.squares, most)
-        spread = float(np.std(difference)) / math.sqrt(difference.size)
-        mean = float(np.mean(difference))
-        return mean / spread if spread > 0 else math.copysign(math.inf, mean) if mean else 0.0
+        return above(np.minimum(self.squares, most), np.minimum(other.squares, most))
 
 
 def cut(squares: np.ndarray) -> float:
@@ -129,7 +124,7 @@ class Search:
     def __init__(self, fits: Fits, folds: int) -> None:
         self.fits = fits
         table = fits.table
-        self.fold = np.random.default_rng([fits.seed, 31]).permutation(table.y.size) % folds
+        self.fold = parts(table.y.size, folds, fits.seed)
         self.used = 1 if table.y.size > MANY else folds
         self.tried: list[Trial] = []
         self._fits: dict[tuple[int, bool, int], Fit] = {}
@@ -139,13 +134,11 @@ class Search:
         for one in self.tried:
             if (one.rank, one.additive) == (rank, additive):
                 return one
-        parts = [self._held_out(rank, additive, k) for k in range(self.used)]
-        off, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        each = [self._held_out(rank, additive, k) for k in range(self.used)]
+        off, scores = (np.concatenate(part) for part in zip(*each, strict=True))
         square = off**2
         robust = self.fits.robust
-        counted = np.minimum(square, cut(square)) if robust else square
-        error = math.sqrt(float(np.mean(counted)))
-        spread = float(np.std(counted)) / math.sqrt(off.size) / (2 * error) if error > 0 else 0.0
+        error, spread = error_of(np.minimum(square, cut(square)) if robust else square)
         one = Trial(rank, additive, error, spread, scores, square, robust)
         self.tried.append(one)
         if self.fits.progress is not None:
