@@ -36,6 +36,12 @@ class Results:
     failed: list[tuple[str, str]] = field(default_factory=list)
     interrupted: bool = False
 
+    def arrange(self) -> None:
+        """Put experiments that other processes ended in any order into that of their list."""
+        order = list(EXPERIMENTS).index
+        self.sections.sort(key=lambda part: order(part.name))
+        self.records.sort(key=lambda record: order(record["name"]))
+
 
 def run(options: ReproduceOptions) -> int:
     """Run, report, and write what was asked for."""
@@ -57,8 +63,8 @@ def run(options: ReproduceOptions) -> int:
                 take(done)
         except WorkerLost as error:  # what there is by now is shown all the same
             lost = error
-    results.sections.sort(key=lambda part: list(EXPERIMENTS).index(part.name))
-    if folder is not None and results.sections:
+    results.arrange()
+    if folder is not None and results.sections and (results.failed or not scheduler.here):
         _write_page(folder, results)  # in order, and with a last one that failed
     if options.as_json:
         _print_json(options, results)
