@@ -55,9 +55,9 @@ def old_rows(path: Path, settings: Row, kinds: Kinds) -> list[Row]:
         except (ValueError, RecursionError):
             row = None
         rows.append(checked(path, f"line {number}", row, kinds if number > 1 else {}))
-    head = rows[0].get("settings") if rows else {} if not data.strip(b"\0") else None
     if not rows and b'{"settings"'.startswith(data[:11]):
         return []
+    head = rows[0].get("settings") if rows else None
     if not isinstance(head, dict):
         raise InvalidInput(str(path), "not a file of rows", "one, or a new name")
     same_settings(path, head, settings)
