@@ -214,14 +214,17 @@ def test_cells_resume_from_a_store(tmp_path, small_row, monkeypatch):
 def test_cells_run_elsewhere_come_in_order(tmp_path, small_row, monkeypatch):
     other = dataclasses.replace(SMALL, draw=SMALL.draw + 1)
 
+    there = {"code": "that of a worker", "packages": {}}
+
     def backwards(function, tasks, on_row):
         for cell in reversed(tasks):
-            on_row({**small_row, "draw": cell.draw})
+            on_row(({**small_row, "draw": cell.draw}, there))
 
     with Store(tmp_path / "cells.sqlite", {"seed": 0}, key=KEY) as store:
         rows = list(run_cells([SMALL, other], store, backwards))
         assert [row["draw"] for row in rows] == [SMALL.draw, other.draw]
         assert store.rows == rows[::-1]
+        assert store.origins == [there]
 
 
 @pytest.fixture(scope="module")

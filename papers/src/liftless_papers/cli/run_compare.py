@@ -202,7 +202,7 @@ def _run(
     why: BaseException | None = None
     with Interrupt("the trials that are running") as interrupt:
 
-        def keep(row: "Row", origin: "Row | None" = None) -> None:
+        def keep(row: "Row", origin: "Row") -> None:
             if store is not None and not store.append(row, origin):
                 return
             rows.append(row)

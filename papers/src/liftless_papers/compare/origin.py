@@ -2,11 +2,13 @@
 
 import functools
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from liftless._version import __version__
 from liftless.schedule.sources import code
+from liftless_papers.compare.rows import Row
 
 #: Packages whose release may change a number.
 PACKAGES = (
@@ -36,13 +38,18 @@ def _packages() -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def origin() -> dict[str, Any]:
+def origin() -> Row:
     """Code and packages of this process, as a row's ``origin``.
 
     Returns
     -------
-    dict
+    Row
         ``code``, as :func:`code`, and ``packages``: a mapping of names to releases, with the
         release of Python and the kind of processor.
     """
     return {"code": code(), "packages": dict(_packages())}
+
+
+def traced(function: Callable[[Any], Row], task: Any) -> tuple[Row, Row]:
+    """Row of a task, and what code and packages its process had."""
+    return function(task), origin()

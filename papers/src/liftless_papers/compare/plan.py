@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,9 +12,10 @@ from liftless._version import __version__
 from liftless.schedule import Scheduler
 from liftless_papers.compare.cells import Cell, check_name
 from liftless_papers.compare.control import SpectralOnce
+from liftless_papers.compare.origin import traced
 from liftless_papers.compare.peers import PEERS, Peer
 from liftless_papers.compare.rows import Row
-from liftless_papers.compare.trials import TARGET, Trial, run_traced
+from liftless_papers.compare.trials import TARGET, Trial, run_trial
 
 #: The library's own method, which the others are compared with.
 OWN = "liftless"
@@ -168,7 +170,7 @@ def run_plan(
     have = {row_key(row) for row in done}
     left = [t for t in wanted.trials if (t.cell.name, t.method, t.trial) not in have]
     return (scheduler or Scheduler()).run(
-        run_traced,
+        partial(traced, run_trial),
         left,
         lambda done: on_row(*done),
         key=lambda t: t.cell.name,

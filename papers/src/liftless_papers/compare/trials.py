@@ -21,7 +21,6 @@ from liftless.identify import identifiability
 from liftless.instances import Instance
 from liftless.problem import Problem
 from liftless_papers.compare.cells import Cell
-from liftless_papers.compare.origin import origin
 from liftless_papers.compare.peers import Attempt, Peer
 from liftless_papers.compare.peers.base import LEAST_BUDGET
 from liftless_papers.compare.published import BLOCK, determined_lines, errors
@@ -215,11 +214,6 @@ def run_trial(trial: Trial) -> Row:
     h = float(problem.objective(attempt.X)) if np.all(np.isfinite(attempt.X)) else math.inf
     tail = _tail(attempt.applications, seconds, attempt.starts, h, attempt.message, attempt.lsqr)
     return row | _verdict(trial, ready, attempt.X) | tail
-
-
-def run_traced(trial: Trial) -> tuple[Row, Row]:
-    """Row of a trial, and what code and packages of this process it comes from."""
-    return run_trial(trial), origin()
 
 
 def _peer(trial: Trial) -> Peer:

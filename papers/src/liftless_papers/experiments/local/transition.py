@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -24,6 +25,7 @@ from liftless.instances.local_search import (
 from liftless.linalg import matrix_distance
 from liftless.operators import DenseOperator, SensingOperator, measure
 from liftless.problem import Problem
+from liftless_papers.compare.origin import traced
 from liftless_papers.compare.store import Store
 from liftless_papers.experiments.base import Row, Sweep
 from liftless_papers.experiments.local.backtracking import Backtracking
@@ -94,7 +96,7 @@ def run_cells(
     store : Store, optional
         Open; cells it has are not run again, and every new one is on disk before the next starts.
     sweep : callable, optional
-        Called with a function, cells, and what takes each row as soon as it is there; runs the
+        Called with a function, cells, and what takes each result as soon as it is there; runs the
         cells wherever it likes.  In this process, one after the other, if left out.
 
     Yields
@@ -103,17 +105,19 @@ def run_cells(
         As :func:`run_cell`.
     """
     known = {_key(row): row for row in (store.rows if store is not None else ())}
+    run = partial(traced, run_cell)
 
-    def keep(row: Row) -> None:
+    def keep(found: tuple[Row, Row]) -> None:
+        row, source = found
         known[_key(row)] = row
         if store is not None:
-            store.append(row)
+            store.append(row, source)
 
     if sweep is not None:
-        sweep(run_cell, [cell for cell in cells if _key(asdict(cell)) not in known], keep)
+        sweep(run, [cell for cell in cells if _key(asdict(cell)) not in known], keep)
     for cell in cells:
         if _key(asdict(cell)) not in known:
-            keep(run_cell(cell))
+            keep(run(cell))
         yield known[_key(asdict(cell))]
 
 
