@@ -8,7 +8,7 @@ from cli_tools import run, strict_json
 from grid_tools import CASE, LINES, powers, ring
 
 import liftless as ll
-from liftless.grid.estimate import normalised
+from liftless.grid.estimate import _seen
 from liftless.grid.matpower import from_tables
 from liftless.grid.measurements import operator_of, predicted
 from liftless.grid.search import model_of
@@ -144,8 +144,8 @@ def test_what_is_not_observable_and_what_is_critical_are_named(three):
     assert np.isfinite(found.sigma_va[:2]).all()
     # Of these the magnitude of bus 40 alone says anything about it.
     assert found.critical.tolist() == [False, False, True, False, False]
-    size, critical = normalised(model_of(three, found.readings), found.voltage)
-    assert np.isnan(size[critical]).all()
+    seen = _seen(model_of(three, found.readings), found.voltage)
+    assert np.isnan(seen.normalised[seen.critical]).all()
 
 
 def test_angles_fix_the_turn(three):

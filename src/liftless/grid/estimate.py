@@ -2,11 +2,10 @@
 
 import math
 import time
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Float
 
 from liftless._checks import describe, positive_int
 from liftless._errors import InvalidInput
@@ -96,17 +95,15 @@ def estimate(
     if idle is not None and not (isinstance(idle, (int, float)) and idle > 0):
         raise InvalidInput("idle", describe(idle), "a deviation > 0 (per unit), or None")
     model = model_of(grid, readings, idle)
-    free = max(model.fit.rows.m - _unknowns(model), 1)
     # With gross errors χ² is large at the right state as well: other starts are for later.
-    enough = _limit(free) / 2
-    found, steps = search(model, v0, enough, seed, tries)
-    state, more = _sharpened(model, found[0])
+    found, steps = search(model, v0, _enough(model), seed, tries)
+    v, more = _sharpened(model, found[0])
     steps += more
-    gross: list[Gross] = []
+    seen, gross = _seen(model, v), []
     if bad_data:
-        readings, model, state, more, gross = _cleaned(grid, readings, model, state, idle, seed)
+        readings, seen, more, gross = _cleaned(grid, readings, seen, idle, seed)
         steps += more
-    return _told(grid, readings, model, state, found, gross, steps, seed, began)
+    return _told(grid, readings, seen, found, gross, steps, seed, began)
 
 
 def _start(grid: Grid, start: Any) -> Voltages:
@@ -120,98 +117,81 @@ def _start(grid: Grid, start: Any) -> Voltages:
     return v.astype(complex)
 
 
-def _free(model: Model) -> np.ndarray:
-    """Which rows of the factor the fit moves."""
-    assert model.fit.free is not None
-    return model.fit.free
-
-
-def _unknowns(model: Model) -> int:
-    return int(np.sum(_free(model)))
-
-
-def _limit(dof: int) -> float:
-    """χ² that noise exceeds with the chance of a false alarm."""
+def _enough(model: Model) -> float:
+    """½ χ² that noise exceeds with the chance of a false alarm."""
     from scipy.special import chdtri
 
-    return float(chdtri(dof, ALARM))
+    dof = max(model.fit.rows.m - int(model.free.sum()), 1)
+    return float(chdtri(dof, ALARM)) / 2
 
 
 def _sharpened(model: Model, found: Solution) -> tuple[Voltages, int]:
     """Voltages that fit the magnitudes themselves, not their squares; and steps."""
     v, steps = found.v, 0
     if found.status != "exact" and np.any(model.magnitudes):
-        roots = np.zeros(model.fit.b.size, bool)
-        roots[: model.magnitudes.size] = model.magnitudes
-        w = np.where(roots, model.fit.w * 2 * np.sqrt(np.abs(model.fit.b)), model.fit.w)
-        fit = replace(model.fit, w=w, roots=roots)
         X = packed(model, v[:, None])
-        end = sparse_levenberg(fit, X, steps=LAST, damping=1e-8)
+        end = sparse_levenberg(model.sharp, X, steps=LAST, damping=1e-8)
         v, steps = voltages(model, end.X), end.steps
-    if model.turned:
-        # Rows of angles are as well fitted by −v.
-        angle = np.flatnonzero(_fit_at(model, v)[1] < 0)
-        v = -v if 2 * angle.size > _fit_at(model, v)[1].size else v
-    return v, steps
-
-
-def _fit_at(model: Model, v: Voltages) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " a"]]:
-    """Weighted residuals in units of deviations, and real parts along the angles that were read."""
-    fit = model.fit
-    y = fit.rows.values(packed(model, v[:, None]))
-    out = fit.w * (y - fit.b)
-    k = np.flatnonzero(model.magnitudes)
-    root = np.sqrt(fit.b[k])
-    out[k] = fit.w[k] * 2 * root * (np.sqrt(np.maximum(y[k], 0.0)) - root)
-    along = np.zeros(0)
-    if model.turned:
-        along = _along(model, v)
-    return out, along
+    # Rows of angles are as well fitted by −v.
+    along = _along(model, v)
+    return -v if 2 * np.sum(along < 0) > along.size else v, steps
 
 
 def _along(model: Model, v: Voltages) -> Float[np.ndarray, " a"]:
     """Real parts of v e^{−jθ} for the angles θ that were read."""
-    operator = model.fit.rows
-    last = model.n
-    touched = np.isin(operator.j, (last, last + model.order)) | np.isin(
-        operator.i, (last, last + model.order)
-    )
-    rows = np.unique(
-        np.searchsorted(operator.sum.indptr, np.flatnonzero(touched), side="right") - 1
-    )
     # Turned by a quarter the voltage's imaginary part along θ is its real one.
-    y = operator.values(packed(model, (1j * v)[:, None]))
-    return y[rows]
+    return model.fit.rows.values(packed(model, (1j * v)[:, None]))[model.angles]
 
 
-def _jacobian(model: Model, v: Voltages) -> Any:
-    """Derivative of the residuals by the free entries of X, magnitudes as themselves."""
-    fit = model.fit
-    X = packed(model, v[:, None])
-    y = fit.rows.values(X)
-    k = np.flatnonzero(model.magnitudes)
-    w = fit.w.copy()
-    w[k] = fit.w[k] * np.sqrt(fit.b[k] / np.maximum(y[k], 1e-12 * fit.b[k]))
-    return replace(fit, w=w).jacobian(X)
+class Seen(NamedTuple):
+    """What the readings say of a state.
+
+    Attributes
+    ----------
+    model : Model
+    v : complex array of shape (n,)
+    residual : array of shape (m,)
+        In units of the readings' deviations, magnitudes as themselves.
+    null : array of shape (N, d)
+        Directions that no reading sees.
+    told : Information
+    normalised : array of shape (m,)
+        |residual| in units of its own deviation, NaN where critical.
+    critical : boolean array of shape (m,)
+    """
+
+    model: Model
+    v: Voltages
+    residual: Float[np.ndarray, " m"]
+    null: Float[np.ndarray, "N d"]
+    told: Information
+    normalised: Float[np.ndarray, " m"]
+    critical: Bool[np.ndarray, " m"]
+
+
+def _seen(model: Model, v: Voltages) -> Seen:
+    """A residual has the share 1 − h of its reading's variance, with h the leverage: see Seen."""
+    fit, X = model.sharp, packed(model, v[:, None])
+    residual, J = fit.residual(fit.rows.values(X)), fit.jacobian(X)
+    null = null_directions(J)
+    told = Information(J, null)
+    left = 1 - told.leverages()
+    critical = left <= CRITICAL
+    size = np.where(critical, np.nan, np.abs(residual) / np.sqrt(np.where(critical, 1, left)))
+    return Seen(model, v, residual, null, told, size, critical)
 
 
 def _cleaned(
-    grid: Grid,
-    readings: Measurements,
-    model: Model,
-    v: Voltages,
-    idle: float | None,
-    seed: int,
-) -> tuple[Measurements, Model, Voltages, int, list[Gross]]:
+    grid: Grid, readings: Measurements, seen: Seen, idle: float | None, seed: int
+) -> tuple[Measurements, Seen, int, list[Gross]]:
     """Take out the reading of the largest normalised residual, fit again, while it is gross."""
     from scipy.special import ndtri
 
     out: list[Gross] = []
     kept, steps = np.arange(readings.m), 0
     while len(out) < max(1, readings.m // 10):
-        part = readings.kept(kept)
-        size = normalised(model, v)[0][: part.m]
-        limit = float(-ndtri(ALARM / 2 / max(part.m, 1)))
+        size = seen.normalised[: kept.size]
+        limit = float(-ndtri(ALARM / 2 / max(kept.size, 1)))
         worst = int(np.nanargmax(size)) if np.isfinite(size).any() else -1
         if worst < 0 or not size[worst] > limit:
             break
@@ -219,34 +199,16 @@ def _cleaned(
         out.append(Gross(place, readings.name(place), float(size[worst])))
         kept = np.delete(kept, worst)
         model = model_of(grid, readings.kept(kept), idle)
-        free = max(model.fit.rows.m - _unknowns(model), 1)
-        found, more = search(model, v, _limit(free) / 2, seed, 0)
+        found, more = search(model, seen.v, _enough(model), seed, 0)
         v, last = _sharpened(model, found[0])
-        steps += more + last
-    return readings.kept(kept), model, v, steps, out
-
-
-def normalised(model: Model, v: Voltages) -> tuple[Float[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
-    """|residual| of each row in units of its own deviation, NaN where critical; and which are.
-
-    A residual has the share 1 − h of its reading's variance, with h the leverage.
-    """
-    residual = _fit_at(model, v)[0]
-    J = _jacobian(model, v)
-    null = null_directions(J)
-    told = Information(J, null if null.shape[1] else None)
-    left = 1 - told.leverages()
-    critical = left <= CRITICAL
-    return np.where(
-        critical, np.nan, np.abs(residual) / np.sqrt(np.where(critical, 1, left))
-    ), critical
+        seen, steps = _seen(model, v), steps + more + last
+    return readings.kept(kept), seen, steps, out
 
 
 def _told(
     grid: Grid,
     readings: Measurements,
-    model: Model,
-    v: Voltages,
+    seen: Seen,
     found: list[Solution],
     gross: list[Gross],
     steps: int,
@@ -255,25 +217,18 @@ def _told(
 ) -> Estimate:
     from scipy.special import chdtrc
 
-    residual = _fit_at(model, v)[0]
-    J = _jacobian(model, v)
-    null = null_directions(J)
-    observable = _observable(model, null)
-    told = Information(J, null if null.shape[1] else None)
-    left = 1 - told.leverages()
-    critical = left <= CRITICAL
-    size = np.where(critical, np.nan, np.abs(residual) / np.sqrt(np.where(critical, 1, left)))
-    square = float(residual @ residual)
-    dof = model.fit.rows.m - _unknowns(model) + null.shape[1]
+    observable = _observable(seen)
+    square = float(seen.residual @ seen.residual)
+    dof = seen.residual.size - int(seen.model.free.sum()) + seen.null.shape[1]
     p = float(chdtrc(dof, square)) if dof > 0 else math.nan
     kind = "exact" if square <= ROUND_OFF * max(dof, 1) else "fitted"
     if kind == "fitted" and dof > 0 and p < ALARM:
         kind = "stationary"
-    vm, va = _errors(model, told, v, observable)
+    vm, va = _errors(seen, observable)
     others = tuple(one.v for one in found[1:])
     return Estimate(
         grid=grid,
-        voltage=v,
+        voltage=seen.v,
         sigma_vm=vm,
         sigma_va=va,
         observable=observable,
@@ -283,9 +238,9 @@ def _told(
         pvalue=p,
         dof=dof,
         readings=readings,
-        residuals=residual[: readings.m],
-        normalised=size[: readings.m],
-        critical=critical[: readings.m],
+        residuals=seen.residual[: readings.m],
+        normalised=seen.normalised[: readings.m],
+        critical=seen.critical[: readings.m],
         gross=tuple(gross),
         others=others,
         other_chi2=tuple(2 * one.objective / max(dof, 1) for one in found[1:]),
@@ -295,33 +250,31 @@ def _told(
     )
 
 
-def _observable(model: Model, null: Float[np.ndarray, "N d"]) -> Bool[np.ndarray, " n"]:
+def _observable(seen: Seen) -> Bool[np.ndarray, " n"]:
     """Buses that no null vector moves."""
-    n = model.n
-    if not null.shape[1]:
+    n, order = seen.model.n, seen.model.order
+    if not seen.null.shape[1]:
         return np.ones(n, bool)
-    size = np.zeros(2 * model.order)
-    size[_free(model)] = np.linalg.norm(null, axis=1)
-    both = np.maximum(size[:n], size[model.order : model.order + n])
+    size = np.zeros(2 * order)
+    size[seen.model.free] = np.linalg.norm(seen.null, axis=1)
+    both = np.maximum(size[:n], size[order : order + n])
     return both <= STILL * both.max()
 
 
 def _errors(
-    model: Model,
-    told: Information,
-    v: Complex[np.ndarray, " n"],
-    observable: Bool[np.ndarray, " n"],
+    seen: Seen, observable: Bool[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Standard deviations of magnitudes (per unit) and angles (degrees)."""
     from scipy.sparse import csc_array
 
+    model, v, told = seen.model, seen.v, seen.told
     n, order = model.n, model.order
     unit = v / np.maximum(np.abs(v), 1e-12)
     bus = np.arange(n)
     place = (np.r_[bus, order + bus], np.r_[bus, bus])
     along = csc_array((np.r_[unit.real, unit.imag], place), shape=(2 * order, n))
     across = csc_array((np.r_[-unit.imag, unit.real], place), shape=(2 * order, n))
-    free = np.flatnonzero(_free(model))
+    free = np.flatnonzero(model.free)
     vm = np.sqrt(told.spread(along.tocsr()[free]))
     va = np.rad2deg(np.sqrt(told.spread(across.tocsr()[free])) / np.maximum(np.abs(v), 1e-12))
     vm[~observable] = va[~observable] = np.inf

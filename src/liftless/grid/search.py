@@ -1,6 +1,6 @@
 """Fits of a grid's voltages: from a start, and from a start of two columns truncated to one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,22 +39,39 @@ class Model(NamedTuple):
         Zero injections are its last rows.
     order : int
         Of the Hermitian matrix.
-    turned : bool
-        Whether angles were read.
     slack : int
-    magnitudes : boolean array
+    magnitudes, angles : boolean arrays
+        Rows that are such readings.
     """
 
     fit: SparseFit
     order: int
-    turned: bool
     slack: int
     magnitudes: Bool[np.ndarray, " m"]
+    angles: Bool[np.ndarray, " m"]
+
+    @property
+    def turned(self) -> bool:
+        """Whether angles were read."""
+        return bool(self.angles.any())
 
     @property
     def n(self) -> int:
         """Buses."""
         return self.order - self.turned
+
+    @property
+    def free(self) -> Bool[np.ndarray, " N"]:
+        """Which rows of the factor the fit moves."""
+        assert self.fit.free is not None
+        return self.fit.free
+
+    @property
+    def sharp(self) -> SparseFit:
+        """Fit of the magnitudes themselves, not of their squares."""
+        b, w = self.fit.b, self.fit.w
+        w = np.where(self.magnitudes, w * 2 * np.sqrt(np.abs(b)), w)
+        return replace(self.fit, w=w, roots=self.magnitudes)
 
 
 @dataclass(frozen=True)
@@ -77,15 +94,14 @@ def model_of(grid: Grid, readings: Measurements, idle: float | None = IDLE) -> M
         fields = (readings.kind, readings.element, readings.side, readings.value, readings.std)
         readings = Measurements(*(np.r_[a, b] for a, b in zip(fields, both, strict=True)))
     operator, b, w = operator_of(grid, readings)
-    order = Hermitian(operator.n // 2).order
-    turned = order > grid.n
+    order = operator.n // 2
     free = np.ones(2 * order, bool)
-    if turned:
+    if order > grid.n:  # angles were read
         free[[grid.n, order + grid.n]] = False
     else:
         free[order + grid.slack] = False
     fit = SparseFit(SparseRows(operator), b, w, free=free)
-    return Model(fit, order, turned, grid.slack, readings.kind == "v")
+    return Model(fit, order, grid.slack, readings.kind == "v", readings.kind == "va")
 
 
 def packed(model: Model, Z: Complex[np.ndarray, "n r"]) -> Float[np.ndarray, "N r"]:
@@ -118,10 +134,9 @@ def widened(model: Model, v: Voltages, rng: np.random.Generator, size: float) ->
     """Fit of two columns, the second random, truncated over the complex numbers, then of one."""
     n = v.size
     kick = size * (rng.standard_normal(n) + 1j * rng.standard_normal(n)) / np.sqrt(2)
-    free = np.ones(2 * model.order, bool)
-    if model.turned:
-        free[[n, model.order + n]] = False
-    fit = SparseFit(model.fit.rows, model.fit.b, model.fit.w, free=free)
+    free = model.free.copy()
+    free[model.order + model.slack] = True
+    fit = replace(model.fit, free=free)
     X = packed(model, np.stack([v, kick], axis=1))
     end = sparse_levenberg(fit, X, steps=WIDE, tolerance=1e-5)
     space = Hermitian(model.order)
