@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from liftless._checks import describe, positive_int
+from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless.descent.sparse_levenberg import sparse_levenberg
 from liftless.grid.measurements import Measurements
@@ -92,8 +92,7 @@ def estimate(
     v0 = _start(grid, start)
     seed = positive_int("seed", seed, least=0)
     tries = positive_int("tries", tries, least=0)
-    if idle is not None and not (isinstance(idle, (int, float)) and idle > 0):
-        raise InvalidInput("idle", describe(idle), "a deviation > 0 (per unit), or None")
+    idle = None if idle is None else real_number("idle", idle, above=0.0)
     model = model_of(grid, readings, idle)
     # With gross errors χ² is large at the right state as well: other starts are for later.
     found, steps = search(model, v0, _enough(model), seed, tries)
