@@ -24,7 +24,7 @@ NEEDED = {"bus": 9, "gen": 8, "branch": 11}
 
 
 def from_matpower(path: Any) -> Grid:
-    """Read a network from a MATPOWER case, ``.m`` (version 2) or ``.mat`` with ``mpc``.
+    """Read a network from a MATPOWER case, ``.m`` (version 2).
 
     Parameters
     ----------
