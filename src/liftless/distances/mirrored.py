@@ -10,6 +10,8 @@ from liftless.descent.sparse_levenberg import SparseEnd, SparseFit, sparse_leven
 from liftless.descent.sparse_solve import solver_for
 
 Points = Float[np.ndarray, "n dim"]
+#: How far above its goal a descent goes on, the steps that it takes then, and its gain.
+Stage = tuple[float, int, float]
 
 #: Eigenvectors of the slack that are looked at, and the shares of an eigenvector's largest entry
 #: from which on points belong to the part that it turns.
@@ -52,17 +54,7 @@ def better_mirror(
     eigenvector is about affine on it, and zero at the hinge.  Turned by half a circle the part is
     its mirror image in the hinge.
     """
-    steps, solver = 0, solver_for(fit.rows, X.shape[1], fit.free)
-    for there in _reflections(fit, X, pairs):
-        end = sparse_levenberg(fit, there, steps=FIRST, tolerance=ROUGH, solver=solver)
-        steps += end.steps
-        if end.objective > HOPELESS * below:
-            continue
-        end = sparse_levenberg(fit, end.X, steps=STEPS, tolerance=ROUGH, solver=solver)
-        steps += end.steps
-        if end.objective < below:
-            return end, steps
-    return None, steps
+    return _first_below(fit, _reflections(fit, X, pairs), below, ((HOPELESS, STEPS, ROUGH),))
 
 
 def likelier_mirror(
@@ -78,11 +70,23 @@ def likelier_mirror(
     that hangs on points that are nearly on a line moves easily across that line: it is where a mode
     of the fit of small curvature is large.
     """
-    steps, solver = 0, solver_for(fit.rows, X.shape[1], fit.free)
-    for there in _across(X, _soft_parts(fit, X), pairs):
+    tries = _across(X, _soft_parts(fit, X), pairs)
+    return _first_below(fit, tries, below, ((FAR, STEPS, ROUGH), (NEAR, MORE, FINE)))
+
+
+def _first_below(
+    fit: SparseFit, tries: Iterable[Points], below: float, stages: tuple[Stage, ...]
+) -> tuple[SparseEnd | None, int]:
+    """Descent that ends below an objective, the first of several starts, and all steps.
+
+    Each goes on from stage to stage while it is no farther above the objective than the stage says.
+    """
+    steps, solver = 0, None
+    for there in tries:
+        solver = solver or solver_for(fit.rows, there.shape[1], fit.free)
         end = sparse_levenberg(fit, there, steps=FIRST, tolerance=ROUGH, solver=solver)
         steps += end.steps
-        for limit, more, gain in ((FAR, STEPS, ROUGH), (NEAR, MORE, FINE)):
+        for limit, more, gain in stages:
             if end.objective > limit * below:
                 break
             end = sparse_levenberg(fit, end.X, steps=more, tolerance=gain, solver=solver)
@@ -90,6 +94,15 @@ def likelier_mirror(
         if end.objective < below:
             return end, steps
     return None, steps
+
+
+def reflected(X: Points, part: np.ndarray, hinge: Float[np.ndarray, "k dim"]) -> Points:
+    """X with a part of the points reflected in the hyperplane nearest to others."""
+    centre = hinge.mean(axis=0)
+    normal = np.linalg.svd(hinge - centre)[2][-1]
+    there = X.copy()
+    there[part] -= 2 * ((X[part] - centre) @ normal)[:, None] * normal
+    return there
 
 
 def _soft_parts(fit: SparseFit, X: Points) -> Iterator[np.ndarray]:
@@ -132,11 +145,7 @@ def _across(
         if part.tobytes() in tried or np.unique(outer).size < X.shape[1]:
             continue
         tried.add(part.tobytes())
-        centre = X[outer].mean(axis=0)
-        normal = np.linalg.svd(X[outer] - centre)[2][-1]
-        there = X.copy()
-        there[part] -= 2 * ((X[part] - centre) @ normal)[:, None] * normal
-        yield there
+        yield reflected(X, part, X[outer])
 
 
 def _reflections(

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless._show import figures, table_html, table_text
+from liftless.distances.mirrored import reflected
+from liftless.distances.search import moved_onto
 
 #: Names in a list of points at most.
 NAMED = 6
@@ -108,8 +110,6 @@ class Location:
         which : boolean array, optional
             The determined points by default.
         """
-        from liftless.distances.search import moved_onto
-
         there = np.asarray(truth, float)
         if there.shape != self.points.shape:
             raise InvalidInput("truth", describe(truth), f"of shape {self.points.shape}")
@@ -132,12 +132,7 @@ class Location:
         if one.separator.size != dim:
             was = f"{group}, which hangs on {one.separator.size} points"
             raise InvalidInput("group", was, f"one that hangs on {dim}")
-        base = self.points[one.separator]
-        normal = np.linalg.svd(base - base[0])[2][-1]
-        X = self.points.copy()
-        height = (X[one.points] - base[0]) @ normal
-        X[one.points] -= 2 * height[:, None] * normal
-        return X
+        return reflected(self.points, one.points, self.points[one.separator])
 
     def plot(self, path: Any = None) -> Any:
         """Draw the points and the distances; save that where there is a path."""
