@@ -183,15 +183,20 @@ def _next_to(part: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     return near
 
 
+def stress_matrix(n: int, i: np.ndarray, j: np.ndarray, stress: np.ndarray) -> Any:
+    """Σ ω (e_i − e_j)(e_i − e_j)ᵀ over the pairs, sparse."""
+    from scipy.sparse import csr_array, diags_array
+
+    off = csr_array((np.r_[-stress, -stress], (np.r_[i, j], np.r_[j, i])), shape=(n, n))
+    return csr_array(off - diags_array(np.asarray(off.sum(axis=1)).ravel()))
+
+
 def _turning(fit: SparseFit, X: Points, i: np.ndarray, j: np.ndarray) -> Float[np.ndarray, "k n"]:
     """Eigenvectors of the slack of negative eigenvalues, the lowest first."""
-    from scipy.sparse import csr_array, diags_array
     from scipy.sparse.linalg import eigsh
 
     n = len(X)
-    stress = fit.w**2 * (fit.rows.values(X) - fit.b)
-    off = csr_array((np.r_[-stress, -stress], (np.r_[i, j], np.r_[j, i])), shape=(n, n))
-    slack = csr_array(off - diags_array(np.asarray(off.sum(axis=1)).ravel()))
+    slack = stress_matrix(n, i, j, fit.w**2 * (fit.rows.values(X) - fit.b))
     most = min(VECTORS, n - 1)
     if n <= DENSE:
         values, vectors = np.linalg.eigh(slack.toarray())

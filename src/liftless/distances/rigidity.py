@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftless.descent.sparse_solve import Direct
+from liftless.distances.mirrored import stress_matrix
 from liftless.identify.sparse_null import null_directions
 
 #: Eigenvalue of the stress matrix, relative to the largest, that is zero.
@@ -132,30 +133,36 @@ def stress_kernel(
     n: int, i: Int[np.ndarray, " m"], j: Int[np.ndarray, " m"], dim: int
 ) -> Float[np.ndarray, "n k"]:
     """Kernel of a random equilibrium stress matrix at random places, seed 0."""
-    from scipy.sparse import csc_array, csr_array, diags_array
+    from scipy.sparse import csc_array, diags_array
 
     rng = np.random.default_rng(0)
-    P, m = rng.standard_normal((n, dim)), i.size
-    gap = P[i] - P[j]
-    gap /= np.linalg.norm(gap, axis=1)[:, None]
-    columns = (np.stack([i, j], axis=1)[:, :, None] * dim + np.arange(dim)).reshape(m, -1)
-    data = np.concatenate([gap, -gap], axis=1)
-    J = csr_array((data.ravel(), columns.ravel(), 2 * dim * np.arange(m + 1)), shape=(m, n * dim))
+    P = rng.standard_normal((n, dim))
+    J = _slopes(P, i, j)
     G = csc_array(J.T @ J + 1e-12 * diags_array(np.ones(n * dim)))
-    solve, stress = Direct().factor(G), rng.standard_normal(m)
+    solve, stress = Direct().factor(G), rng.standard_normal(i.size)
     size = float(np.linalg.norm(stress))
     # Its part in the range of J is taken off, again for the digits that the ridge costs.
     for _ in range(4):
         stress = stress - J @ solve(J.T @ stress)
     if float(np.linalg.norm(stress)) <= NO_STRESS * size:
         return np.eye(n)
-    stress /= np.linalg.norm(P[i] - P[j], axis=1)
-    off = csr_array((np.r_[-stress, -stress], (np.r_[i, j], np.r_[j, i])), shape=(n, n))
-    omega = csr_array(off - diags_array(np.asarray(off.sum(axis=1)).ravel()))
+    omega = stress_matrix(n, i, j, stress / np.linalg.norm(P[i] - P[j], axis=1))
     if n > DENSE:
         return null_directions(omega)
     values, vectors = np.linalg.eigh(omega.toarray())
     return vectors[:, np.abs(values) <= ZERO * np.abs(values).max()]
+
+
+def _slopes(P: Float[np.ndarray, "n dim"], i: np.ndarray, j: np.ndarray) -> Any:
+    """Derivative of the distances of pairs by all coordinates, sparse."""
+    from scipy.sparse import csr_array
+
+    (n, dim), m = P.shape, i.size
+    gap = P[i] - P[j]
+    gap /= np.linalg.norm(gap, axis=1)[:, None]
+    columns = (np.stack([i, j], axis=1)[:, :, None] * dim + np.arange(dim)).ravel()
+    data = np.concatenate([gap, -gap], axis=1).ravel()
+    return csr_array((data, columns, 2 * dim * np.arange(m + 1)), shape=(m, n * dim))
 
 
 def _spanned(
@@ -216,21 +223,12 @@ def _simplex(n: int, i: np.ndarray, j: np.ndarray, dim: int, anchors: np.ndarray
 
 def _moving(n: int, i: np.ndarray, j: np.ndarray, dim: int, body: np.ndarray) -> np.ndarray:
     """Points outside the body that can move while it rests."""
-    from scipy.sparse import csr_array
-
     out = ~body
     if not out.any() or not body.any():
         return out
     e = out[i] | out[j]
-    a, b = i[e], j[e]
-    P = np.random.default_rng(0).standard_normal((n, dim))
-    gap = P[a] - P[b]
-    gap /= np.linalg.norm(gap, axis=1)[:, None]
-    columns = (np.stack([a, b], axis=1)[:, :, None] * dim + np.arange(dim)).reshape(a.size, 2 * dim)
-    data = np.concatenate([gap, -gap], axis=1).ravel()
-    place = (np.repeat(np.arange(a.size), 2 * dim), columns.ravel())
-    J = csr_array((data, place), shape=(a.size, n * dim))[:, np.flatnonzero(np.repeat(out, dim))]
-    lost = null_directions(J)
+    J = _slopes(np.random.default_rng(0).standard_normal((n, dim)), i[e], j[e])
+    lost = null_directions(J[:, np.flatnonzero(np.repeat(out, dim))])
     moved = np.linalg.norm(lost.reshape(int(out.sum()), -1), axis=1) > STILL
     flexible = np.zeros(n, bool)
     flexible[np.flatnonzero(out)[moved]] = True
