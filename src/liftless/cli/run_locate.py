@@ -10,6 +10,7 @@ from liftless.cli.messages import coloured, emit, emit_json, emit_table
 from liftless.cli.network_options import LocateOptions
 from liftless.cli.targets import check_targets
 from liftless.distances import Location, locate
+from liftless.distances.data import AXES
 from liftless.distances.files import read_anchors, read_distances
 from liftless.distances.search import ROUNDS
 from liftless.io import ARRAY_SUFFIXES
@@ -65,7 +66,7 @@ def _write(options: LocateOptions, found: Location) -> list[str]:
 
 
 def _heading(found: Location) -> list[str]:
-    axes = ("x", "y", "z", "u", "v", "w", "s", "t")[: found.points.shape[1]]
+    axes = AXES[: found.points.shape[1]]
     return ["point", *axes, *(f"std_{a}" for a in axes), "determined", "flexible"]
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int, Shaped
 from liftless._checks import describe, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
 
-#: Largest dimension of the points.
-MOST = 8
+#: Names of the coordinates in files; there are no points of more.
+AXES = ("x", "y", "z", "u", "v", "w", "s", "t")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read(pairs: Any, d: Any, dim: Any, anchors: Any, noise: Any, std: Any, n: An
     InvalidInput
         By the name of the argument.
     """
-    dim = positive_int("dim", dim, most=MOST)
+    dim = positive_int("dim", dim, most=len(AXES))
     if noise not in ("absolute", "relative"):
         must = "'absolute' (std in units of d) or 'relative' (std as a share of d)"
         raise InvalidInput("noise", describe(noise), must)

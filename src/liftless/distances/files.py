@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from liftless._errors import InvalidInput
+from liftless.distances.data import AXES
 from liftless.io.columns import number, read_columns
 
 
@@ -27,7 +28,7 @@ def read_distances(path: Any) -> dict[str, Any]:
 
 def read_anchors(path: Any, dim: int, words: bool) -> dict[Any, np.ndarray]:
     """Places of known points from lines ``point, x, y, …``."""
-    names = ("point", *(("x", "y", "z", "u", "v", "w", "s", "t")[:dim]))
+    names = ("point", *AXES[:dim])
     out: dict[Any, np.ndarray] = {}
     for k, cells in read_columns(path, names, 1 + dim):
         name: Any = cells[0]

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def locate(
     rigid = rigidity(data.n, data.i, data.j, data.dim, data.anchors)
     found = _placed(data, rigid, seed, rounds)
     exact, data, X = _sharpened(data, found)
-    return _told(data, rigid, found, X, exact, noise, seed, began)
+    return _told(data, rigid, found, X, exact, seed, began)
 
 
 def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
@@ -109,8 +110,7 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     held[data.anchors] = False
     steps = found.steps
     if held.any():  # else what is left are anchors without a distance
-        resting = type(fit)(fit.rows, fit.b, fit.w, free=held)
-        end = sparse_levenberg(resting, X, steps=LAST)
+        end = sparse_levenberg(replace(fit, free=held), X, steps=LAST)
         X, steps = end.X, steps + end.steps
     end = sparse_levenberg(fit, X, steps=LAST)
     return Search(end.X, end.objective, steps + end.steps, found.rounds, found.settled)
@@ -158,7 +158,6 @@ def _told(
     found: Search,
     X: Points,
     exact: bool,
-    noise: str,
     seed: int,
     began: float,
 ) -> Location:
@@ -178,7 +177,7 @@ def _told(
         kind = "stationary"
     if data.std is None:
         sigma[np.isfinite(sigma)] *= 0.0 if exact else scale
-    unit = 1.0 if data.std is not None or noise == "relative" else float(np.median(data.d))
+    unit = 1.0 if data.std is not None or data.relative else float(np.median(data.d))
     mirrors = tuple(Mirror(points, near) for points, near in rigid.mirrors)
     return Location(
         names=data.names,

@@ -1,6 +1,6 @@
 """Places for one rigid body of points: scaling of path lengths, repulsion, a wider factor, LM."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -257,16 +257,13 @@ def _repelled(data: Distances, X: Points, found: Search) -> Points:
         if not near.any():
             break
         a, b, r = pairs[near, 0], pairs[near, 1], range_[near]
-        more = Distances(
-            data.names,
-            data.dim,
-            np.r_[data.i, a],
-            np.r_[data.j, b],
-            np.r_[data.d, r],
-            None,
-            np.r_[data.shape, np.median(data.shape / data.d) * r / WEIGHT],
-            data.anchors,
-            data.places,
+        more = replace(
+            data,
+            i=np.r_[data.i, a],
+            j=np.r_[data.j, b],
+            d=np.r_[data.d, r],
+            std=None,
+            shape=np.r_[data.shape, np.median(data.shape / data.d) * r / WEIGHT],
         )
         end = sparse_levenberg(fit_of(more), X, steps=REPULSION, tolerance=1e-3)
         X, found.steps = end.X, found.steps + end.steps
