@@ -216,6 +216,7 @@ def test_command(tmp_path):
         ("locate", tmp_path / "bad.csv"),
         ("locate", file, "--noise", "some"),
         ("locate", file, "--out", file),
+        ("locate", file, "--rounds", "0"),
     ):
         told = run(*bad)
         assert (told.code, told.out) == (2, "")

@@ -12,7 +12,6 @@ from liftless.cli.targets import check_targets
 from liftless.distances import Location, locate
 from liftless.distances.data import AXES
 from liftless.distances.files import read_anchors, read_distances
-from liftless.distances.search import ROUNDS
 from liftless.io import ARRAY_SUFFIXES
 from liftless.io.write import write_arrays, write_csv
 
@@ -32,14 +31,10 @@ def run(options: LocateOptions) -> int:
     if options.anchors is not None:
         words = given["pairs"].dtype.kind == "U"
         given["anchors"] = read_anchors(options.anchors, options.dim, words)
+    if options.rounds is not None:
+        given["rounds"] = options.rounds
     with Heartbeat(options.quiet):
-        found = locate(
-            dim=options.dim,
-            noise=options.noise,
-            rounds=options.rounds or ROUNDS,
-            seed=options.seed,
-            **given,
-        )
+        found = locate(dim=options.dim, noise=options.noise, seed=options.seed, **given)
     written = _write(options, found)
     if options.as_json:
         emit_json(found.summary() | {"files": written})
