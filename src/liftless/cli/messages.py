@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from liftless._ends import INTERRUPTED
@@ -69,6 +69,22 @@ def emit_table(rows: list[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         emit(f"  {name:<{width}}  {value}".rstrip())
+
+
+def emit_found(found: Any, written: Sequence[str], more: Sequence[tuple[str, str]] = ()) -> None:
+    """Print the message of a result in the colour of its status, its rows, and what was written.
+
+    Parameters
+    ----------
+    found : Location, Estimate, Retrieval or State
+    written : sequence of str
+        Names of files.
+    more : sequence of (str, str)
+        Rows that the result does not have.
+    """
+    emit(coloured(found.message, found.status))
+    rows = [row for row in found.rows() if row[0] != "message"]
+    emit_table([*rows, *more, *(("wrote", name) for name in written)])
 
 
 def lambda_row(fields: dict[str, Any]) -> list[tuple[str, str]]:

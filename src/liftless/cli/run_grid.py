@@ -7,7 +7,7 @@ import numpy as np
 
 from liftless._errors import InvalidInput, needing
 from liftless.cli.heartbeat import Heartbeat
-from liftless.cli.messages import coloured, emit, emit_json, emit_table
+from liftless.cli.messages import emit_found, emit_json
 from liftless.cli.network_options import GridOptions
 from liftless.cli.targets import check_targets
 from liftless.grid import Estimate, Grid, Measurements, estimate, from_matpower, from_pandapower
@@ -32,9 +32,7 @@ def run(options: GridOptions) -> int:
     if options.as_json:
         emit_json(found.summary() | {"files": written})
     else:
-        emit(coloured(found.message, found.status))
-        rows = [row for row in found.rows() if row[0] != "message"]
-        emit_table(rows + [("wrote", name) for name in written])
+        emit_found(found, written)
     return found.status
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from liftless._errors import InvalidInput
 from liftless.cli.heartbeat import Heartbeat
-from liftless.cli.messages import coloured, emit, emit_json, emit_table
+from liftless.cli.messages import emit_found, emit_json
 from liftless.cli.network_options import LocateOptions
 from liftless.cli.targets import check_targets
 from liftless.distances import Location, locate
@@ -39,9 +39,7 @@ def run(options: LocateOptions) -> int:
     if options.as_json:
         emit_json(found.summary() | {"files": written})
     else:
-        emit(coloured(found.message, found.status))
-        rows = [row for row in found.rows() if row[0] != "message"]
-        emit_table(rows + [("wrote", name) for name in written])
+        emit_found(found, written)
     return found.status
 
 

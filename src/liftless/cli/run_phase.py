@@ -10,7 +10,7 @@ from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.imaging_options import PhaseOptions
-from liftless.cli.messages import coloured, emit, emit_json, emit_table, note
+from liftless.cli.messages import emit_found, emit_json, note
 from liftless.cli.targets import check_targets
 from liftless.io.read import read_arrays, shown
 from liftless.io.write import write_arrays
@@ -50,7 +50,8 @@ def run(options: PhaseOptions) -> int:
     if options.as_json:
         emit_json(fields | {"files": written})
     else:
-        _report(found, fields, written)
+        far = [("distance to truth", f"{fields['distance']:.3g}")] if "distance" in fields else []
+        emit_found(found, written, far)
     if stopped and not found.success:
         note("interrupted; the best image so far is told")
         return INTERRUPTED
@@ -102,11 +103,3 @@ def _write(options: PhaseOptions, found: Retrieval, draw: Any) -> list[str]:
         draw(found, options.plot)
         written.append(options.plot)
     return written
-
-
-def _report(found: Retrieval, fields: dict[str, Any], written: list[str]) -> None:
-    emit(coloured(found.message, found.status))
-    rows = [row for row in found.rows() if row[0] != "message"]
-    if "distance" in fields:
-        rows.append(("distance to truth", f"{fields['distance']:.3g}"))
-    emit_table(rows + [("wrote", name) for name in written])

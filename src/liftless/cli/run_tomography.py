@@ -10,7 +10,7 @@ from liftless._errors import InvalidInput
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.imaging_options import TomographyOptions
-from liftless.cli.messages import coloured, emit, emit_json, emit_table
+from liftless.cli.messages import emit_found, emit_json
 from liftless.cli.options import rank_of
 from liftless.cli.targets import check_targets
 from liftless.io import plain
@@ -98,12 +98,11 @@ def _write(path: str, found: State, fields: dict[str, Any]) -> None:
 
 
 def _report(found: State, fields: dict[str, Any], written: list[str]) -> None:
-    emit(coloured(found.message, found.status))
-    rows = [row for row in found.rows() if row[0] != "message"]
+    rows = []
     for one in found.tried:
         white = f", white noise {one['white']:.3f}" if one["white"] else ""
         text = f"BIC {one['bic']:.1f}" if "bic" in one else f"χ² {one['chi2']:.3f}"
         rows.append((f"rank {one['rank']}{white}", text))
     if "fidelity" in fields:
         rows.append(("fidelity with truth", f"{fields['fidelity']:.5f}"))
-    emit_table(rows + [("wrote", name) for name in written])
+    emit_found(found, written, rows)
