@@ -28,9 +28,9 @@ def table_text(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:>14}: {text}" for name, text in rows)
 
 
-def drawn(done: Any, path: Any = None) -> Any:
-    """Draw a completed table, and save that where there is a path."""
-    figure = figures().table_figure(done)
+def drawn(name: str, found: Any, path: Any = None) -> Any:
+    """Draw a result by the figure of that name, and save that where there is a path."""
+    figure = getattr(figures(), name)(found)
     if path is not None:
         figures().save_figure(figure, path)
     return figure

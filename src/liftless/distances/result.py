@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
-from liftless._show import figures, table_html, table_text
+from liftless._show import drawn, table_html, table_text
 from liftless.distances.mirrored import reflected
 from liftless.distances.search import moved_onto
 
@@ -136,10 +136,7 @@ class Location:
 
     def plot(self, path: Any = None) -> Any:
         """Draw the points and the distances; save that where there is a path."""
-        figure = figures().location_figure(self)
-        if path is not None:
-            figures().save_figure(figure, path)
-        return figure
+        return drawn("location_figure", self, path)
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""

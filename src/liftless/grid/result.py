@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Complex, Float
 
-from liftless._show import figures, table_html, table_text
+from liftless._show import drawn, table_html, table_text
 from liftless.grid.measurements import Measurements
 from liftless.grid.network import Grid
 
@@ -132,10 +132,7 @@ class Estimate:
 
     def plot(self, path: Any = None) -> Any:
         """Draw the network coloured by its residuals; save that where there is a path."""
-        figure = figures().grid_figure(self)
-        if path is not None:
-            figures().save_figure(figure, path)
-        return figure
+        return drawn("grid_figure", self, path)
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""

@@ -219,7 +219,7 @@ class CompletedTable:
 
     def plot(self, path: Any = None) -> Any:
         """Draw it in six panels (extra ``plot``), and save that at ``path``; the figure."""
-        return drawn(self, path)
+        return drawn("table_figure", self, path)
 
     def _at(self, rows: Any, cols: Any) -> tuple[np.ndarray, np.ndarray]:
         i, j = self.table.positions("row", rows), self.table.positions("col", cols)
