@@ -14,6 +14,7 @@ from compare_tools import Absent, Broken, Dear, Pressed, Right, Small, Wrong, id
 from liftless.schedule import WorkerLost
 from liftless_papers.cli import run_compare
 from liftless_papers.compare import trials as module
+from liftless_papers.compare.origin import traced
 from liftless_papers.compare.store import read_store
 
 __all__ = ["identified"]
@@ -108,7 +109,7 @@ def test_a_run_goes_on_and_asks_nothing_twice(methods, tmp_path):
 
 def test_a_lost_process_is_one_line_and_what_was_done_is_shown(methods, tmp_path, monkeypatch):
     def lost(plan, done, on_row, **_):
-        on_row(module.run_trial(plan.trials[0]))
+        on_row(*traced(module.run_trial, plan.trials[0]))
         raise WorkerLost("a worker process ended with code -9")
 
     methods(a=Right)

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from cli_tools import run
 from pool_tools import fail, mark, once, slow, square, vanish
 from scipy.stats import binomtest
 
@@ -274,6 +275,12 @@ def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
     for where in (f"dask:{tmp_path / 'absent.json'}", "dask:tcp://127.0.0.1:9"):
         with pytest.raises(InvalidInput, match="scheduler was dask:"):
             Scheduler.of(where).run(square, [1], print)
+        out = tmp_path / "out"
+        for words in (["compare", "--size", "smoke"], ["reproduce", "all"]):
+            found = run(*words, "--scheduler", where, "--out", out, "--quiet")
+            assert found.code == 2
+            assert "scheduler was dask:" in found.err
+            assert not out.exists()
 
 
 def test_sums_of_zero_have_no_ratio():

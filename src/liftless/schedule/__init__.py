@@ -62,6 +62,20 @@ class Scheduler:
         """Whether tasks run in this process."""
         return self.where == LOCAL or (self.where == PROCESSES and self.jobs == 1)
 
+    def reach(self) -> None:
+        """Ask a scheduler of Dask for an answer, so that nothing is written where there is none.
+
+        Raises
+        ------
+        InvalidInput
+            No Dask, no such file, or no answer.
+        """
+        if self.where.startswith(DASK):
+            from liftless.schedule.cluster import connected
+
+            with connected(self.where.removeprefix(DASK)):
+                pass
+
     def run(
         self,
         function: Callable[[Task], Any],

@@ -57,7 +57,7 @@ def run_on_cluster(
     """
     shared = _packed("function", (function, setup))
     left = deque(_packed("tasks", task) for task in tasks)
-    with _client(address) as client:
+    with connected(address) as client:
         common = client.scatter(shared, broadcast=False, hash=False)
         flight: set[Any] = set()
         done, counted, workers = 0, -COUNTING, 0
@@ -95,7 +95,7 @@ def _packed(name: str, value: Any) -> bytes:
 
 
 @contextlib.contextmanager
-def _client(address: str) -> Any:
+def connected(address: str) -> Any:
     """Client of a scheduler, closed at the end without the noise of what is closed already."""
     with needing("distributed", "dask", "installed to run on Dask"):
         import distributed

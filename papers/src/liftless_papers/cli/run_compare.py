@@ -90,22 +90,23 @@ def _compare(options: CompareOptions) -> int:
     trials = TRIALS[options.size] if options.trials is None else options.trials
     named = options.methods is not None
     wanted = plan(cells, methods, trials, options.seed, options.budget, named=named)
-    Scheduler.of(options.scheduler, options.jobs)
+    scheduler = Scheduler.of(options.scheduler, options.jobs)
     skipped = [*absent, *wanted.skipped]
     folder = report_folder(options.out)
     _check_export(options)
+    scheduler.reach()
     if not options.quiet:
         _tell_skipped(skipped)
     enable_cache(options.quiet)
     if folder is None:
-        rows, why = _run(wanted, options, None)
+        rows, why = _run(wanted, options, scheduler, None)
     else:
         made = not folder.exists()
         folder.mkdir(exist_ok=True)
         try:
             chosen = settings(options.seed, options.budget)
             with Store(folder / ROWS, chosen, KINDS, key=KEY) as store:
-                rows, why = _run(wanted, options, store)
+                rows, why = _run(wanted, options, scheduler, store)
                 _tell_codes(store, options.quiet)
         finally:
             if made and not any(folder.iterdir()):
@@ -186,7 +187,7 @@ def _tell_skipped(skipped: "list[Row]") -> None:
 
 
 def _run(
-    wanted: "Plan", options: CompareOptions, store: "Store | None"
+    wanted: "Plan", options: CompareOptions, scheduler: Scheduler, store: "Store | None"
 ) -> "tuple[list[Row], BaseException | None]":
     """Run what is missing; all rows of the plan, and what ended it before its end."""
     from functools import partial
@@ -213,7 +214,7 @@ def _run(
                 wanted,
                 list(rows),
                 keep,
-                scheduler=Scheduler.of(options.scheduler, options.jobs),
+                scheduler=scheduler,
                 setup=partial(enable_cache, True),
                 asked=lambda: interrupt.asked,
                 on_workers=progress.count,

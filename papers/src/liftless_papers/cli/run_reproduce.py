@@ -47,9 +47,10 @@ def run(options: ReproduceOptions) -> int:
     """Run, report, and write what was asked for."""
     names = _names(options)
     folder = report_folder(options.out)
+    scheduler = Scheduler.of(options.scheduler, options.jobs)
+    scheduler.reach()
     enable_cache(options.quiet)
     results, total = Results(), len(names)
-    scheduler = Scheduler.of(options.scheduler, options.jobs)
 
     def take(done: "Run") -> None:
         if _keep(done, folder, results) and not options.as_json:
