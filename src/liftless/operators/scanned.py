@@ -107,7 +107,7 @@ class ScannedProbe(ImageAmplitudes):
         r = Z.shape[1]
         whole = jnp.concatenate([Z, jnp.zeros((1, r), Z.dtype)])
         seen = jnp.swapaxes(whole[jnp.asarray(self.windows)], 1, 2)
-        lit = self._multiplier_like(X.dtype) * seen.reshape(-1, r, *self.grid)
+        lit = self._multiplier_like(X.dtype)[None, None] * seen.reshape(-1, r, *self.grid)
         P = jnp.fft.fftn(lit, axes=self._axes, norm="ortho")
         return jnp.swapaxes(P.reshape(self.transforms, r, -1), 1, 2).reshape(-1, r)
 
@@ -118,7 +118,7 @@ class ScannedProbe(ImageAmplitudes):
         spectrum = jnp.swapaxes(P.reshape(self.transforms, -1, r), 1, 2)
         spectrum = spectrum.reshape(self.transforms, r, *self.grid)
         images = jnp.fft.ifftn(spectrum, axes=self._axes, norm="ortho")
-        lit = jnp.conj(self._multiplier_like(jnp.real(P).dtype)) * images
+        lit = jnp.conj(self._multiplier_like(jnp.real(P).dtype))[None, None] * images
         lit = jnp.swapaxes(lit.reshape(self.transforms, r, -1), 1, 2)
         lit = jnp.real(lit) if self.real else lit
         empty = jnp.zeros((self.order + 1, r), lit.dtype)
