@@ -18,6 +18,9 @@ import jax
 import jax.core
 import numpy as np
 
+from liftless._checks import describe
+from liftless._errors import InvalidInput
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -94,6 +97,33 @@ def entry(function: F) -> F:
             return to_numpy(compiled(*args, **kwargs))
 
     return wrapper  # pyright: ignore[reportReturnType]
+
+
+#: Names of the ways to compute: all in float64, or a search in float32 whose end is in float64.
+PRECISIONS = ("float64", "mixed")
+
+
+def precision_of(word: Any) -> str:
+    """The name of a precision, checked."""
+    if isinstance(word, str) and word in PRECISIONS:
+        return word
+    must = "'float64', or 'mixed' for a search in float32 that ends in float64"
+    raise InvalidInput("precision", describe(word), must)
+
+
+#: Types of single precision by those of double.
+_SINGLE = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
+
+
+def single(tree: Any) -> Any:
+    """Array leaves of double precision in single; all others as they are."""
+
+    def cast(leaf: Any) -> Any:
+        array = isinstance(leaf, (np.ndarray, np.generic, jax.Array))
+        kind = _SINGLE.get(leaf.dtype) if array else None
+        return leaf if kind is None else leaf.astype(kind)
+
+    return jax.tree.map(cast, tree)
 
 
 def on_device(tree: Any) -> Any:

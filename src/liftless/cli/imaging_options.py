@@ -15,6 +15,7 @@ class PhaseOptions:
     noise: str | None = option("poisson|SIGMA", "Counts, or a standard deviation.")
     norm: str | None = option("ortho|backward|forward", "Norm of the transform, as NumPy's.")
     budget: float | None = option("N", "Transforms of one mask to spend.")
+    precision: str = option("float64|mixed", "Mixed searches in float32.", "float64")
     seed: int = option("S", SEED, 0)
     out: str | None = option("RESULT.npz", "Write the image and the report (.npz or .mat).")
     plot: str | None = option("FIGURE.png", "Draw data, start, image, misfit (.png, .svg, .pdf).")

@@ -46,6 +46,7 @@ class RecoverOptions:
     trace_bound: float | None = option("TAU", TRACE_BOUND)
     budget: int | None = option("N", "Applications of A or its adjoint to spend.")
     max_seconds: float | None = option("T", "Seconds after which no new step is begun.")
+    precision: str = option("float64|mixed", "Mixed searches in float32.", "float64")
     processes: int = option("N", "Processes that share the measurements, by rows.", 1)
     out: str | None = option("RESULT.npz", "Write the factor and the report (.npz or .mat).")
     mat73: bool = switch(MAT73)

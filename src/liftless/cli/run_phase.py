@@ -67,7 +67,7 @@ def _arguments(options: PhaseOptions, arrays: dict[str, np.ndarray]) -> dict[str
     given["real"] = options.real or (flag is not None and bool(flag.ravel()[0]))
     given["noise"] = _noise(options.noise, arrays.get("noise"))
     given["norm"] = options.norm or _text(arrays.get("norm")) or "ortho"
-    given["seed"] = options.seed
+    given["seed"], given["precision"] = options.seed, options.precision
     if options.budget is not None:
         given["budget"] = options.budget
     return given

@@ -11,6 +11,7 @@ import numpy as np
 from liftless._checks import positive_int, real_number
 from liftless._ends import INTERRUPTED, Interrupt
 from liftless._errors import InvalidInput
+from liftless._precision import precision_of
 from liftless.cli.compilation import enable_cache
 from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import (
@@ -59,6 +60,7 @@ def run(options: RecoverOptions, share: Share | None = None) -> int:
         value = getattr(options, name)
         if value is not None:
             real_number(name, value, least=0.0)
+    precision_of(options.precision)
     draw = None
     if options.plot:
         from liftless.figures import recovery_figure as draw
@@ -197,6 +199,7 @@ def _recover(
             callback=progress,
             trace=options.plot is not None,
             max_seconds=options.max_seconds,
+            precision=options.precision,
             checkpoint=None if share is None else share.keep,
             **given,
         )

@@ -139,6 +139,14 @@ class Method(eqx.Module, Generic[S]):
     def advance(self, objective: Objective, point: Point, state: S) -> tuple[Point, S]:
         """One step from ``point``: the next point and state; traceable."""
 
+    def resumed(self, objective: Objective, point: Point, state: S) -> S:
+        """State to go on with in double precision, from one of single; traceable.
+
+        A new one, unless a method keeps what is worth it.
+        """
+        del state
+        return self.init(objective, point)
+
     def status(self, code: AnyArray, state: S) -> AnyArray:
         """Status of the run where the stop rule has come to ``code``; traceable.
 

@@ -48,6 +48,13 @@ class LBFGS(Method[Memory]):
         empty = jnp.zeros((self.memory, *X.shape), X.dtype)
         return Memory(empty, empty, jnp.zeros(self.memory, X.dtype), jnp.ones((), X.dtype))
 
+    def resumed(self, objective: Objective, point: Point, state: Memory) -> Memory:
+        """Return the same pairs: they need only be rough."""
+        begin = self.init(objective, point)
+        finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state)]
+        kept = jnp.all(jnp.stack(finite))
+        return jax.tree.map(lambda a, b: jnp.where(kept, a.astype(b.dtype), b), state, begin)
+
     def advance(self, objective: Objective, point: Point, state: Memory) -> tuple[Point, Memory]:
         """One step; three applications."""
         direction = -_apply_inverse(state, point.gradient)

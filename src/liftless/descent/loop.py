@@ -1,23 +1,31 @@
-"""The one compiled loop that runs every local method, over one start or many."""
+"""Descent from one start or from many: the front of the loop that runs every local method."""
 
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from liftless._checks import describe, real_array
 from liftless._errors import InvalidInput
 from liftless._fields import traced_fields
-from liftless._precision import double, on_device, to_numpy, traced
+from liftless._precision import double, on_device, precision_of, traced
 from liftless._types import AnyArray
-from liftless.descent.base import Method, Point
+from liftless.descent.base import Method
 from liftless.descent.choice import as_method
 from liftless.descent.implicit import settled
+from liftless.descent.mixed import ran_mixed
 from liftless.descent.result import Descent
+from liftless.descent.run import (
+    Carry,
+    begin_all,
+    ends_of,
+    recorded,
+    result_of,
+    solve_all,
+    solve_starts,
+)
 from liftless.descent.stop import (
     DIVERGED,
     FITTED,
@@ -31,157 +39,6 @@ from liftless.descent.stop import (
 from liftless.objective import Objective, check_objective
 from liftless.problem import Problem
 
-#: Two levels of h that differ by less than this fraction are the same at the end of a run.
-LEVEL = 1e-12
-#: Iterations a compiled call runs when a history is kept without a callback.
-CHUNK = 256
-
-
-class Carry(eqx.Module):
-    """Where a run stands: its point, the method's state, steps taken and the status code.
-
-    ``least`` is the lowest excess so far and ``lowest`` the iterate that had it, for a method that
-    may climb; of iterates that are equal to round-off the one of the least slope.
-    """
-
-    point: Point
-    state: Any
-    iteration: Float[AnyArray, ""]
-    status: AnyArray
-    lowest: AnyArray
-    least: AnyArray
-    slope: AnyArray
-
-
-def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    point = Point.at(objective, X)
-    state = method.init(objective, point)
-    status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
-    return Carry(point, state, jnp.zeros((), X.dtype), status, point.X, point.excess, _slope(point))
-
-
-def advance(objective: Objective, method: Method, stop: Stop, carry: Carry) -> Carry:
-    point, state = method.advance(objective, carry.point, carry.state)
-    moved = jnp.any(point.X != carry.point.X) | method.waits
-    status = method.status(stop.status(objective, point, moved), state)
-    # A point at a tolerance is the end, be it higher by round-off; NaN is never lower.
-    slope, same = _slope(point), carry.least * LEVEL
-    end = _at_tolerance(status) | (slope <= carry.slope)
-    lower = point.excess < carry.least - same
-    lower |= end & (point.excess <= carry.least + same)
-    return Carry(
-        point,
-        state,
-        carry.iteration + 1,
-        status,
-        jnp.where(lower, point.X, carry.lowest),
-        jnp.where(lower, jnp.minimum(point.excess, carry.least), carry.least),
-        jnp.where(lower, slope, carry.slope),
-    )
-
-
-def _slope(point: Point) -> AnyArray:
-    return jnp.linalg.norm(point.gradient.ravel())
-
-
-def _at_tolerance(status: AnyArray) -> AnyArray:
-    return (status == STATIONARY) | (status == FITTED)
-
-
-def _ended(objective: Objective, carry: Carry) -> Point:
-    """Point that a run hands back: the lowest iterate, which nearly always is the last."""
-    point = carry.point
-    last = jnp.all(carry.lowest == point.X)
-    return jax.lax.cond(
-        last,
-        lambda: point,
-        lambda: Point.at(objective, carry.lowest, applications=point.applications),
-    )
-
-
-def _each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
-    """Map a function over starts, at once or one after another."""
-    return jax.lax.map(function, many) if method.alone else jax.vmap(function)(many)
-
-
-def running(stop: Stop, carry: Carry, end: AnyArray) -> AnyArray:
-    within = carry.iteration < jnp.minimum(end, stop.max_iterations)
-    if stop.max_applications is not None:
-        within &= carry.point.applications < stop.max_applications
-    return (carry.status == RUNNING) & within
-
-
-def solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    """Run from every start of ``X`` of shape (k, n, r) to its end; traceable.
-
-    The loop behind :func:`descend`, for use inside a caller's own transformation, such as a
-    ``vmap`` over stacked problems.  It returns JAX arrays in the caller's precision.
-    """
-    return _solve_starts(objective, traced_fields(method), traced_fields(stop), X)
-
-
-@jax.jit
-def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    def one(x: AnyArray) -> Carry:
-        return jax.lax.while_loop(
-            lambda c: running(stop, c, jnp.asarray(jnp.inf)),
-            lambda c: advance(objective, method, stop, c),
-            _begin(objective, method, stop, x),
-        )
-
-    # A single start is spared the batching, under which a loop's branches cost twice.
-    if X.shape[0] == 1:
-        return jax.tree.map(lambda leaf: leaf[None], one(X[0]))
-    return _each(method, one, X)
-
-
-@jax.jit
-def begin_all(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    return _each(method, lambda x: _begin(objective, method, stop, x), X)
-
-
-@eqx.filter_jit
-def _record(objective: Objective, method: Method, stop: Stop, carry: Carry, length: int) -> tuple:
-    """Run ``length`` iterations, keeping every point; finished runs stand still."""
-
-    def one(c: Carry) -> tuple[Carry, tuple]:
-        def body(c: Carry, _: None) -> tuple[Carry, tuple]:
-            go = running(stop, c, jnp.asarray(jnp.inf))
-            stepped = advance(objective, method, stop, c)
-            c = jax.tree.map(lambda new, old: jnp.where(go, new, old), stepped, c)
-            return c, _row(objective, c.point)
-
-        return jax.lax.scan(body, c, None, length=length)
-
-    return _each(method, one, carry)
-
-
-def _row(objective: Objective, point: Point) -> tuple[AnyArray, AnyArray, AnyArray]:
-    value = objective.value_at(point.y, point.X)
-    return value, jnp.linalg.norm(point.gradient), point.X
-
-
-_rows = jax.jit(lambda objective, points: jax.vmap(lambda p: _row(objective, p))(points))
-
-
-@jax.jit
-def ends_of(objective: Objective, carry: Carry) -> tuple[tuple, tuple]:
-    """Read off what a result holds."""
-    if carry.status.shape == (1,):
-        one = _ended(objective, jax.tree.map(lambda leaf: leaf[0], carry))
-        points = jax.tree.map(lambda leaf: leaf[None], one)
-    else:
-        points = jax.vmap(lambda c: _ended(objective, c))(carry)
-    numbers = carry.iteration, carry.status, points.applications
-    return numbers, jax.vmap(lambda p: _row(objective, p))(points)
-
-
-@jax.jit
-def _solve(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> tuple:
-    """Run to the end and read off what a result holds, in one compiled call."""
-    carry = _solve_starts(objective, method, stop, X)
-    return ends_of(objective, carry)
-
 
 def descend(
     problem: Any,
@@ -191,6 +48,7 @@ def descend(
     *,
     history: str = "none",
     callback: Callable[[dict], None] | None = None,
+    precision: str = "float64",
 ) -> Descent:
     """Descend from one start or from many at once.
 
@@ -208,6 +66,9 @@ def descend(
     callback : callable, optional
         Called after every iteration with a dictionary of ``iteration``, ``X``, ``objective`` and
         ``gradient_norm``; raising ``StopIteration`` ends the run.
+    precision : {"float64", "mixed"}
+        "mixed" begins in float32 and goes on in float64 from about where float32 tells no more
+        (see :mod:`liftless.descent.mixed`): the end is judged in float64 either way.
 
     Returns
     -------
@@ -217,8 +78,9 @@ def descend(
     Raises
     ------
     InvalidInput
-        A start of the wrong shape or not finite, an unknown ``history``, what is no method, or an
-        objective that the method does not know enough of.
+        A start of the wrong shape or not finite, an unknown ``history`` or ``precision``, what is
+        no method, or an objective that the method does not know enough of; a history of several
+        starts in mixed precision, which change over at different iterations.
 
     Notes
     -----
@@ -231,13 +93,23 @@ def descend(
     if history not in ("none", "values", "iterates"):
         raise InvalidInput("history", repr(history), "'none', 'values' or 'iterates'")
     method, stop = as_method(method), as_stop(stop)
+    mixed = precision_of(precision) == "mixed"
     if traced(problem, X, method, stop):
+        if mixed:
+            must = "'float64' inside jit, vmap and grad, where the arguments' own type counts"
+            raise InvalidInput("precision", repr(precision), must)
         if history != "none" or callback is not None:
             name = "history" if history != "none" else "callback"
             must = "left out inside jit, vmap and grad, where nothing is seen on the way"
             raise InvalidInput(name, "given", must, "Call descend outside of the transformation.")
         return _descend_traced(problem, X, method, stop)
-    return _descend(problem, X, method, stop, history, callback)
+    if not mixed:
+        return _descend(problem, X, method, stop, history, callback)
+    if X.ndim > 2 and X.shape[0] > 1 and (history != "none" or callback is not None):
+        name = "history" if history != "none" else "callback"
+        must = "left out where several starts are descended from in mixed precision"
+        raise InvalidInput(name, "given", must, "Descend from one start at a time.")
+    return ran_mixed(problem, X, method, stop, history, callback)
 
 
 def solve(problem: Any, X0: Any, method: Any = None, stop: Any = None) -> Any:
@@ -294,7 +166,7 @@ def _descend_traced(problem: Objective, X: AnyArray, method: Method, stop: Stop)
     single = X.ndim < 3
     start = jnp.asarray(X, dtype)[None] if single else jnp.asarray(X, dtype)
     fixed = jax.lax.stop_gradient((problem, method, stop, start))
-    (iterations, status, applications), (value, norm, X) = _solve(*fixed)
+    (iterations, status, applications), (value, norm, X) = solve_all(*fixed)
     reached = (status != RUNNING) & (status != DIVERGED)
     counts = iterations.astype(int), status, applications.astype(int)
     ends = X, value, norm, reached
@@ -319,65 +191,13 @@ def _descend(
     problem = on_device(problem)
     start = jnp.asarray(X[None] if single else X)
     if history == "none" and callback is None:
-        numbers, ends = _solve(problem, method, stop, start)
+        numbers, ends = solve_all(problem, method, stop, start)
         return result_of(numbers, ends, {}, single)
-    carry, rows = recorded(problem, method, stop, start, callback, history == "iterates")
+    carry = begin_all(problem, method, stop, start)
+    carry, rows, _ = recorded(problem, method, stop, carry, callback, history == "iterates")
     kept = rows if history != "none" else {}
     numbers, ends = ends_of(problem, carry)
     return result_of(numbers, ends, kept, single)
-
-
-def recorded(
-    problem: Objective,
-    method: Method,
-    stop: Stop,
-    X: AnyArray,
-    callback: Callable[[dict], None] | None,
-    iterates: bool,
-) -> tuple[Carry, dict[str, np.ndarray]]:
-    """Run in chunks (of one when there is a callback), collecting rows on the host."""
-    carry = begin_all(problem, method, stop, X)
-    kept = [tuple(np.asarray(a)[:, None] for a in _rows(problem, carry.point))]
-    length = 1 if callback is not None else CHUNK
-    while bool(jnp.any(running(stop, carry, jnp.asarray(jnp.inf)))):
-        carry, rows = _record(problem, method, stop, carry, length)
-        values, norms, points = (np.asarray(a) for a in rows)
-        kept.append((values, norms, points if iterates else points[:, :0]))
-        if callback is not None and _interrupted(callback, carry, values, norms):
-            break
-    last = int(jnp.max(carry.iteration)) + 1
-    names = ("objective", "gradient_norm", "X") if iterates else ("objective", "gradient_norm")
-    columns = zip(names, zip(*kept, strict=True), strict=False)
-    return carry, {k: np.concatenate(v, axis=1)[:, :last] for k, v in columns}
-
-
-def _interrupted(
-    callback: Callable[[dict], None], carry: Carry, values: np.ndarray, norms: np.ndarray
-) -> bool:
-    single = values.shape[0] == 1
-    pick = (lambda a: a[0]) if single else (lambda a: a)
-    try:
-        callback(
-            {
-                "iteration": pick(np.asarray(carry.iteration).astype(int)),
-                "X": pick(np.asarray(carry.point.X)),
-                "objective": pick(values[:, -1]),
-                "gradient_norm": pick(norms[:, -1]),
-            }
-        )
-    except StopIteration:
-        return True
-    return False
-
-
-def result_of(numbers: tuple, ends: tuple, rows: dict[str, np.ndarray], single: bool) -> Descent:
-    iterations, status, applications = (np.asarray(a).astype(int) for a in numbers)
-    values, norms, X = to_numpy(ends)
-    fields = values, norms, iterations, status, applications
-    if single:
-        rows = {k: v[0] for k, v in rows.items()}
-        return Descent(X[0], *(v[0].item() for v in fields), history=rows)
-    return Descent(X, *fields, history=rows)
 
 
 __all__ = [

@@ -27,6 +27,8 @@ class Descent:
         Steps taken and code of the reason, see ``message``.
     applications : int
         Applications of A or A* to one matrix, or passes through another function.
+    rough : int
+        Those of them that were in float32.
     history : dict of arrays
         Per iteration, if asked for: ``objective``, ``gradient_norm`` and, on demand, ``X``; entry
         0 is the start.
@@ -38,6 +40,7 @@ class Descent:
     iterations: Any
     status: Any
     applications: Any
+    rough: Any = 0
     history: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -3,18 +3,18 @@
 import time
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from liftless._fields import traced_fields
 from liftless._peers import of_first
-from liftless._precision import double, on_device
-from liftless._types import AnyArray
-from liftless.descent import loop
+from liftless._precision import double, on_device, single
+from liftless.descent import run
 from liftless.descent.base import Method
-from liftless.descent.loop import Carry
+from liftless.descent.loop import descend
+from liftless.descent.mixed import explored, joined
 from liftless.descent.result import Descent
+from liftless.descent.run import Carry
 from liftless.descent.stop import Stop
 from liftless.objective import Objective
 
@@ -41,15 +41,42 @@ class Pace:
         self._began = time.perf_counter()
 
 
-@jax.jit
-def _some(objective: Objective, method: Method, stop: Stop, carry: Carry, end: AnyArray) -> Carry:
-    """Run one start on to an iteration."""
-    one = jax.lax.while_loop(
-        lambda c: loop.running(stop, c, end),
-        lambda c: loop.advance(objective, method, stop, c),
-        jax.tree.map(lambda leaf: leaf[0], carry),
-    )
-    return jax.tree.map(lambda leaf: leaf[None], one)
+def _paced(
+    objective: Objective,
+    method: Method,
+    stop: Stop,
+    carry: Carry,
+    end: float,
+    watch: Callable[[dict], bool],
+) -> tuple[Carry, bool]:
+    """Run one start on to an iteration, looked after on the way; whether to go on."""
+    reached, pace = int(carry.iteration[0]), Pace()
+    while bool(jnp.any(run.running(stop, carry, jnp.asarray(end)))):
+        reached = min(reached + pace.steps, end)
+        to = jnp.asarray(reached, carry.iteration.dtype)
+        carry = run.run_to(objective, method, stop, carry, to)
+        row = {"iteration": int(carry.iteration[0]), "objective": float(carry.least[0])}
+        pace.taken()
+        if not watch(row):
+            return carry, False
+    return carry, True
+
+
+def descend_as(
+    problem: Objective,
+    X: np.ndarray,
+    method: Method,
+    stop: Stop,
+    watch: Callable[[dict], bool] | None,
+    *,
+    values: bool = False,
+    precision: str = "float64",
+) -> Descent:
+    """Descend from one start: watched where there is somebody to ask, else at one go."""
+    if watch is None:
+        kept = "values" if values else "none"
+        return descend(problem, X, method, stop, history=kept, precision=precision)
+    return descend_watched(problem, X, method, stop, watch, values=values, precision=precision)
 
 
 @double
@@ -61,32 +88,35 @@ def descend_watched(
     watch: Callable[[dict], bool],
     *,
     values: bool = False,
+    precision: str = "float64",
 ) -> Descent:
     """:func:`descend` from one start, looked after a few times a second.
 
     ``watch`` is told the iteration and h, and returns whether to go on; with ``values`` after every
     step.
     """
-    method, stop = traced_fields(method), traced_fields(stop)
-    problem = on_device(problem)
-    start = jnp.asarray(X[None])
-    if values:
+    kept: list[dict[str, np.ndarray]] = []
 
-        def each(row: dict) -> None:
-            if not watch(row):
-                raise StopIteration
-
-        carry, rows = loop.recorded(problem, method, stop, start, each, False)
-        numbers, ends = loop.ends_of(problem, carry)
-        return loop.result_of(numbers, ends, rows, True)
-    carry = loop.begin_all(problem, method, stop, start)
-    end, pace = 0, Pace()
-    while bool(jnp.any(loop.running(stop, carry, jnp.asarray(jnp.inf)))):
-        end += pace.steps
-        carry = _some(problem, method, stop, carry, jnp.asarray(float(end)))
-        row = {"iteration": int(carry.iteration[0]), "objective": float(carry.least[0])}
-        pace.taken()
+    def each(row: dict) -> None:
         if not watch(row):
-            break
-    numbers, ends = loop.ends_of(problem, carry)
-    return loop.result_of(numbers, ends, {}, True)
+            raise StopIteration
+
+    def go(f: Objective, m: Method, s: Stop, carry: Carry, end: float) -> tuple[Carry, bool]:
+        if not values:
+            return _paced(f, m, s, carry, end, watch)
+        carry, rows, stopped = run.recorded(f, m, s, carry, each, False, end)
+        kept.append(rows)
+        return carry, not stopped
+
+    method, stop = traced_fields(method), traced_fields(stop)
+    low = on_device(single(problem)) if precision == "mixed" else None
+    problem, start = on_device(problem), jnp.asarray(X[None])
+    rough, going = None, True
+    if low is None:
+        carry = run.begin_all(problem, method, stop, start)
+    else:
+        carry, rough, going = explored(problem, low, method, stop, start, go)
+    if going:
+        carry, _ = go(problem, method, stop, carry, np.inf)
+    numbers, ends = run.ends_of(problem, carry)
+    return run.result_of(numbers, ends, joined(kept), True, rough)

@@ -82,6 +82,8 @@ def result_fields(
         "error_estimate": recovery.error_estimate,
         "seconds": recovery.seconds,
         "seed": recovery.seed,
+        "precision": recovery.precision,
+        "applications_single": recovery.nfev_single,
         "identifiable": identifiable,
         "determined": None if looked is None else looked.answer,
         "undetermined_lines": [int(k) for k in recovery.undetermined[:LISTED]],

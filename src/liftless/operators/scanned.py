@@ -151,7 +151,7 @@ class ScannedProbe(ImageAmplitudes):
         """Mean of |P|² over the lit pixels of each window, half of it for a real image."""
         P = jnp.abs(jnp.asarray(self.probe)).ravel() ** 2
         known = jnp.asarray(self.windows) < self.order
-        one = jnp.sum(known * P, axis=1) / P.size / (2 if self.real else 1)
+        one = jnp.sum(known * P[None], axis=1) / P.size / (2 if self.real else 1)
         return jnp.repeat(one, P.size)
 
     def _lit(self, k: int) -> Int[np.ndarray, " l"]:

@@ -1,5 +1,6 @@
 """Descents of one retrieval, their books, and what noise does to the image found."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -46,11 +47,19 @@ class Books:
     budget : float
         Transforms.
     callback : callable, optional
+    precision : {"float64", "mixed"}
     """
 
-    def __init__(self, data: Data, budget: float, callback: Callable[[dict], None] | None) -> None:
+    def __init__(
+        self,
+        data: Data,
+        budget: float,
+        callback: Callable[[dict], None] | None = None,
+        precision: str = "float64",
+    ) -> None:
         self.data, self.budget, self.callback = data, budget, callback
-        self.applications = self.starts = 0
+        self.precision = precision
+        self.applications = self.rough = self.starts = 0
         self.history: list[dict] = []
 
     @property
@@ -59,13 +68,22 @@ class Books:
         return self.applications * self.data.transforms
 
     @property
+    def mixed(self) -> bool:
+        """Whether the search is in float32, as far as that tells."""
+        return self.precision == "mixed"
+
+    @property
     def left(self) -> int:
         """Applications that may still be taken."""
         return max(0, int(self.budget) // self.data.transforms - self.applications)
 
-    def note(self, event: str, applications: int, misfit: float) -> None:
-        """Book an event and tell it; ``StopIteration`` of the callback is passed on."""
+    def note(self, event: str, applications: int, misfit: float, rough: int = 0) -> None:
+        """Book an event, of whose applications some were in float32, and tell it.
+
+        ``StopIteration`` of the callback is passed on.
+        """
         self.applications += applications
+        self.rough += rough
         row = {"event": event, "ffts": self.ffts, "misfit": float(misfit)}
         self.history.append(row)
         if self.callback is not None:
@@ -87,19 +105,47 @@ def descended(
     data: Data, books: Books, problem: Problem, X: Factor, level: float | None
 ) -> tuple[Factor, Descent]:
     """Descend to round-off or to a stuck point; with ``level`` None as far as noise asks for it."""
-    carried = CarriedProblem(problem, data.operator)
-    gradient = STUCK
-    if level is None:
-        # A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
-        h, full = max(data.rows / 2, 1.0), float(problem.zero_level(X))
-        # CURVATURE is that of weights 1/b; of others it is as many times larger as ω b is than 1.
-        bend = CURVATURE * 2 * full / data.total
-        gain = GAIN * data.unknowns / 2
-        gradient = float(np.sqrt(2 * bend * gain * data.total) / h)
+    gradient = STUCK if level is not None else _noisy_gradient(data, problem)
     steps = min(STEPS, max((books.left - 2) // 2, 0))
     stop = Stop(0.0 if level is None else level, gradient, steps)
-    done = descend(carried, carried.inside(X), LBFGS(MEMORY), stop)
-    return np.asarray(carried.outside(done.X)), done
+    unit, value = 1.0, 1.0
+    if books.mixed:
+        problem, unit, value = _in_units(data, problem)
+    carried = CarriedProblem(problem, data.operator)
+    inside = carried.inside(X / np.sqrt(unit))
+    done = descend(carried, inside, LBFGS(MEMORY), stop, precision=books.precision)
+    found = np.asarray(carried.outside(done.X)) * np.sqrt(unit)
+    return found, dataclasses.replace(done, X=found, objective=done.objective * value)
+
+
+def _noisy_gradient(data: Data, problem: Problem) -> float:
+    """‖∇h‖ ‖X‖ / h at which the next step would gain little of what noise makes of h."""
+    # A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
+    h, full = max(data.rows / 2, 1.0), _full(data, problem)
+    # CURVATURE is that of weights 1/b; of others it is as many times larger as ω b is than 1.
+    bend = CURVATURE * 2 * full / data.total
+    gain = GAIN * data.unknowns / 2
+    return float(np.sqrt(2 * bend * gain * data.total) / h)
+
+
+def _full(data: Data, problem: Problem) -> float:
+    """H at zero."""
+    return float(problem.zero_level(np.zeros((data.operator.n, 1))))
+
+
+def _in_units(data: Data, problem: Problem) -> tuple[Problem, float, float]:
+    """The problem for float32, which holds few powers of ten: readings and h of size one.
+
+    Returns
+    -------
+    problem : Problem
+    unit, value : float
+        Of a reading, and of h.
+    """
+    unit = data.mean
+    value = _full(data, problem) / data.b.size or 1.0
+    weights = np.asarray(problem.weights) * (unit / np.sqrt(value))
+    return Problem(data.operator, data.b / unit, 1, weights=weights), unit, value
 
 
 class Fitted(eqx.Module):

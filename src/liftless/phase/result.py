@@ -37,6 +37,8 @@ class Retrieval:
         this one, that would fit as well.
     ffts : int
         Transforms of one mask that the search took.
+    ffts_single : int
+        Those of them that were in float32.
     ffts_error : int
         Transforms that the error estimate took.
     starts : int
@@ -51,6 +53,8 @@ class Retrieval:
     history : tuple of dict
         ``event``, ``ffts`` so far and ``misfit`` after it.
     noise : str
+    precision : {"float64", "mixed"}
+        Of the search; the image and what is said of it are of float64.
     seed : int
     seconds : float
     """
@@ -62,6 +66,7 @@ class Retrieval:
     chi2: float
     error_estimate: float
     ffts: int
+    ffts_single: int
     ffts_error: int
     starts: int
     start: Num[np.ndarray, "..."] = field(repr=False)
@@ -70,6 +75,7 @@ class Retrieval:
     unknowns: int
     history: tuple[dict, ...] = field(repr=False)
     noise: str
+    precision: str
     seed: int
     seconds: float
 
@@ -100,8 +106,9 @@ class Retrieval:
 
     def summary(self) -> dict[str, Any]:
         """The numbers and words, without the arrays."""
-        names = ("kind", "message", "misfit", "chi2", "error_estimate", "ffts", "ffts_error")
-        more = ("starts", "readings", "unknowns", "noise", "seed", "seconds", "success", "status")
+        names = ("kind", "message", "misfit", "chi2", "error_estimate", "ffts", "ffts_single")
+        more = ("ffts_error", "starts", "readings", "unknowns", "noise", "precision", "seed")
+        more += ("seconds", "success", "status")
         fields: dict[str, Any] = {name: getattr(self, name) for name in names + more}
         return fields | {"shape": list(self.image.shape), "complex": np.iscomplexobj(self.image)}
 
@@ -116,12 +123,13 @@ class Retrieval:
         ]
         if math.isfinite(self.chi2):
             rows.append(("chi²", f"{self.chi2:.3f} a degree of freedom ({self.noise})"))
+        single = f" ({self.ffts_single} in float32)" if self.precision == "mixed" else ""
         return [
             *rows,
             ("error estimate", f"{self.error_estimate:.3g} of the image"),
             (
                 "transforms",
-                f"{self.ffts} in {self.starts} start(s), {self.ffts_error} for the error",
+                f"{self.ffts} in {self.starts} start(s){single}, {self.ffts_error} for the error",
             ),
             ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
             ("message", self.message),

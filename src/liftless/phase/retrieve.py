@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from liftless._checks import describe, positive_int
 from liftless._errors import InvalidInput
-from liftless._precision import double
+from liftless._precision import double, precision_of
 from liftless._threads import few_threads
 from liftless.certificate.resolution import resolution
 from liftless.phase.data import Data, budget_of, read
@@ -80,6 +80,7 @@ def retrieve(
     seed: int = 0,
     budget: float | int | None = None,
     callback: Callable[[dict], None] | None = None,
+    precision: str = "float64",
 ) -> Retrieval:
     """Retrieve an image x from intensities |F (M_l ⊙ x)|², or |F (P ⊙ x[window])|² of a scan.
 
@@ -118,6 +119,10 @@ def retrieve(
     callback : callable, optional
         Called with a dictionary of ``event``, ``ffts`` and ``misfit`` after every start and
         descent; raising ``StopIteration`` ends the search with the best image so far.
+    precision : {"float64", "mixed"}
+        "mixed" searches in float32 and ends in float64: starts, and descents until the error is
+        about 1e-5, take half the memory and less time.  What is handed back, and said of it, is
+        computed in float64 either way.
 
     Returns
     -------
@@ -141,7 +146,7 @@ def retrieve(
         intensities, masks, support, (probe, positions, shape), known, noise, norm, real=bool(real)
     )
     seed = positive_int("seed", seed, least=0)
-    books = Books(data, budget_of(budget, data), callback)
+    books = Books(data, budget_of(budget, data), callback, precision_of(precision))
     if callback is not None and not callable(callback):
         raise InvalidInput("callback", describe(callback), "a function of one dictionary")
     best: list[_Best] = []
@@ -193,9 +198,11 @@ def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
     for k in range(ROUNDS):
         if books.left < 8:
             return
-        X, applications, error = vector_start(problem, plan, seed + k, books.left)
+        X, applications, error = vector_start(
+            problem, plan, seed + k, books.left, precision=books.precision
+        )
         books.starts += 1
-        books.note("start", applications, error)
+        books.note("start", applications, error, applications if books.mixed else 0)
         done = _descend(data, books, first, X, best)
         levels.append(done.h)
         agreeing = sum(level <= best[0].h * (1 + NEAR) for level in levels)
@@ -212,7 +219,8 @@ def _descend(data: Data, books: Books, first: _First, X: Factor, best: list[_Bes
     found = _Best(Y, float(done.objective), first.problem, X, reached, done.status == 0)
     if not best or found.h < best[0].h:
         best[:] = [found]
-    books.note("descent", done.applications, math.sqrt(found.h / full) if full else 0.0)
+    misfit = math.sqrt(found.h / full) if full else 0.0
+    books.note("descent", done.applications, misfit, done.rough)
     return found
 
 
@@ -263,7 +271,7 @@ def _weighed(data: Data, books: Books, best: _Best) -> None:
         moved = float(np.linalg.norm(X - best.X) / max(np.linalg.norm(X), 1e-300))
         best.X, best.problem, best.h = X, problem, float(done.objective)
         there = fit_of(data, X)
-        books.note("weighted", done.applications + 1, float(there.misfit))
+        books.note("weighted", done.applications + 1, float(there.misfit), done.rough)
         # The noise moves the image by about the root of unknowns over total information.
         told = 4 * float(problem.zero_level(X))
         if moved**2 < SETTLED**2 * data.unknowns / told:
@@ -300,6 +308,7 @@ def _judged(
         chi2=chi2,
         error_estimate=error,
         ffts=books.ffts,
+        ffts_single=books.rough * data.transforms,
         ffts_error=spent * data.transforms,
         starts=books.starts,
         start=c * data.image(one.begun),
@@ -308,6 +317,7 @@ def _judged(
         unknowns=data.unknowns,
         history=tuple(books.history),
         noise=data.noise.name,
+        precision=books.precision,
         seed=seed,
         seconds=time.perf_counter() - began,
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from liftless._precision import on_device
+from liftless._precision import on_device, single
 from liftless.phase.data import Data
 from liftless.phase.descent import Books, problem_of
 from liftless.start.amplitudes import used_amplitudes
@@ -44,8 +44,11 @@ def search_support(
         Of an image: whether the readings are then explained.
     """
     problem = problem_of(data, np.ones(data.b.size))
-    rows = on_device(used_amplitudes(data.operator, problem))
-    b, beta = jnp.asarray(problem.b), jnp.asarray(RELAXATION)
+    unit = data.mean if books.mixed else 1.0
+    kind = np.float32 if books.mixed else np.float64
+    rows = used_amplitudes(data.operator, problem)
+    rows = on_device(single(rows) if books.mixed else rows)
+    b, beta = jnp.asarray(problem.b / unit, kind), jnp.asarray(RELAXATION, kind)
     noisy = data.noise.name != "none"
     first, most = READY, NOISY_STEPS if noisy else STEPS
     if noisy and data.scanned:
@@ -54,25 +57,26 @@ def search_support(
         first = max(READY, WANDER * data.noise.misfit(data.intensity, data.mean))
     for k in range(ROUNDS):
         rng = np.random.default_rng([seed, STREAM, k])
-        G = jnp.asarray(rng.standard_normal((problem.n, 1)))
+        G = rng.standard_normal((problem.n, 1))
         if data.scanned and k == 0:
             # Behind windows that hold little of an image an even one is a better guess than chance.
-            flat = np.zeros((problem.n, 1))
-            flat[: data.operator.order] = math.sqrt(data.total / data.operator.order)
-            G = jnp.asarray(flat)
+            G = np.zeros((problem.n, 1))
+            G[: data.operator.order] = math.sqrt(data.total / data.operator.order)
         books.starts += 1
+        G = jnp.asarray(G / math.sqrt(unit), kind)
         X, on, taken, ready, rest = G, None, 0, first, 0
         while taken < most and books.left > 2 * CHUNK:
-            end = jnp.asarray(float(taken + CHUNK))
+            end = jnp.asarray(taken + CHUNK, kind)
             level = ready if taken >= rest else 0.0
-            X, on = reflect_amplitudes(rows, b, G, beta, end, on, jnp.asarray(level))
+            X, on = reflect_amplitudes(rows, b, G, beta, end, on, jnp.asarray(level, kind))
             gap, before, taken = float(on[1].gap), taken, int(on[1].k)
-            books.note("reflections", STEP_COST * (taken - before), gap)
+            cost = STEP_COST * (taken - before)
+            books.note("reflections", cost, gap, cost if books.mixed else 0)
             if gap <= level or (noisy and taken >= most > rest):
-                if descend(np.asarray(X)):
+                if descend(math.sqrt(unit) * np.asarray(X, float)):
                     return
                 # Without noise a nearer try is worth its price; noise keeps the sets apart.
                 ready, rest = (ready, taken + WAIT) if noisy else (gap / 2, 0)
         if books.left <= 2 * CHUNK:
-            descend(np.asarray(X))
+            descend(math.sqrt(unit) * np.asarray(X, float))
             return

@@ -14,18 +14,11 @@ from liftless.certificate import first_order
 from liftless.certificate.resolution import LARGEST, resolution
 from liftless.certificate.units import Units
 from liftless.cost import POINT, STEP
-from liftless.descent import (
-    LBFGS,
-    Descent,
-    LevenbergMarquardt,
-    Method,
-    Stop,
-    WhitenedLM,
-    descend,
-)
-from liftless.descent.loop import FITTED, LEVEL, RUNNING, STALLED, STATIONARY
+from liftless.descent import LBFGS, Descent, LevenbergMarquardt, Method, Stop, WhitenedLM
+from liftless.descent.loop import FITTED, RUNNING, STALLED, STATIONARY
 from liftless.descent.prices import step_price, within
-from liftless.descent.watched import descend_watched
+from liftless.descent.run import LEVEL
+from liftless.descent.watched import descend_as
 from liftless.escape import Candidate
 from liftless.linalg import OutOfTime
 from liftless.problem import Problem
@@ -58,6 +51,7 @@ class Effort:
         level: float = 0.0,
         units: Units | None = None,
         checkpoint: Callable[[Factor], None] | None = None,
+        precision: str = "float64",
     ) -> None:
         self.checkpoint = checkpoint
         self.problem = problem
@@ -80,6 +74,7 @@ class Effort:
         self.allowance = Allowance(
             problem, account, progress=self.telling.swept, going=self.telling.going
         )
+        self.allowance.precision = precision
         self.completion: Completion | None = None
         over, rank = self.allowance.width, problem.rank
         small = problem.n * over <= self.policy.shared_width
@@ -224,10 +219,11 @@ class Effort:
             aim, unit, padded = carried, carried.unit, np.asarray(carried.inside(padded))
         stop = Stop(level, gradient, most, unit * self.allowance.size / 2, room)
         step = price * ratio * account.model.one + work
-        if math.isfinite(account.seconds) or step * most > LONG:
-            done = descend_watched(aim, padded, method, stop, self.telling.going, values=self.trace)
-        else:
-            done = descend(aim, padded, method, stop, history="values" if self.trace else "none")
+        how = "float64" if isinstance(method, LevenbergMarquardt) else self.allowance.precision
+        long = math.isfinite(account.seconds) or step * most > LONG
+        go = self.telling.going if long else None
+        done = descend_as(aim, padded, method, stop, go, values=self.trace, precision=how)
+        self.allowance.rough += done.rough
         ended = done.X if carried is None else np.asarray(carried.outside(done.X))
         done = dataclasses.replace(done, X=ended[:, :columns])
         account.charge(done.applications, columns, done.iterations * work)

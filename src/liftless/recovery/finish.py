@@ -90,6 +90,8 @@ def finish(
         error_estimate=error,
         completion=effort.completion,
         known=sure,
+        precision=effort.allowance.precision,
+        nfev_single=effort.allowance.rough,
     )
 
 

@@ -14,7 +14,7 @@ from liftless._compiled import meet
 from liftless._errors import InputWarning, InvalidInput
 from liftless._memory import check_memory
 from liftless._peers import in_step
-from liftless._precision import double, on_device
+from liftless._precision import double, on_device, precision_of
 from liftless._show import printing
 from liftless._threads import few_threads
 from liftless.account import Account
@@ -95,6 +95,7 @@ def recover(
     policy: Policy | None = None,
     max_seconds: float | int | None = None,
     verbose: bool = False,
+    precision: str = "float64",
 ) -> Recovery:
     """Recover the low-rank matrix: start, descend, certify, escape, and start afresh.
 
@@ -146,6 +147,10 @@ def recover(
         first comes on top.
     verbose : bool
         Whether to print a line on standard error for everything that the callback hears of.
+    precision : {"float64", "mixed"}
+        "mixed" takes local solves by any method but Levenberg–Marquardt, over-parameterised starts
+        and vector message passing in float32 until the error is about 1e-5, and only from there in
+        float64: for large problems, which are bound by memory.  Every verdict is in float64.
 
     Returns
     -------
@@ -162,6 +167,7 @@ def recover(
     rule = _escape_rule(escape)
     seed = positive_int("seed", seed, least=0)
     budget = positive_int("budget", budget, least=10)
+    precision = precision_of(precision)
     # Without an escape the run is one plain descent, unless fresh starts are asked for.
     most = 1 if rule is None else math.inf
     limit = float(most if rounds is None else positive_int("rounds", rounds))
@@ -193,6 +199,7 @@ def recover(
         level=noise_level(problem, noise),
         units=units,
         checkpoint=checkpoint,
+        precision=precision,
     )
     stopped = False
     with few_threads(problem.n), ticking(effort.product), in_step(problem) as together:

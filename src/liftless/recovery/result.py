@@ -93,6 +93,10 @@ class Recovery:
         noise level, error bars, and the rank that the entries show.
     known : Known or None
         Which entries of an exact completion are determined, where no Jacobian was taken apart.
+    precision : {"float64", "mixed"}
+        Of the search; ``x`` and what is said of it are of float64.
+    nfev_single : int
+        Those of the applications that were in float32.
     """
 
     x: Factor
@@ -119,6 +123,8 @@ class Recovery:
 
     completion: Completion | None = field(default=None, repr=False)
     known: Known | None = field(default=None, repr=False)
+    precision: str = "float64"
+    nfev_single: int = 0
 
     @property
     def kind(self) -> str:

@@ -85,6 +85,8 @@ class Allowance:
         Called with a dictionary after every sweep of belief propagation.
     going : callable, optional
         Whether a long step is to go on, asked with a dictionary of what is known, or None.
+    precision : {"float64", "mixed"}
+        "mixed" where a start may compute in float32; it adds its applications there to ``rough``.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Allowance:
         padded: int = 0,
         progress: Callable[[dict], None] | None = None,
         going: Callable[[dict | None], bool] | None = None,
+        precision: str = "float64",
     ) -> None:
         self.problem = problem
         self.account = account or Account(CostModel(problem.operator, problem.rank))
@@ -105,6 +108,8 @@ class Allowance:
         self.padded = padded
         self.progress = progress
         self.going = going
+        self.precision = precision
+        self.rough = 0
         self.size = 0.0
 
     def of(self, problem: Problem) -> "Allowance":
@@ -122,6 +127,7 @@ class Allowance:
             padded=self.padded,
             progress=self.progress,
             going=self.going,
+            precision=self.precision,
         )
 
     @property

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from liftless.cost import POINT, STEP, spectral_work
-from liftless.descent import LBFGS, Stop, descend
-from liftless.descent.watched import descend_watched
+from liftless.descent import LBFGS, Stop
+from liftless.descent.watched import descend_as
 from liftless.problem import Problem
 from liftless.start.base import START_COST, Allowance, Begun, Start
 from liftless.start.simple import SMALL, random_start, spectral_start
@@ -103,10 +103,10 @@ class OverParameterised(Start):
         most = account.room(ratio, STEP)
         stop = Stop(SETTLE, STUCK, steps, allowance.size / 2, most)
         work = STEP * ratio * account.model.one
-        if allowance.going is not None and allowance.watching(work * min(steps, USUAL)):
-            done = descend_watched(problem, padded, LBFGS(), stop, allowance.going)
-        else:
-            done = descend(problem, padded, LBFGS(), stop)
+        watched = allowance.watching(work * min(steps, USUAL))
+        go, how = allowance.going if watched else None, allowance.precision
+        done = descend_as(problem, padded, LBFGS(), stop, go, precision=how)
+        allowance.rough += done.rough
         return Begun(
             problem.operator.space.truncate(done.X[:, :width], problem.rank),
             done.applications * ratio,

@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Float, Inexact
 
 from liftless._errors import InvalidInput
-from liftless._precision import double, on_device
+from liftless._precision import double, on_device, precision_of, single
 from liftless._types import AnyArray
 from liftless.carried import orthogonal
 from liftless.operators import Orthogonal
@@ -89,7 +89,11 @@ class VectorPassing(Start):
 
     def begin(self, problem: Problem, seed: int, allowance: Allowance) -> Begun:
         """Run until the misfit is small, from several images if need be."""
-        X, spent, error = vector_start(problem, self, seed, allowance.left, allowance)
+        precision = allowance.precision
+        X, spent, error = vector_start(
+            problem, self, seed, allowance.left, allowance, precision=precision
+        )
+        allowance.rough += spent if precision == "mixed" else 0
         return Begun(X, spent, spent, error)
 
     def least(self, problem: Problem, allowance: Allowance) -> float | int:
@@ -198,6 +202,15 @@ def _begin(given: Readings, G: AnyArray) -> State:
     return State(scale * r, given.mean / rank, scale * G, Watch.begin(given.root))
 
 
+def _in_single(given: Readings) -> tuple[Readings, float]:
+    """Readings in float32 with a mean of one, and the size of the image in that unit."""
+    unit = math.sqrt(float(given.mean)) or 1.0
+    scaled = eqx.tree_at(
+        lambda g: (g.root, g.mean), given, (given.root / unit, given.mean / unit**2)
+    )
+    return single(scaled), unit
+
+
 @functools.partial(jax.jit, static_argnames=("share",))
 def _run(given: Readings, numbers: Numbers, at: State, share: float) -> State:
     return pass_on(lambda s: _step(given, share, numbers, s), at, numbers)
@@ -210,6 +223,8 @@ def vector_start(
     seed: int = 0,
     budget: float | int | None = None,
     allowance: Allowance | None = None,
+    *,
+    precision: str = "float64",
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Run vector message passing from random images until its misfit is small.
 
@@ -223,6 +238,8 @@ def vector_start(
         Applications after which no further step is taken.
     allowance : Allowance, optional
         Asked between images, and a few times a second, whether to go on.
+    precision : {"float64", "mixed"}
+        "mixed" runs it in float32, in which its misfit is as good.
 
     Returns
     -------
@@ -236,7 +253,10 @@ def vector_start(
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
         must = "with amplitudes of orthogonal columns, squared loss, no regulariser"
         raise InvalidInput("problem", was, must, "Use MessagePassing or ReweightedTrace.")
-    given = on_device(readings_of(problem))
+    given, unit, kind = readings_of(problem), 1.0, np.float64
+    if precision_of(precision) == "mixed":
+        (given, unit), kind = _in_single(given), np.float32
+    given = on_device(given)
     share = float(given.amplitudes.share)
     known = 1.0 if given.used is None else float(given.average(given.used, known=False))
     patience = max(plan.patience, LONG_PATIENCE) if known / share < FEW else plan.patience
@@ -246,14 +266,14 @@ def vector_start(
         if k and (steps <= 1 or (allowance is not None and allowance.over)):
             break
         values = (1.0, plan.damping, 0.0, plan.ready, patience, steps)
-        numbers = Numbers(*(np.asarray(float(v)) for v in values))
+        numbers = Numbers(*(np.asarray(v, kind) for v in values))
         rng = np.random.default_rng([seed, STREAM, k])
-        G = jnp.asarray(rng.standard_normal((problem.n, problem.rank)))
+        G = jnp.asarray(rng.standard_normal((problem.n, problem.rank)), kind)
         end = _run(given, numbers, _begin(given, G), share)
         X, used, error = handed_over(end.X, STEP_COST * int(end.watch.k), end.watch.error)
         spent += FIRST_COST + used
         if error < best[0] or k == 0:
-            best = error, X
+            best = error, unit * np.asarray(X, float)
         if error <= plan.ready:
             break
     return best[1], spent, best[0]

@@ -1,0 +1,176 @@
+"""Descents in mixed precision: the way in float32, the end in float64.
+
+A large descent is bound by memory, of which float32 moves half.  It tells the residual of data b to
+about 1e-7 b, so that it is as good as float64 until h is some 1e-13 of its value at zero; before
+that the run goes on in float64 from the lowest point so far, with what the method remembers.  The
+objective is then evaluated anew, and every tolerance is looked at again: the end means what it
+means in float64.
+
+Where float32 cannot represent the data (beyond 1e38, or where their squares are), its run diverges
+and float64 begins at the start itself.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from liftless._fields import traced_fields
+from liftless._precision import double, on_device, single
+from liftless._types import AnyArray
+from liftless.descent.base import Method, Point
+from liftless.descent.result import Descent
+from liftless.descent.run import (
+    Carry,
+    begin_all,
+    each,
+    ends_of,
+    recorded,
+    result_of,
+    run_to,
+    running,
+    slope_of,
+)
+from liftless.descent.stop import Stop
+from liftless.objective import Objective
+
+#: h relative to h at zero where float64 takes over: an error of 1e-5, and a thousand times what the
+#: round-off of float32 makes of h.
+LEVEL = 1e-10
+#: ‖∇h‖ ‖X‖ / h below which float32 does not tell a gradient from round-off, of a misfit that is not
+#: small.
+SLOPE = 1e-3
+#: In so many iterations h must fall to this share, once it is below that share of h at zero; and
+#: by that share of itself anywhere.
+CHUNK, FALL, SMALL, LEAST = 50, 0.5, 1e-3, 1e-5
+
+#: Told of a run on its way; whether to go on.
+Watch = Callable[[dict], bool]
+
+
+def rough(stop: Stop) -> Stop:
+    """Tolerances that float32 can tell, as arrays of it."""
+    stop = traced_fields(stop, np.float32)
+    level, slope = np.asarray(stop.objective), np.asarray(stop.gradient)
+    level = np.fmax(level, np.float32(LEVEL))
+    slope = np.maximum(slope, np.float32(SLOPE))
+    return eqx.tree_at(lambda s: (s.objective, s.gradient), stop, (level, slope))
+
+
+@jax.jit
+def _widened(objective: Objective, method: Method, stop: Stop, carry: Carry, X: AnyArray) -> Carry:
+    """Where float64 goes on: at the lowest point, or at the start where that is no number."""
+
+    def one(pair: tuple[Carry, AnyArray]) -> Carry:
+        c, start = pair
+        lowest = c.lowest.astype(start.dtype)
+        lowest = jnp.where(jnp.all(jnp.isfinite(lowest)), lowest, start)
+        spent = c.point.applications.astype(start.dtype)
+        point = Point.at(objective, lowest, applications=spent)
+        state = method.resumed(objective, point, c.state)
+        status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
+        k = c.iteration.astype(start.dtype)
+        return Carry(point, state, k, status, lowest, point.excess, slope_of(point))
+
+    if X.shape[0] == 1:
+        found = one(jax.tree.map(lambda leaf: leaf[0], (carry, X)))
+        return jax.tree.map(lambda leaf: leaf[None], found)
+    return each(method, one, (carry, X))
+
+
+_full = jax.jit(lambda objective, X: objective.zero_level(X))
+
+
+def explored(
+    objective: Objective,
+    low: Objective,
+    method: Method,
+    stop: Stop,
+    X: AnyArray,
+    go: Callable[[Objective, Method, Stop, Carry, float], tuple[Carry, bool]],
+) -> tuple[Carry, AnyArray, bool]:
+    """Descend in float32, and hand over.
+
+    Parameters
+    ----------
+    objective, low : Objective
+        In float64, and its :func:`liftless._precision.single`.
+    method, stop
+        With traced fields, in float64.
+    X : array of shape (k, n, r)
+    go : callable
+        Runs on to an iteration, and says whether the caller wants more.
+
+    Returns
+    -------
+    carry : Carry
+        Of float64.
+    applications : array of shape (k,)
+        Those taken in float32.
+    going : bool
+        Whether the caller wants more.
+    """
+    method32, stop32, start = single(method), rough(stop), single(X)
+    carry = begin_all(low, method32, stop32, start)
+    full, before = _full(low, start[0]), None
+    end, going = 0.0, True
+    while going and bool(jnp.any(running(stop32, carry, jnp.asarray(jnp.inf)))):
+        end += CHUNK
+        carry, going = go(low, method32, stop32, carry, end)
+        least = np.asarray(carry.least)
+        if before is not None:
+            flat = before - least <= LEAST * np.abs(least)
+            if bool(np.all(flat | ((least > FALL * before) & (least < SMALL * float(full))))):
+                break
+        before = least
+    taken = np.asarray(carry.point.applications, float)
+    return _widened(objective, method, stop, carry, X), taken, going
+
+
+def _straight(
+    objective: Objective, method: Method, stop: Stop, carry: Carry, end: float
+) -> tuple[Carry, bool]:
+    return run_to(objective, method, stop, carry, jnp.asarray(end, carry.iteration.dtype)), True
+
+
+@double
+def ran_mixed(
+    problem: Objective,
+    X: np.ndarray,
+    method: Method,
+    stop: Stop,
+    history: str = "none",
+    callback: Callable[[dict], None] | None = None,
+) -> Descent:
+    """:func:`liftless.descend` in mixed precision, of checked arguments."""
+    alone = X.ndim < 3
+    method, stop = traced_fields(method), traced_fields(stop)
+    low = on_device(single(problem))
+    problem, start = on_device(problem), jnp.asarray(X[None] if alone else X)
+    kept: list[dict[str, np.ndarray]] = []
+    iterates = history == "iterates"
+
+    def recording(f: Objective, m: Method, s: Stop, carry: Carry, end: float) -> tuple[Carry, bool]:
+        carry, rows, stopped = recorded(f, m, s, carry, callback, iterates, end)
+        kept.append(rows)
+        return carry, not stopped
+
+    plain = history == "none" and callback is None
+    go = _straight if plain else recording
+    carry, taken, going = explored(problem, low, method, stop, start, go)
+    if going:
+        carry, _ = go(problem, method, stop, carry, np.inf)
+    rows = joined(kept) if history != "none" else {}
+    numbers, ends = ends_of(problem, carry)
+    return result_of(numbers, ends, rows, alone, taken)
+
+
+def joined(kept: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Rows of one run, of whose parts each begins where the last one ended."""
+    if not kept:
+        return {}
+    ends = [{name: rows[name][:, :-1] for name in rows} for rows in kept[:-1]] + kept[-1:]
+    return {name: np.concatenate([rows[name] for rows in ends], axis=1) for name in kept[0]}
