@@ -58,7 +58,9 @@ def in_type(tree: Any, kind: Any) -> Any:
     return jax.tree.map(cast, tree)
 
 
-def stages(size: int, masks: int, kind: Any) -> dict[str, tuple[Callable[[], Any], int]]:
+def stages(
+    size: int, masks: int, kind: Any, memory: int = MEMORY
+) -> dict[str, tuple[Callable[[], Any], int]]:
     """Functions to be timed, and the iterations that each takes."""
     b, coded, image = readings(size, masks, 0)
     data = read(b, coded, None, None, None, "ortho", real=False)
@@ -80,7 +82,7 @@ def stages(size: int, masks: int, kind: Any) -> dict[str, tuple[Callable[[], Any
 
     def descent(steps: int) -> Any:
         stop = Stop(0.0, 0.0, steps)
-        return solve_starts(carried, LBFGS(MEMORY), stop, U)
+        return solve_starts(carried, LBFGS(memory), stop, U)
 
     def passing(steps: int) -> Any:
         values = (1.0, 0.85, 0.0, 0.0, 1e9, float(steps))

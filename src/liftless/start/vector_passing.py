@@ -46,6 +46,9 @@ STEP_COST, FIRST_COST = 2, 1
 STREAM = 19
 #: Real readings an unknown below which stalls last longer, and steps without a fall by then.
 FEW, LONG_PATIENCE = 2.5, 100
+#: Damping with few readings and with many, and from how many an unknown on: over twelve images a
+#: cell the second takes 12 % fewer steps at 6 and 5 % at 8, as many at 4, a third more at 3.
+DAMPING, LIGHT, MANY = 0.85, 0.95, 5.0
 #: Bounds of the share a of the variance that the lengths leave.
 LEAST, MOST = 1e-6, 0.99
 #: Largest concentration: beyond it the direction is known.
@@ -60,8 +63,9 @@ class VectorPassing(Start):
 
     Attributes
     ----------
-    damping : float
-        Weight in (0, 1] of a step's result against the one before.
+    damping : float, optional
+        Weight in (0, 1] of a step's result against the one before; by default .85, and .95 from
+        five real readings a real unknown on.
     ready : float
         Relative misfit of the amplitudes at which a local solve takes over.
     patience : int
@@ -73,7 +77,7 @@ class VectorPassing(Start):
         Most images.
     """
 
-    damping: float = 0.85
+    damping: float | None = None
     ready: float = 0.1
     patience: int = 30
     steps: int = 200
@@ -81,7 +85,8 @@ class VectorPassing(Start):
     hopeless = HOPELESS_NEAR
 
     def __str__(self) -> str:
-        return f"vector passing damping={self.damping:g} ready={self.ready:g}"
+        damping = "" if self.damping is None else f" damping={self.damping:g}"
+        return f"vector passing{damping} ready={self.ready:g}"
 
     def suits(self, problem: Problem) -> bool:
         """Whether the loss is squared alone, and the amplitudes' map has orthogonal columns."""
@@ -260,12 +265,13 @@ def vector_start(
     share = float(given.amplitudes.share)
     known = 1.0 if given.used is None else float(given.average(given.used, known=False))
     patience = max(plan.patience, LONG_PATIENCE) if known / share < FEW else plan.patience
+    damping = plan.damping or (LIGHT if known / share >= MANY else DAMPING)
     spent, best = 0, (math.inf, np.zeros((problem.n, problem.rank)))
     for k in range(plan.tries):
         steps = steps_within(plan.steps, budget, spent + FIRST_COST, STEP_COST)
         if k and (steps <= 1 or (allowance is not None and allowance.over)):
             break
-        values = (1.0, plan.damping, 0.0, plan.ready, patience, steps)
+        values = (1.0, damping, 0.0, plan.ready, patience, steps)
         numbers = Numbers(*(np.asarray(v, kind) for v in values))
         rng = np.random.default_rng([seed, STREAM, k])
         G = jnp.asarray(rng.standard_normal((problem.n, problem.rank)), kind)
