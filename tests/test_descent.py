@@ -1,6 +1,7 @@
 """Descent: every method solves, batches equal loops, nothing retraces, history and callback."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -16,11 +17,13 @@ from liftless import (
     Problem,
     Ridge,
     SensingOperator,
+    Smooth,
     Stop,
     WhitenedLM,
     certify,
     descend,
     make_instance,
+    recover,
 )
 from liftless.descent import loop
 
@@ -115,6 +118,46 @@ def test_callback_sees_every_iteration_and_can_stop(easy, starts):
     assert done.iterations == 7
     assert done.objective == pytest.approx(seen[-1][1])
     assert not done.history
+
+
+def test_mixed_precision_ends_where_float64_does(easy, starts):
+    """With its history; of data that float32 cannot hold it begins in float64."""
+    plain = descend(easy.problem, starts[0])
+    mixed = descend(easy.problem, starts[0], precision="mixed", history="values")
+    assert mixed.status == plain.status
+    assert 0 < mixed.rough < mixed.applications <= plain.applications + 8
+    assert easy.distance(mixed.X) < 1e-9
+    assert len(mixed.history["objective"]) == mixed.iterations + 1
+    assert mixed.history["objective"][-1] == mixed.objective
+    again = descend(easy.problem, starts[0], precision="mixed", history="values")
+    np.testing.assert_array_equal(mixed.X, again.X)
+    huge = Problem(easy.problem.operator, 1e60 * easy.problem.b, 2)
+    done = descend(huge, 1e30 * starts[0], precision="mixed", history="values")
+    assert done.status == plain.status
+    np.testing.assert_allclose(done.X / 1e30, plain.X, atol=1e-9)
+
+
+def test_what_a_start_carries_is_not_computed_again(easy, starts):
+    plain = descend(easy.problem, starts[0])
+    spared = descend(easy.problem, starts[0], data=easy.problem.measurements(starts[0]))
+    assert spared.applications == plain.applications - 1
+    np.testing.assert_allclose(spared.X, plain.X, atol=1e-12)
+
+
+def test_large_factors_take_the_steps_of_small_ones():
+    """Every coordinate 512 times over: all inner products are multiplied alike, no more."""
+    pull = np.linspace(1, 40, 33)
+
+    def f(x, d):
+        return jnp.sum(d * x * x) / 2 + jnp.sum(x**4) / 4
+
+    start = np.random.default_rng(3).standard_normal(33)
+    stop = Stop(max_iterations=14)
+    small = descend(Smooth(f, pull, lower=0.0), start, LBFGS(4), stop)
+    large = Smooth(f, np.tile(pull, 512), lower=0.0)
+    done = descend(large, np.tile(start, 512), LBFGS(4), stop)
+    assert done.iterations == small.iterations == 14
+    np.testing.assert_allclose(done.X.reshape(512, -1), np.tile(small.X, (512, 1)), atol=1e-9)
 
 
 def test_no_retrace_for_new_data_starts_or_hyper_parameters(easy, starts):
@@ -231,6 +274,9 @@ def test_deterministic(easy, starts):
         (lambda p, s: descend(p, s * np.nan), "X0"),
         (lambda p, s: descend(p, s[0, :, 0]), "X0"),
         (lambda p, s: descend(p, s, history="all"), "history"),
+        (lambda p, s: descend(p, s, precision="half"), "precision was 'half'"),
+        (lambda p, s: descend(p, s, precision="mixed", history="values"), "history"),
+        (lambda p, s: recover(p, precision="single"), "precision was 'single'"),
         (lambda p, s: Stop(max_iterations=-1), "max_iterations"),
         (lambda p, s: Stop(gradient=np.nan), "gradient"),
         (lambda p, s: GradientDescent(0.0), "step"),

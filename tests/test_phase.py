@@ -45,6 +45,18 @@ def test_an_image_is_found_exactly_and_the_command_says_so(tmp_path):
     assert plot.stat().st_size > 1000
 
 
+def test_mixed_precision_finds_the_same_image():
+    """Searched in float32, found in float64; of readings of any size."""
+    plain = ll.phase.retrieve(B, masks=MASKS)
+    for size in (1.0, 1e30):
+        mixed = ll.phase.retrieve(size * B, masks=MASKS, precision="mixed")
+        assert mixed.kind == "exact"
+        assert mixed.distance(np.sqrt(size) * plain.image) < 1e-9
+        assert 0.3 * mixed.ffts < mixed.ffts_single < mixed.ffts
+        assert mixed.summary()["precision"] == "mixed"
+    assert plain.ffts_single == 0
+
+
 @pytest.mark.slow
 def test_reweighted_counts_reach_the_bound():
     """Many photons of a real image: error near that of the Fisher information, chi² near one."""
@@ -205,3 +217,14 @@ def test_bad_input_is_one_line_and_nothing_is_written(case, tmp_path):
     assert found.err.count("\n") == 1
     assert culprit in found.err
     assert contents(tmp_path) == before
+
+
+def test_an_unknown_precision_is_refused(tmp_path):
+    path = tmp_path / "p.npz"
+    np.savez(path, intensities=B, masks=MASKS)
+    found = run("phase", path, "--quiet", "--precision", "half")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == (
+        "error: precision was 'half'; it must be 'float64', or 'mixed' for a search in float32 "
+        "that ends in float64.\n"
+    )

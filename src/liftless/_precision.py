@@ -123,7 +123,9 @@ def single(tree: Any) -> Any:
         kind = _SINGLE.get(leaf.dtype) if array else None
         return leaf if kind is None else leaf.astype(kind)
 
-    return jax.tree.map(cast, tree)
+    # What it cannot hold becomes infinite: the run diverges, which its caller sees.
+    with np.errstate(over="ignore"):
+        return jax.tree.map(cast, tree)
 
 
 def on_device(tree: Any) -> Any:

@@ -15,7 +15,7 @@ from liftless._types import AnyArray
 from liftless.descent.base import Method
 from liftless.descent.choice import as_method
 from liftless.descent.implicit import settled
-from liftless.descent.mixed import ran_mixed
+from liftless.descent.mixed import ran_mixed, stacked
 from liftless.descent.result import Descent
 from liftless.descent.run import (
     Carry,
@@ -49,6 +49,7 @@ def descend(
     history: str = "none",
     callback: Callable[[dict], None] | None = None,
     precision: str = "float64",
+    data: Any = None,
 ) -> Descent:
     """Descend from one start or from many at once.
 
@@ -69,6 +70,9 @@ def descend(
     precision : {"float64", "mixed"}
         "mixed" begins in float32 and goes on in float64 from about where float32 tells no more
         (see :mod:`liftless.descent.mixed`): the end is judged in float64 either way.
+    data : array, optional
+        What the objective carries at the starts, of a problem A(X Xᵀ), where it is known, so that
+        it is not computed again.
 
     Returns
     -------
@@ -104,12 +108,12 @@ def descend(
             raise InvalidInput(name, "given", must, "Call descend outside of the transformation.")
         return _descend_traced(problem, X, method, stop)
     if not mixed:
-        return _descend(problem, X, method, stop, history, callback)
+        return _descend(problem, X, method, stop, history, callback, data)
     if X.ndim > 2 and X.shape[0] > 1 and (history != "none" or callback is not None):
         name = "history" if history != "none" else "callback"
         must = "left out where several starts are descended from in mixed precision"
         raise InvalidInput(name, "given", must, "Descend from one start at a time.")
-    return ran_mixed(problem, X, method, stop, history, callback)
+    return ran_mixed(problem, X, method, stop, history, callback, data)
 
 
 def solve(problem: Any, X0: Any, method: Any = None, stop: Any = None) -> Any:
@@ -165,7 +169,7 @@ def _descend_traced(problem: Objective, X: AnyArray, method: Method, stop: Stop)
     method, stop = traced_fields(method, dtype), traced_fields(stop, dtype)
     single = X.ndim < 3
     start = jnp.asarray(X, dtype)[None] if single else jnp.asarray(X, dtype)
-    fixed = jax.lax.stop_gradient((problem, method, stop, start))
+    fixed = jax.lax.stop_gradient((problem, method, stop, (start, None)))
     (iterations, status, applications), (value, norm, X) = solve_all(*fixed)
     reached = (status != RUNNING) & (status != DIVERGED)
     counts = iterations.astype(int), status, applications.astype(int)
@@ -184,16 +188,17 @@ def _descend(
     stop: Stop,
     history: str,
     callback: Callable[[dict], None] | None,
+    data: Any,
 ) -> Descent:
     """Run on concrete arrays, in float64."""
     single = X.ndim < 3
     method, stop = traced_fields(method), traced_fields(stop)
     problem = on_device(problem)
-    start = jnp.asarray(X[None] if single else X)
+    starts = stacked(X, data)
     if history == "none" and callback is None:
-        numbers, ends = solve_all(problem, method, stop, start)
+        numbers, ends = solve_all(problem, method, stop, starts)
         return result_of(numbers, ends, {}, single)
-    carry = begin_all(problem, method, stop, start)
+    carry = begin_all(problem, method, stop, starts)
     carry, rows, _ = recorded(problem, method, stop, carry, callback, history == "iterates")
     kept = rows if history != "none" else {}
     numbers, ends = ends_of(problem, carry)

@@ -81,6 +81,12 @@ def _widened(objective: Objective, method: Method, stop: Stop, carry: Carry, X: 
     return each(method, one, (carry, X))
 
 
+def stacked(X: np.ndarray, data: Any) -> tuple[AnyArray, Any]:
+    """Starts along a leading axis, with what points there carry, or None."""
+    pair = (X, data) if X.ndim > 2 else jax.tree.map(lambda a: np.asarray(a)[None], (X, data))
+    return jax.tree.map(jnp.asarray, pair)
+
+
 _full = jax.jit(lambda objective, X: objective.zero_level(X))
 
 
@@ -89,7 +95,7 @@ def explored(
     low: Objective,
     method: Method,
     stop: Stop,
-    X: AnyArray,
+    starts: tuple[AnyArray, Any],
     go: Callable[[Objective, Method, Stop, Carry, float], tuple[Carry, bool]],
 ) -> tuple[Carry, AnyArray, bool]:
     """Descend in float32, and hand over.
@@ -100,7 +106,8 @@ def explored(
         In float64, and its :func:`liftless._precision.single`.
     method, stop
         With traced fields, in float64.
-    X : array of shape (k, n, r)
+    starts : pair of arrays
+        X of shape (k, n, r), and what points there carry, or None.
     go : callable
         Runs on to an iteration, and says whether the caller wants more.
 
@@ -113,9 +120,9 @@ def explored(
     going : bool
         Whether the caller wants more.
     """
-    method32, stop32, start = single(method), rough(stop), single(X)
-    carry = begin_all(low, method32, stop32, start)
-    full, before = _full(low, start[0]), None
+    method32, stop32, begun = single(method), rough(stop), single(starts)
+    carry = begin_all(low, method32, stop32, begun)
+    full, before = _full(low, begun[0][0]), None
     end, going = 0.0, True
     while going and bool(jnp.any(running(stop32, carry, jnp.asarray(jnp.inf)))):
         end += CHUNK
@@ -127,7 +134,7 @@ def explored(
                 break
         before = least
     taken = np.asarray(carry.point.applications, float)
-    return _widened(objective, method, stop, carry, X), taken, going
+    return _widened(objective, method, stop, carry, starts[0]), taken, going
 
 
 def _straight(
@@ -144,12 +151,14 @@ def ran_mixed(
     stop: Stop,
     history: str = "none",
     callback: Callable[[dict], None] | None = None,
+    data: Any = None,
 ) -> Descent:
     """:func:`liftless.descend` in mixed precision, of checked arguments."""
     alone = X.ndim < 3
     method, stop = traced_fields(method), traced_fields(stop)
     low = on_device(single(problem))
-    problem, start = on_device(problem), jnp.asarray(X[None] if alone else X)
+    problem = on_device(problem)
+    starts = stacked(X, data)
     kept: list[dict[str, np.ndarray]] = []
     iterates = history == "iterates"
 
@@ -160,7 +169,7 @@ def ran_mixed(
 
     plain = history == "none" and callback is None
     go = _straight if plain else recording
-    carry, taken, going = explored(problem, low, method, stop, start, go)
+    carry, taken, going = explored(problem, low, method, stop, starts, go)
     if going:
         carry, _ = go(problem, method, stop, carry, np.inf)
     rows = joined(kept) if history != "none" else {}

@@ -39,8 +39,9 @@ class Carry(eqx.Module):
     slope: AnyArray
 
 
-def _begin(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    point = Point.at(objective, X)
+def _begin(objective: Objective, method: Method, stop: Stop, start: tuple[AnyArray, Any]) -> Carry:
+    X, y = start
+    point = Point.at(objective, X, y)
     state = method.init(objective, point)
     status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
     return Carry(
@@ -108,28 +109,33 @@ def solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) 
     The loop behind :func:`descend`, for use inside a caller's own transformation, such as a
     ``vmap`` over stacked problems.  It returns JAX arrays in the caller's precision.
     """
-    return _solve_starts(objective, traced_fields(method), traced_fields(stop), X)
+    return _solve_starts(objective, traced_fields(method), traced_fields(stop), (X, None))
 
 
 @jax.jit
-def _solve_starts(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    def one(x: AnyArray) -> Carry:
+def _solve_starts(
+    objective: Objective, method: Method, stop: Stop, starts: tuple[AnyArray, Any]
+) -> Carry:
+    def one(start: tuple[AnyArray, Any]) -> Carry:
         return jax.lax.while_loop(
             lambda c: running(stop, c, jnp.asarray(jnp.inf)),
             lambda c: advance(objective, method, stop, c),
-            _begin(objective, method, stop, x),
+            _begin(objective, method, stop, start),
         )
 
     # A single start is spared the batching, under which a loop's branches cost twice.
-    if X.shape[0] == 1:
-        return jax.tree.map(lambda leaf: leaf[None], one(X[0]))
-    return each(method, one, X)
+    if starts[0].shape[0] == 1:
+        found = one(jax.tree.map(lambda leaf: leaf[0], starts))
+        return jax.tree.map(lambda leaf: leaf[None], found)
+    return each(method, one, starts)
 
 
 @jax.jit
-def begin_all(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> Carry:
-    """Where runs from several starts begin."""
-    return each(method, lambda x: _begin(objective, method, stop, x), X)
+def begin_all(
+    objective: Objective, method: Method, stop: Stop, starts: tuple[AnyArray, Any]
+) -> Carry:
+    """Where runs from several starts begin; these come with what points there carry, or None."""
+    return each(method, lambda start: _begin(objective, method, stop, start), starts)
 
 
 @eqx.filter_jit
@@ -184,9 +190,11 @@ def run_to(objective: Objective, method: Method, stop: Stop, carry: Carry, end: 
 
 
 @jax.jit
-def solve_all(objective: Objective, method: Method, stop: Stop, X: AnyArray) -> tuple:
+def solve_all(
+    objective: Objective, method: Method, stop: Stop, starts: tuple[AnyArray, Any]
+) -> tuple:
     """Run to the end and read off what a result holds, in one compiled call."""
-    carry = _solve_starts(objective, method, stop, X)
+    carry = _solve_starts(objective, method, stop, starts)
     return ends_of(objective, carry)
 
 

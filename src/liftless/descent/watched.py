@@ -113,9 +113,9 @@ def descend_watched(
     problem, start = on_device(problem), jnp.asarray(X[None])
     rough, going = None, True
     if low is None:
-        carry = run.begin_all(problem, method, stop, start)
+        carry = run.begin_all(problem, method, stop, (start, None))
     else:
-        carry, rough, going = explored(problem, low, method, stop, start, go)
+        carry, rough, going = explored(problem, low, method, stop, (start, None), go)
     if going:
         carry, _ = go(problem, method, stop, carry, np.inf)
     numbers, ends = run.ends_of(problem, carry)

@@ -109,9 +109,17 @@ def first_problem(data: Data) -> Problem:
 
 
 def descended(
-    data: Data, books: Books, problem: Problem, X: Factor, level: float | None
+    data: Data,
+    books: Books,
+    problem: Problem,
+    X: Factor,
+    level: float | None,
+    rows: Inexact[np.ndarray, "m 1"] | None = None,
 ) -> tuple[Factor, Descent]:
-    """Descend to round-off or to a stuck point; with ``level`` None as far as noise asks for it."""
+    """Descend to round-off or to a stuck point; with ``level`` None as far as noise asks for it.
+
+    ``rows`` are the amplitudes of X, where they are known.
+    """
     gradient = STUCK if level is not None else _noisy_gradient(data, problem)
     steps = min(STEPS, max((books.left - 2) // 2, 0))
     stop = Stop(0.0 if level is None else level, gradient, steps)
@@ -120,7 +128,8 @@ def descended(
         problem, unit, value = _in_units(data, problem)
     carried = CarriedProblem(problem, data.operator)
     inside = carried.inside(X / np.sqrt(unit))
-    done = descend(carried, inside, LBFGS(MEMORY), stop, precision=books.precision)
+    known = None if rows is None else rows / np.sqrt(unit)
+    done = descend(carried, inside, LBFGS(MEMORY), stop, precision=books.precision, data=known)
     found = np.asarray(carried.outside(done.X)) * np.sqrt(unit)
     return found, dataclasses.replace(done, X=found, objective=done.objective * value)
 

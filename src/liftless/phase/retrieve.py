@@ -26,7 +26,7 @@ from liftless.phase.descent import (
 )
 from liftless.phase.result import Retrieval, fixed_phase
 from liftless.problem import Problem
-from liftless.start.vector_passing import VectorPassing, vector_start
+from liftless.start.vector_passing import VectorPassing, vectors_passed
 
 Factor = Float[np.ndarray, "n 1"]
 
@@ -198,12 +198,12 @@ def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
     for k in range(ROUNDS):
         if books.left < 8:
             return
-        X, applications, error = vector_start(
-            problem, plan, seed + k, books.left, precision=books.precision
-        )
+        precision = books.precision
+        begun = vectors_passed(problem, plan, seed + k, books.left, precision=precision)
+        spent, error = begun.applications, begun.error
         books.starts += 1
-        books.note("start", applications, error, applications if books.mixed else 0)
-        done = _descend(data, books, first, X, best)
+        books.note("start", spent, error, spent if books.mixed else 0)
+        done = _descend(data, books, first, begun.X, best, begun.rows)
         levels.append(done.h)
         agreeing = sum(level <= best[0].h * (1 + NEAR) for level in levels)
         noisy = not exact and error <= plan.ready
@@ -211,9 +211,11 @@ def _search(data: Data, books: Books, seed: int, best: list[_Best]) -> None:
             return
 
 
-def _descend(data: Data, books: Books, first: _First, X: Factor, best: list[_Best]) -> _Best:
+def _descend(
+    data: Data, books: Books, first: _First, X: Factor, best: list[_Best], rows: Any = None
+) -> _Best:
     """First descent of a round, and the best of all in ``best``."""
-    Y, done = descended(data, books, first.problem, X, first.level)
+    Y, done = descended(data, books, first.problem, X, first.level, rows)
     full = float(first.problem.zero_level(Y))
     reached = first.level is not None and done.objective <= first.level * full
     found = _Best(Y, float(done.objective), first.problem, X, reached, done.status == 0)

@@ -21,6 +21,7 @@ Schniter, Rangan and Fletcher, Vector approximate message passing for the genera
 import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -115,11 +116,12 @@ def passes_vectors(problem: Problem) -> bool:
 
 
 class State(eqx.Module):
-    """Message to the amplitudes with its variance, the estimate so far, and how far it is."""
+    """Message to the amplitudes with its variance, the estimate so far with its own amplitudes."""
 
     r: Inexact[AnyArray, "m q"]
     v: Float[AnyArray, ""]
     X: Float[AnyArray, "n r"]
+    p: Inexact[AnyArray, "m q"]
     watch: Watch
 
 
@@ -194,7 +196,7 @@ def _step(given: Readings, share: float, numbers: Numbers, at: State) -> State:
     message = keep * (p - share * r2) / (1 - share) + (1 - keep) * at.r
     v = (keep * jnp.sqrt(v) + (1 - keep) * jnp.sqrt(at.v)) ** 2
     error = jnp.sqrt(off / jnp.where(given.mean > 0, given.mean, 1.0))
-    return State(message, jnp.maximum(v, TINY * given.mean), X, at.watch.seen(error))
+    return State(message, jnp.maximum(v, TINY * given.mean), X, p, at.watch.seen(error))
 
 
 @jax.jit
@@ -204,7 +206,7 @@ def _begin(given: Readings, G: AnyArray) -> State:
     level = given.average(row_products(r, r))
     scale = jnp.sqrt(given.mean / jnp.where(level > 0, level, 1.0))
     rank = G.shape[1]
-    return State(scale * r, given.mean / rank, scale * G, Watch.begin(given.root))
+    return State(scale * r, given.mean / rank, scale * G, scale * r, Watch.begin(given.root))
 
 
 def _in_single(given: Readings) -> tuple[Readings, float]:
@@ -221,7 +223,26 @@ def _run(given: Readings, numbers: Numbers, at: State, share: float) -> State:
     return pass_on(lambda s: _step(given, share, numbers, s), at, numbers)
 
 
-@double
+class Found(NamedTuple):
+    """What message passing hands over.
+
+    Attributes
+    ----------
+    X : array of shape (n, r)
+        Of the least misfit.
+    rows : array of shape (m, r), or None
+        Its amplitudes, for a descent to go on from.
+    applications : int
+    error : float
+        Relative misfit of the amplitudes there.
+    """
+
+    X: Float[np.ndarray, "n r"]
+    rows: Inexact[np.ndarray, "m r"] | None
+    applications: int
+    error: float
+
+
 def vector_start(
     problem: Problem,
     plan: VectorPassing,
@@ -254,6 +275,21 @@ def vector_start(
     error : float
         Relative misfit of the amplitudes there; at most ``plan.ready`` where it converged.
     """
+    found = vectors_passed(problem, plan, seed, budget, allowance, precision=precision)
+    return found.X, found.applications, found.error
+
+
+@double
+def vectors_passed(
+    problem: Problem,
+    plan: VectorPassing,
+    seed: int = 0,
+    budget: float | int | None = None,
+    allowance: Allowance | None = None,
+    *,
+    precision: str = "float64",
+) -> Found:
+    """:func:`vector_start` with the amplitudes of what it found."""
     if not passes_vectors(problem):
         was = f"{type(problem.operator).__name__} with {problem.loss.name} loss"
         must = "with amplitudes of orthogonal columns, squared loss, no regulariser"
@@ -266,7 +302,7 @@ def vector_start(
     known = 1.0 if given.used is None else float(given.average(given.used, known=False))
     patience = max(plan.patience, LONG_PATIENCE) if known / share < FEW else plan.patience
     damping = plan.damping or (LIGHT if known / share >= MANY else DAMPING)
-    spent, best = 0, (math.inf, np.zeros((problem.n, problem.rank)))
+    spent, best = 0, Found(np.zeros((problem.n, problem.rank)), None, 0, math.inf)
     for k in range(plan.tries):
         steps = steps_within(plan.steps, budget, spent + FIRST_COST, STEP_COST)
         if k and (steps <= 1 or (allowance is not None and allowance.over)):
@@ -278,8 +314,15 @@ def vector_start(
         end = _run(given, numbers, _begin(given, G), share)
         X, used, error = handed_over(end.X, STEP_COST * int(end.watch.k), end.watch.error)
         spent += FIRST_COST + used
-        if error < best[0] or k == 0:
-            best = error, unit * np.asarray(X, float)
+        if error < best.error or k == 0:
+            best = Found(unit * np.asarray(X, float), _rows_of(given, end, unit), 0, error)
         if error <= plan.ready:
             break
-    return best[1], spent, best[0]
+    return best._replace(applications=spent)
+
+
+def _rows_of(given: Readings, end: State, unit: float) -> Inexact[np.ndarray, "m r"] | None:
+    """Amplitudes of where a run ended, as the operator has them; None should they be no numbers."""
+    scale = 1.0 if given.scale is None else np.asarray(given.scale)[:, None]
+    rows = (unit * scale) * np.asarray(end.p)
+    return rows if np.isfinite(end.watch.error) else None
