@@ -137,7 +137,7 @@ def retrieve(
     Notes
     -----
     Of masked transforms the search begins with vector message passing from random images and goes
-    on with L-BFGS on Σ (|F M_l x|² − b)²/(b + mean(b)/10); of a plain one with a support, and of a
+    on with L-BFGS on Σ (|F M_l x|² − b)²/(b + mean(b)/100); of a plain one with a support, and of a
     scan, it begins with reflections.  With noise the weights are then set to the reciprocal
     variances at the fit, which is maximum likelihood (Fisher scoring) where it settles.
     """
