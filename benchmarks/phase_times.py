@@ -124,9 +124,10 @@ def whole(args: argparse.Namespace) -> None:
         took = time.perf_counter() - began[0], time.process_time() - began[1]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
-            f"{size}² L{args.masks} {args.precision}: {found.kind}, error {found.distance(image):.2e}, "
-            f"{found.ffts} transforms ({found.ffts_single} in float32), {took[0]:.1f} s of the clock, {took[1]:.1f} s of "
-            f"processor, peak {peak:.2f} GiB",
+            f"{size}² L{args.masks} {args.precision}: {found.kind}, "
+            f"error {found.distance(image):.2e}, {found.ffts} transforms "
+            f"({found.ffts_single} in float32), {took[0]:.1f} s of the clock, "
+            f"{took[1]:.1f} s of processor, peak {peak:.2f} GiB",
             flush=True,
         )
 
