@@ -11,7 +11,7 @@ and float64 begins at the start itself.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -60,25 +60,45 @@ def rough(stop: Stop) -> Stop:
     return eqx.tree_at(lambda s: (s.objective, s.gradient), stop, (level, slope))
 
 
-@jax.jit
-def _widened(objective: Objective, method: Method, stop: Stop, carry: Carry, X: AnyArray) -> Carry:
+class Explored(NamedTuple):
+    """Where a run in float32 ended: lowest point, applications, iterations, the method's state."""
+
+    lowest: AnyArray
+    applications: AnyArray
+    iteration: AnyArray
+    state: Any
+
+
+def _wide(objective: Objective, method: Method, stop: Stop, end: Explored, X: AnyArray) -> Carry:
     """Where float64 goes on: at the lowest point, or at the start where that is no number."""
 
-    def one(pair: tuple[Carry, AnyArray]) -> Carry:
-        c, start = pair
-        lowest = c.lowest.astype(start.dtype)
+    def one(pair: tuple[Explored, AnyArray]) -> Carry:
+        end, start = pair
+        lowest = end.lowest.astype(start.dtype)
         lowest = jnp.where(jnp.all(jnp.isfinite(lowest)), lowest, start)
-        spent = c.point.applications.astype(start.dtype)
+        spent = end.applications.astype(start.dtype)
         point = Point.at(objective, lowest, applications=spent)
-        state = method.resumed(objective, point, c.state)
+        state = method.resumed(objective, point, end.state)
         status = method.status(stop.status(objective, point, jnp.asarray(True)), state)
-        k = c.iteration.astype(start.dtype)
+        k = end.iteration.astype(start.dtype)
         return Carry(point, state, k, status, lowest, point.excess, slope_of(point))
 
     if X.shape[0] == 1:
-        found = one(jax.tree.map(lambda leaf: leaf[0], (carry, X)))
+        found = one(jax.tree.map(lambda leaf: leaf[0], (end, X)))
         return jax.tree.map(lambda leaf: leaf[None], found)
-    return each(method, one, (carry, X))
+    return each(method, one, (end, X))
+
+
+widened = jax.jit(_wide)
+
+
+@jax.jit
+def _finished(
+    objective: Objective, method: Method, stop: Stop, end: Explored, X: AnyArray
+) -> tuple[tuple, tuple]:
+    """Go on in float64 to the end, and read off what a result holds; nothing is held twice."""
+    carry = _wide(objective, method, stop, end, X)
+    return ends_of(objective, run_to(objective, method, stop, carry, jnp.asarray(jnp.inf)))
 
 
 def stacked(X: np.ndarray, data: Any) -> tuple[AnyArray, Any]:
@@ -91,19 +111,18 @@ _full = jax.jit(lambda objective, X: objective.zero_level(X))
 
 
 def explored(
-    objective: Objective,
     low: Objective,
     method: Method,
     stop: Stop,
     starts: tuple[AnyArray, Any],
     go: Callable[[Objective, Method, Stop, Carry, float], tuple[Carry, bool]],
-) -> tuple[Carry, AnyArray, bool]:
-    """Descend in float32, and hand over.
+) -> tuple[Explored, bool]:
+    """Descend in float32.
 
     Parameters
     ----------
-    objective, low : Objective
-        In float64, and its :func:`liftless._precision.single`.
+    low : Objective
+        A :func:`liftless._precision.single` one.
     method, stop
         With traced fields, in float64.
     starts : pair of arrays
@@ -113,10 +132,7 @@ def explored(
 
     Returns
     -------
-    carry : Carry
-        Of float64.
-    applications : array of shape (k,)
-        Those taken in float32.
+    explored : Explored
     going : bool
         Whether the caller wants more.
     """
@@ -133,8 +149,8 @@ def explored(
             if bool(np.all(flat | ((least > FALL * before) & (least < SMALL * float(full))))):
                 break
         before = least
-    taken = np.asarray(carry.point.applications, float)
-    return _widened(objective, method, stop, carry, starts[0]), taken, going
+    spent, k = carry.point.applications, carry.iteration
+    return Explored(carry.lowest, spent, k, carry.state), going
 
 
 def _straight(
@@ -156,9 +172,6 @@ def ran_mixed(
     """:func:`liftless.descend` in mixed precision, of checked arguments."""
     alone = X.ndim < 3
     method, stop = traced_fields(method), traced_fields(stop)
-    low = on_device(single(problem))
-    problem = on_device(problem)
-    starts = stacked(X, data)
     kept: list[dict[str, np.ndarray]] = []
     iterates = history == "iterates"
 
@@ -168,13 +181,19 @@ def ran_mixed(
         return carry, not stopped
 
     plain = history == "none" and callback is None
-    go = _straight if plain else recording
-    carry, taken, going = explored(problem, low, method, stop, starts, go)
-    if going:
-        carry, _ = go(problem, method, stop, carry, np.inf)
+    go, starts = _straight if plain else recording, stacked(X, data)
+    end, going = explored(on_device(single(problem)), method, stop, starts, go)
+    problem, start = on_device(problem), starts[0]
+    # What a start carried is not needed any more, and large.
+    del starts
+    if plain:
+        numbers, ends = _finished(problem, method, stop, end, start)
+    else:
+        carry = widened(problem, method, stop, end, start)
+        carry = go(problem, method, stop, carry, np.inf)[0] if going else carry
+        numbers, ends = ends_of(problem, carry)
     rows = joined(kept) if history != "none" else {}
-    numbers, ends = ends_of(problem, carry)
-    return result_of(numbers, ends, rows, alone, taken)
+    return result_of(numbers, ends, rows, alone, end.applications)
 
 
 def joined(kept: list[dict[str, Any]]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from liftless._precision import double, on_device, single
 from liftless.descent import run
 from liftless.descent.base import Method
 from liftless.descent.loop import descend
-from liftless.descent.mixed import explored, joined
+from liftless.descent.mixed import explored, joined, widened
 from liftless.descent.result import Descent
 from liftless.descent.run import Carry
 from liftless.descent.stop import Stop
@@ -109,13 +109,14 @@ def descend_watched(
         return carry, not stopped
 
     method, stop = traced_fields(method), traced_fields(stop)
-    low = on_device(single(problem)) if precision == "mixed" else None
-    problem, start = on_device(problem), jnp.asarray(X[None])
-    rough, going = None, True
-    if low is None:
-        carry = run.begin_all(problem, method, stop, (start, None))
+    starts, rough, going = (jnp.asarray(X[None]), None), None, True
+    if precision == "mixed":
+        end, going = explored(on_device(single(problem)), method, stop, starts, go)
+        problem, rough = on_device(problem), end.applications
+        carry = widened(problem, method, stop, end, starts[0])
     else:
-        carry, rough, going = explored(problem, low, method, stop, (start, None), go)
+        problem = on_device(problem)
+        carry = run.begin_all(problem, method, stop, starts)
     if going:
         carry, _ = go(problem, method, stop, carry, np.inf)
     numbers, ends = run.ends_of(problem, carry)

@@ -128,7 +128,7 @@ def descended(
         problem, unit, value = _in_units(data, problem)
     carried = CarriedProblem(problem, data.operator)
     inside = carried.inside(X / np.sqrt(unit))
-    known = None if rows is None else rows / np.sqrt(unit)
+    known = None if rows is None else rows / float(np.sqrt(unit))
     done = descend(carried, inside, LBFGS(MEMORY), stop, precision=books.precision, data=known)
     found = np.asarray(carried.outside(done.X)) * np.sqrt(unit)
     return found, dataclasses.replace(done, X=found, objective=done.objective * value)

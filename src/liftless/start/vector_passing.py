@@ -323,6 +323,7 @@ def vectors_passed(
 
 def _rows_of(given: Readings, end: State, unit: float) -> Inexact[np.ndarray, "m r"] | None:
     """Amplitudes of where a run ended, as the operator has them; None should they be no numbers."""
-    scale = 1.0 if given.scale is None else np.asarray(given.scale)[:, None]
-    rows = (unit * scale) * np.asarray(end.p)
-    return rows if np.isfinite(end.watch.error) else None
+    if not np.isfinite(end.watch.error):
+        return None
+    rows = np.asarray(end.p) if unit == 1.0 else unit * np.asarray(end.p)
+    return rows if given.scale is None else np.asarray(given.scale)[:, None] * rows
