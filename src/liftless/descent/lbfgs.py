@@ -11,7 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from liftless._checks import positive_int
 from liftless._types import AnyArray
@@ -150,13 +150,13 @@ def _combined(memory: Memory, known: Products, g: Factor) -> tuple[Factor, AnyAr
     k = inverse.shape[0]
     order = (known.newest + jnp.arange(k)) % k
 
-    def newest_first(a: AnyArray, i: AnyArray) -> tuple[AnyArray, None]:
+    def newest_first(a: Array, i: AnyArray) -> tuple[Array, None]:
         return a.at[i].set(inverse[i] * (sg[i] - known.sy[i] @ a)), None
 
     a, _ = jax.lax.scan(newest_first, jnp.zeros_like(sg), order)
     rest = scale * (yg - known.yy @ a)
 
-    def oldest_first(c: AnyArray, i: AnyArray) -> tuple[AnyArray, None]:
+    def oldest_first(c: Array, i: AnyArray) -> tuple[Array, None]:
         return c.at[i].set(a[i] - inverse[i] * (rest[i] + known.sy[:, i] @ c)), None
 
     c, _ = jax.lax.scan(oldest_first, jnp.zeros_like(sg), order, reverse=True)
@@ -169,20 +169,21 @@ def _written(memory: Memory, known: Products, s: Factor, y: Factor, forget: AnyA
     """Write a pair over the oldest, and its products; it counts where its curvature is positive."""
     k = memory.inverse.shape[0]
     at = (known.newest - 1) % k
-    steps, changes = memory.steps.at[at].set(s), memory.changes.at[at].set(y)
+    steps = jnp.asarray(memory.steps).at[at].set(s)
+    changes = jnp.asarray(memory.changes).at[at].set(y)
     Sy, Yy, sY = _rows(steps) @ y.ravel(), _rows(changes) @ y.ravel(), _rows(changes) @ s.ravel()
     sy, yy = Sy[at], Yy[at]
     good = sy > FLAT * jnp.sqrt(jnp.sum(s * s) * yy)
     inverse = jnp.where(good, 1.0 / jnp.where(good, sy, 1.0), 0.0)
     ring = Products(
-        known.sy.at[:, at].set(Sy).at[at].set(sY),
-        known.yy.at[:, at].set(Yy).at[at].set(Yy),
+        jnp.asarray(known.sy).at[:, at].set(Sy).at[at].set(sY),
+        jnp.asarray(known.yy).at[:, at].set(Yy).at[at].set(Yy),
         jnp.where(good, at, known.newest),
     )
     return Memory(
         steps=steps,
         changes=changes,
-        inverse=jnp.where(forget, 0.0, memory.inverse.at[at].set(inverse)),
+        inverse=jnp.where(forget, 0.0, jnp.asarray(memory.inverse).at[at].set(inverse)),
         scale=jnp.where(good, sy / jnp.where(yy > 0, yy, 1.0), memory.scale),
         products=ring,
     )
