@@ -10,8 +10,8 @@ from grid_tools import CASE, LINES, powers, ring
 import liftless as ll
 from liftless.grid.estimate import _seen
 from liftless.grid.matpower import from_tables
-from liftless.grid.measurements import operator_of, predicted
-from liftless.grid.search import model_of
+from liftless.grid.model import Model
+from liftless.grid.rows import predicted, rows_of
 
 EVERY = [
     (kind, name, side, 0.0, 1.0)
@@ -58,7 +58,8 @@ def test_rows_are_the_power_equations(three):
     readings = ll.grid.Measurements.of(
         [*EVERY, ("v", "20", "", 0.9, 0.1), ("va", 40, "", 7.0, 2.0)]
     )
-    operator, b, w = operator_of(three, readings)
+    rows = rows_of(three, readings)
+    operator, b, w = rows.operator, rows.b, 1 / rows.std
     X = operator.space.pack(np.r_[V, 1.0][:, None])
     flows = np.stack([sf, st], axis=1).ravel()
     expected = np.r_[s.real, flows.real, s.imag, flows.imag]
@@ -67,7 +68,9 @@ def test_rows_are_the_power_equations(three):
     turned = V[2] * np.exp(-1j * np.deg2rad(7.0))
     np.testing.assert_allclose(got[len(EVERY) :], [abs(V[1]) ** 2, turned.imag], atol=1e-13)
     np.testing.assert_allclose(b[-2:], [0.81, 0.0])
-    np.testing.assert_allclose(1 / w[-2:], [2 * 0.9 * 0.1, np.deg2rad(2.0)])
+    # The square of a Gaussian of mean x and deviation σ has the variance 4 x² σ² + 2 σ⁴.
+    square = np.sqrt(4 * 0.81 * 0.01 + 2e-4)
+    np.testing.assert_allclose(1 / w[-2:], [square, np.deg2rad(2.0)])
     np.testing.assert_allclose(predicted(three, V, readings)[: len(EVERY)], 100 * expected)
 
 
@@ -144,7 +147,7 @@ def test_what_is_not_observable_and_what_is_critical_are_named(three):
     assert np.isfinite(found.sigma_va[:2]).all()
     # Of these the magnitude of bus 40 alone says anything about it.
     assert found.critical.tolist() == [False, False, True, False, False]
-    seen = _seen(model_of(three, found.readings), found.voltage)
+    seen = _seen(Model(three, found.readings), found.voltage)
     assert np.isnan(seen.normalised[seen.critical]).all()
 
 
@@ -159,21 +162,55 @@ def test_angles_fix_the_turn(three):
     np.testing.assert_allclose(found.voltage, -turned, atol=1e-7)
 
 
-def test_zero_injections_are_readings(meshed):
+@pytest.fixture(scope="module")
+def idling():
+    """A ring with two neighbours without load, and a state of it with small angles."""
     bus, branch, gen, v = ring()
-    bus[4, 2:4] = 0.0
+    bus[4:6, 2:4] = 0.0
     grid = from_tables(bus, branch, gen, 100.0)
-    assert np.flatnonzero(grid.idle).tolist() == [4]
-    near = [4]
-    rest = np.arange(grid.n) != 4
-    Y = grid.Y.toarray()
-    v = v.copy()
-    v[near] = -Y[4, rest] @ v[rest] / Y[4, 4]
+    assert np.flatnonzero(grid.idle).tolist() == [4, 5]
+    v = np.abs(v) * np.exp(0.2j * np.angle(v))
+    rest, Y = ~grid.idle, grid.Y.toarray()
+    v[4:6] = -np.linalg.solve(Y[4:6, 4:6], Y[4:6][:, rest] @ v[rest])
+    return grid, v
+
+
+@pytest.mark.parametrize("idle", ["exact", 1e-3])
+def test_buses_without_load_are_told_by_the_others(idling, idle):
+    grid, v = idling
     rows = [("v", "1", "", 1.0, 0.01)]
-    rows += [(k, str(name), "", 0.0, 1.0) for name in range(2, 10) if name != 5 for k in "pq"]
+    rows += [
+        (k, str(name), "", 0.0, 1.0) for name in range(2, 10) if name not in (5, 6) for k in "pq"
+    ]
     readings = ll.grid.measure(grid, v, rows)
-    assert ll.grid.estimate(grid, readings).distance(v) < 1e-6
+    found = ll.grid.estimate(grid, readings, idle=idle)
+    assert found.distance(v) < 1e-7
+    assert (found.dof, found.observable.all()) == (0, True)
+    # 13 unknowns are left by the two buses, and as many readings.
+    assert dict(found.rows())["readings"] == "13 kept, 1.00 an unknown"
     assert not ll.grid.estimate(grid, readings, idle=None).observable.all()
+    # An injection that is read there is no zero.
+    more = ll.grid.Measurements.of([*rows, ("p", "5", "", 0.0, 1.0), ("q", "5", "", 0.0, 1.0)])
+    loaded = v * (1 + 0.02j * np.arange(9))
+    told = ll.grid.measure(grid, loaded, more)
+    assert np.abs(told.value[-2:]).min() > 1
+    np.testing.assert_allclose(
+        predicted(grid, ll.grid.estimate(grid, told).voltage, told)[-2:], told.value[-2:], rtol=1e-6
+    )
+
+
+def test_elimination_is_the_limit_of_heavy_weights(idling):
+    grid, v = idling
+    plan = ll.grid.redundant(grid, 2.0, seed=1)
+    readings = ll.grid.measure(grid, v, plan, seed=2)
+    exact = ll.grid.estimate(grid, readings)
+    heavy = ll.grid.estimate(grid, readings, idle=1e-6)
+    assert np.abs(grid.injections(exact.voltage)[grid.idle]).max() < 1e-12
+    assert exact.distance(heavy.voltage) < 1e-6
+    assert (exact.dof, exact.readings.m) == (heavy.dof, heavy.readings.m)
+    np.testing.assert_allclose(exact.chi2, heavy.chi2, rtol=1e-4)
+    for name in ("sigma_vm", "sigma_va", "normalised"):
+        np.testing.assert_allclose(getattr(exact, name), getattr(heavy, name), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize(

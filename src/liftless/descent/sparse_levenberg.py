@@ -6,7 +6,7 @@ is compiled: a first call takes as long as any other.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -37,11 +37,13 @@ class SparseFit:
     rows : SparseRows
     b, w : arrays of shape (m,)
     free : boolean array of shape (n,), optional
-        Rows of X that may move; the others are known.
+        Rows of X (of U where there is a basis) that may move; the others are known.
     ridge : array of shape (r,), optional
         ρ of each column.
     roots : boolean array of shape (m,), optional
         Readings that are √b rather than b: their residual is w (√y − √b).
+    basis : sparse array of shape (n, k), optional
+        X = basis U: linear equations that X solves all along, not with a ridge.
     """
 
     rows: SparseRows
@@ -50,6 +52,7 @@ class SparseFit:
     free: Bool[np.ndarray, " n"] | None = None
     ridge: Float[np.ndarray, " r"] | None = None
     roots: Bool[np.ndarray, " m"] | None = None
+    basis: "csr_array | None" = None
 
     def residual(self, y: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         """Weighted residuals of measurements y."""
@@ -69,17 +72,41 @@ class SparseFit:
         return out
 
     def jacobian(self, X: Float[np.ndarray, "n r"]) -> "csr_array":
-        """Derivative of the residuals by the free entries of X, row by row."""
-        return self._weighted(X, self.slope(self.rows.values(X)))
+        """Derivative of the residuals by the free unknowns, entries of X (or U) row by row."""
+        slope = self.slope(self.rows.values(X))
+        return self.weighted(X, slope, self.wide(X.shape[1]))
 
-    def _weighted(self, X: Float[np.ndarray, "n r"], slope: Float[np.ndarray, " m"]) -> "csr_array":
+    def weighted(
+        self, X: Float[np.ndarray, "n r"], slope: Float[np.ndarray, " m"], wide: Any
+    ) -> "csr_array":
+        """:meth:`jacobian` with that derivative of the residuals; ``wide`` is :meth:`wide`'s."""
         J = self.rows.jacobian(X)
         J.data *= np.repeat(slope, np.diff(J.indptr))
+        J = J if wide is None else J @ wide
         columns = self.columns(X.shape[1])
         return J if columns is None else J[:, columns]
 
+    def wide(self, r: int) -> Any:
+        """Derivative of X of r columns, flattened, by U, flattened; None without a basis."""
+        from scipy.sparse import csr_array, eye_array, kron
+
+        if self.basis is None or r == 1:
+            return self.basis
+        return csr_array(kron(self.basis, eye_array(r), format="csr"))
+
+    def motion(self, d: Float[np.ndarray, " f"], r: int) -> Float[np.ndarray, "n r"]:
+        """Motion of X of r columns from that of the free unknowns."""
+        columns = self.columns(r)
+        if columns is not None:
+            rows = self.rows.n if self.basis is None else self.basis.shape[1]
+            moved = np.zeros(rows * r)
+            moved[columns] = d
+            d = moved
+        D = d.reshape(-1, r)
+        return D if self.basis is None else self.basis @ D
+
     def columns(self, r: int) -> np.ndarray | None:
-        """Free entries of X of r columns, flattened; None for all."""
+        """Free entries of X (or U) of r columns, flattened; None for all."""
         if self.free is None or self.free.all():
             return None
         return np.flatnonzero(np.repeat(self.free, r))
@@ -155,7 +182,7 @@ def sparse_levenberg(
     whose least value is taken (:mod:`liftless.quartic`); with ``roots`` the best of halved lengths.
     """
     X = np.array(X, float)
-    walk = _Walk(fit, X, solver or solver_for(fit.rows, X.shape[1], fit.free))
+    walk = _Walk(fit, X, solver or solver_for(fit.rows, X.shape[1], fit.free, fit.basis))
     mu, still = damping, 0
     floor = exact * float(np.sum(fit.residual(np.zeros(fit.rows.m)) ** 2)) / 2
     for k in range(1, steps + 1):
@@ -176,10 +203,11 @@ class _Walk:
 
     def __init__(self, fit: SparseFit, X: Float[np.ndarray, "n r"], solver: Solver) -> None:
         self.fit, self.X, self.solver = fit, X, solver
-        self.columns = fit.columns(X.shape[1])
         r = X.shape[1]
+        self.columns, self.wide = fit.columns(r), fit.wide(r)
         ridge = np.zeros(r) if fit.ridge is None else fit.ridge
-        self.ridge = self._free(np.tile(ridge, X.shape[0]))
+        rows = X.shape[0] if fit.basis is None else fit.basis.shape[1]
+        self.ridge = self._free(np.tile(ridge, rows))
         self.y = fit.rows.values(X)
         self.objective = fit.objective(X)
 
@@ -190,12 +218,11 @@ class _Walk:
         """Move, and return the length of the step in units of the Gauss–Newton one."""
         fit, y = self.fit, self.y
         slope, residual = fit.slope(y), fit.residual(y)
-        J = fit._weighted(self.X, slope)
-        x = self._free(self.X.ravel())
+        J = fit.weighted(self.X, slope, self.wide)
+        # With a basis there is no ridge, and x is of no account.
+        x = self._free(self.X.ravel()) if fit.basis is None else np.zeros(J.shape[1])
         d = self.solver.step(J, residual, self.ridge, self.ridge * x, mu)
-        D = np.zeros(self.X.size)
-        D[slice(None) if self.columns is None else self.columns] = d
-        D = D.reshape(self.X.shape)
+        D = fit.motion(d, self.X.shape[1])
         first, second = J @ d / np.where(slope > 0, slope, 1.0), fit.rows.values(D)
         first = np.where(slope > 0, first, 0.0)
         if fit.roots is None:

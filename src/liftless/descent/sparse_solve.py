@@ -1,6 +1,8 @@
 """The linear systems of a sparse least-squares fit: a factorisation, or LSMR, by their cost."""
 
 import abc
+from heapq import heapify, heappop, heappush
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,17 +71,12 @@ class Direct(Solver):
 
     def factor(self, G: Any) -> Any:
         """Return the function that solves with G, symmetric and positive definite."""
-        from scipy.sparse import csc_array
-        from scipy.sparse.linalg import splu
-
-        # Minimum degree on the pattern itself, and no pivoting: G is positive definite.
-        symmetric: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
         if self.order is None or self.order.size != G.shape[0]:
-            lu = splu(G, permc_spec="MMD_AT_PLUS_A", **symmetric)
+            lu = factorised(G)
             self.order = np.argsort(lu.perm_c)
             return lu.solve
         order = self.order
-        lu = splu(csc_array(G[order][:, order]), permc_spec="NATURAL", **symmetric)
+        lu = factorised(G[order][:, order], "NATURAL")
 
         def solve(b: np.ndarray) -> np.ndarray:
             out = np.empty_like(b)
@@ -87,6 +84,15 @@ class Direct(Solver):
             return out
 
         return solve
+
+
+def factorised(G: Any, ordering: str = "MMD_AT_PLUS_A") -> Any:
+    """SuperLU of a positive definite matrix: its own pattern ordered, and no pivoting."""
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import splu
+
+    symmetric: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+    return splu(csc_array(G), permc_spec=ordering, **symmetric)
 
 
 class Iterative(Solver):
@@ -153,12 +159,16 @@ class Iterative(Solver):
         return np.linalg.inv(np.linalg.cholesky(blocks))
 
 
-def solver_for(rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None = None) -> Solver:
+def solver_for(
+    rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None = None, basis: Any = None
+) -> Solver:
     """Return the solver that takes fewer operations for a fit of X with ``width`` columns.
 
+    ``free`` and ``basis`` are those of the fit.
+
     A factorisation takes at most f b² for a half-bandwidth b in the reverse Cuthill–McKee order of
-    the rows (minimum degree does better, but is known only when it is done); LSMR takes four
-    operations a nonzero of J and iteration.
+    the rows; where that is too much the elimination by minimum degree is counted, as far as it is
+    the cheaper one.  LSMR takes four operations a nonzero of J and iteration.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import reverse_cuthill_mckee
@@ -167,6 +177,9 @@ def solver_for(rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None
     seen = csr_array(
         (np.ones(touched.size, np.float32), touched, rows.indptr), shape=(rows.m, size)
     )
+    if basis is not None:
+        ones = np.ones(basis.nnz, np.float32)
+        seen = seen @ csr_array((ones, basis.indices, basis.indptr), shape=basis.shape)
     graph: Any = csr_array(seen.T @ seen)
     if free is not None:
         graph = graph[free][:, free]
@@ -174,6 +187,37 @@ def solver_for(rows: SparseRows, width: int, free: Bool[np.ndarray, " n"] | None
     i, j = graph.nonzero()
     reach = np.zeros(graph.shape[0], int)
     np.maximum.at(reach, i, np.abs(order[i] - order[j]))
-    direct = float(np.sum((reach * float(width)) ** 2)) * width
-    iterative = SPARSE * 2.0 * ITERATIONS * touched.size * width
-    return Direct() if direct <= SPARSE * iterative else Iterative(width)
+    iterative = SPARSE * SPARSE * 2.0 * ITERATIONS * touched.size * width
+    most = iterative / float(width) ** 3
+    if float(np.sum(reach.astype(float) ** 2)) <= most or _eliminated(graph, most):
+        return Direct()
+    return Iterative(width)
+
+
+def _eliminated(graph: Any, most: float) -> bool:
+    """Whether elimination by minimum degree takes at most so many operations; no longer counted."""
+    near = [set(graph.indices[a:b].tolist()) for a, b in pairwise(graph.indptr.tolist())]
+    heap = []
+    for k, those in enumerate(near):
+        those.discard(k)
+        heap.append((len(those), k))
+    heapify(heap)
+    left, count = len(near), 0.0
+    while left:
+        degree, k = heappop(heap)
+        those = near[k]
+        if degree != len(those) or k in those:
+            continue  # an entry from before its neighbours went, or it has gone itself
+        if degree + 1 == left:
+            # What is left is full.
+            return count + left * (left + 1) * (2 * left + 1) / 6 <= most
+        count += (degree + 1.0) ** 2
+        if count > most:
+            return False
+        for other in those:
+            near[other] |= those
+            near[other] -= {other, k}
+            heappush(heap, (len(near[other]), other))
+        near[k] = {k}
+        left -= 1
+    return True

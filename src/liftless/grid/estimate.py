@@ -11,20 +11,10 @@ from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
 from liftless.descent.sparse_levenberg import sparse_levenberg
 from liftless.grid.measurements import Measurements
+from liftless.grid.model import Model, Voltages
 from liftless.grid.network import Grid
 from liftless.grid.result import Estimate, Gross
-from liftless.grid.search import (
-    IDLE,
-    KICKS,
-    RESTARTS,
-    Model,
-    Solution,
-    Voltages,
-    model_of,
-    packed,
-    search,
-    voltages,
-)
+from liftless.grid.search import KICKS, RESTARTS, Solution, search
 from liftless.identify.sparse_null import Information, null_directions
 
 #: Chance of a false alarm of χ², and of the largest normalised residual of all.
@@ -46,7 +36,7 @@ def estimate(
     start: Any = "flat",
     bad_data: bool = False,
     tries: int = KICKS + RESTARTS,
-    idle: float | None = IDLE,
+    idle: float | str | None = "exact",
     seed: int = 0,
 ) -> Estimate:
     """Estimate the voltages of a grid from readings of it, by weighted least squares.
@@ -56,8 +46,8 @@ def estimate(
     grid : Grid
         See :func:`from_pandapower` and :func:`from_matpower`.
     measurements : Measurements, data frame, dictionary or tuples
-        ``kind`` ("v", "va", "p", "q"), ``element``, ``side`` ("" for a bus, "from", "to"),
-        ``value`` and ``std``: per unit, degrees, MW and Mvar.
+        ``kind`` ("v", "va", "p", "q", "i", "ia"), ``element``, ``side`` ("" for a bus, "from",
+        "to"), ``value`` and ``std``: per unit, degrees, MW, Mvar and kA.
     start : {"flat", "case"} or complex array of shape (n,)
         Voltages to begin at.
     bad_data : bool
@@ -65,8 +55,9 @@ def estimate(
         errors.
     tries : int
         Starts of two columns, at most, where the fit from ``start`` is not explained by the noise.
-    idle : float or None
-        Standard deviation, per unit, by which injections that are zero are weighted; None leaves
+    idle : {"exact"}, float or None
+        Buses without load and generation whose injection was not read: "exact" eliminates them, a
+        number weights their injections, zero, by that standard deviation (per unit), None leaves
         them out.
     seed : int
         Of those starts; the only randomness.
@@ -92,11 +83,11 @@ def estimate(
     v0 = _start(grid, start)
     seed = positive_int("seed", seed, least=0)
     tries = positive_int("tries", tries, least=0)
-    idle = None if idle is None else real_number("idle", idle, above=0.0)
-    model = model_of(grid, readings, idle)
+    idle = _idle(idle)
+    model = Model(grid, readings, idle)
     # With gross errors χ² is large at the right state as well: other starts are for later.
     found, steps = search(model, v0, _enough(model), seed, tries)
-    v, more = _sharpened(model, found[0])
+    v, more = _sharpened(grid, model, found[0])
     steps += more
     seen, gross = _seen(model, v), []
     if bad_data:
@@ -116,21 +107,35 @@ def _start(grid: Grid, start: Any) -> Voltages:
     return v.astype(complex)
 
 
+def _idle(idle: Any) -> float | str | None:
+    if isinstance(idle, str):
+        if idle != "exact":
+            raise InvalidInput("idle", repr(idle), "'exact', a standard deviation, or None")
+        return idle
+    return None if idle is None else real_number("idle", idle, above=0.0)
+
+
 def _enough(model: Model) -> float:
     """½ χ² that noise exceeds with the chance of a false alarm."""
     from scipy.special import chdtri
 
-    dof = max(model.fit.rows.m - int(model.free.sum()), 1)
+    dof = max(model.fit.rows.m - model.unknowns, 1)
     return float(chdtri(dof, ALARM)) / 2
 
 
-def _sharpened(model: Model, found: Solution) -> tuple[Voltages, int]:
-    """Voltages that fit the magnitudes themselves, not their squares; and steps."""
+def _sharpened(grid: Grid, model: Model, found: Solution) -> tuple[Voltages, int]:
+    """Voltages that fit the magnitudes themselves, not their squares; and steps.
+
+    Without angles the slack's is zero.
+    """
     v, steps = found.v, 0
-    if found.status != "exact" and np.any(model.magnitudes):
-        X = packed(model, v[:, None])
+    if found.status != "exact" and np.any(model.rows.roots):
+        X = model.packed(v[:, None])
         end = sparse_levenberg(model.sharp, X, steps=LAST, damping=1e-8)
-        v, steps = voltages(model, end.X), end.steps
+        v, steps = model.voltages(end.X), end.steps
+    if not model.turned:
+        there = v[grid.slack]
+        return v * (np.conj(there) / abs(there) if abs(there) > 0 else 1.0), steps
     # Rows of angles are as well fitted by −v.
     along = _along(model, v)
     return -v if 2 * np.sum(along < 0) > along.size else v, steps
@@ -139,7 +144,7 @@ def _sharpened(model: Model, found: Solution) -> tuple[Voltages, int]:
 def _along(model: Model, v: Voltages) -> Float[np.ndarray, " a"]:
     """Real parts of v e^{−jθ} for the angles θ that were read."""
     # Turned by a quarter the voltage's imaginary part along θ is its real one.
-    return model.fit.rows.values(packed(model, (1j * v)[:, None]))[model.angles]
+    return model.fit.rows.values(model.packed((1j * v)[:, None]))[model.rows.angles]
 
 
 class Seen(NamedTuple):
@@ -170,7 +175,7 @@ class Seen(NamedTuple):
 
 def _seen(model: Model, v: Voltages) -> Seen:
     """A residual has the share 1 − h of its reading's variance, with h the leverage: see Seen."""
-    fit, X = model.sharp, packed(model, v[:, None])
+    fit, X = model.sharp, model.packed(v[:, None])
     residual, J = fit.residual(fit.rows.values(X)), fit.jacobian(X)
     null = null_directions(J)
     told = Information(J, null)
@@ -181,7 +186,7 @@ def _seen(model: Model, v: Voltages) -> Seen:
 
 
 def _cleaned(
-    grid: Grid, readings: Measurements, seen: Seen, idle: float | None, seed: int
+    grid: Grid, readings: Measurements, seen: Seen, idle: float | str | None, seed: int
 ) -> tuple[Measurements, Seen, int, list[Gross]]:
     """Take out the reading of the largest normalised residual, fit again, while it is gross."""
     from scipy.special import ndtri
@@ -197,9 +202,9 @@ def _cleaned(
         place = int(kept[worst])
         out.append(Gross(place, readings.name(place), float(size[worst])))
         kept = np.delete(kept, worst)
-        model = model_of(grid, readings.kept(kept), idle)
+        model = Model(grid, readings.kept(kept), idle)
         found, more = search(model, seen.v, _enough(model), seed, 0)
-        v, last = _sharpened(model, found[0])
+        v, last = _sharpened(grid, model, found[0])
         seen, steps = _seen(model, v), steps + more + last
     return readings.kept(kept), seen, steps, out
 
@@ -218,7 +223,7 @@ def _told(
 
     observable = _observable(seen)
     square = float(seen.residual @ seen.residual)
-    dof = seen.residual.size - int(seen.model.free.sum()) + seen.null.shape[1]
+    dof = seen.residual.size - seen.model.unknowns + seen.null.shape[1]
     p = float(chdtrc(dof, square)) if dof > 0 else math.nan
     kind = "exact" if square <= ROUND_OFF * max(dof, 1) else "fitted"
     if kind == "fitted" and dof > 0 and p < ALARM:
@@ -254,8 +259,7 @@ def _observable(seen: Seen) -> Bool[np.ndarray, " n"]:
     n, order = seen.model.n, seen.model.order
     if not seen.null.shape[1]:
         return np.ones(n, bool)
-    size = np.zeros(2 * order)
-    size[seen.model.free] = np.linalg.norm(seen.null, axis=1)
+    size = np.linalg.norm(seen.model.lift @ seen.null, axis=1)
     both = np.maximum(size[:n], size[order : order + n])
     return both <= STILL * both.max()
 
@@ -273,9 +277,9 @@ def _errors(
     place = (np.r_[bus, order + bus], np.r_[bus, bus])
     along = csc_array((np.r_[unit.real, unit.imag], place), shape=(2 * order, n))
     across = csc_array((np.r_[-unit.imag, unit.real], place), shape=(2 * order, n))
-    free = np.flatnonzero(model.free)
-    vm = np.sqrt(told.spread(along.tocsr()[free]))
-    va = np.rad2deg(np.sqrt(told.spread(across.tocsr()[free])) / np.maximum(np.abs(v), 1e-12))
+    lift = model.lift.T
+    vm = np.sqrt(told.spread(lift @ along))
+    va = np.rad2deg(np.sqrt(told.spread(lift @ across)) / np.maximum(np.abs(v), 1e-12))
     vm[~observable] = va[~observable] = np.inf
     return vm, va
 

@@ -1,4 +1,4 @@
-"""Readings of a grid as a table, and as rows that act on v v*."""
+"""Readings of a grid as a table."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ from liftless._checks import describe, positive_int, real_array, real_number
 from liftless._errors import InvalidInput
 from liftless.grid.network import Grid
 from liftless.io.columns import number, read_columns
-from liftless.operators import SparseOperator
-from liftless.space import Hermitian
 
 #: Kinds of readings: what each is of, and its unit.
 KINDS = {
@@ -20,6 +18,8 @@ KINDS = {
     "va": "voltage angle of a bus (a phasor with v), degrees",
     "p": "active power: injection of a bus, or flow into a branch at a side, MW",
     "q": "reactive power, likewise, Mvar",
+    "i": "current magnitude into a branch at a side, kA",
+    "ia": "angle of that current (a phasor with i), degrees",
 }
 SIDES = ("", "from", "to")
 COLUMNS = ("kind", "element", "side", "value", "std")
@@ -31,9 +31,10 @@ class Measurements:
 
     Parameters
     ----------
-    kind : sequence of {"v", "va", "p", "q"}
+    kind : sequence of {"v", "va", "p", "q", "i", "ia"}
         Voltage magnitude (per unit), its angle (degrees, of a phasor), active and reactive power
-        (MW, Mvar): into the network at a bus, or into a branch.
+        (MW, Mvar): into the network at a bus, or into a branch; magnitude of the current into a
+        branch (kA), its angle (degrees).
     element : sequence
         Name of the bus, or of the branch where there is a side.
     side : sequence of {"", "from", "to"}
@@ -65,10 +66,14 @@ class Measurements:
                 where = int(np.flatnonzero(odd)[0])
                 must = "one of " + ", ".join(repr(k) for k in known)
                 raise InvalidInput(name, f"{str(words[name][where])!r} in reading {where}", must)
-        sided = (words["side"] != "") & np.isin(words["kind"], ("v", "va"))
-        if sided.any():
-            where = int(np.flatnonzero(sided)[0])
-            raise InvalidInput("side", f"given for the voltage in reading {where}", "empty there")
+        given = words["side"] != ""
+        for odd, was, must in (
+            (given & np.isin(words["kind"], ("v", "va")), "given for the voltage", "empty"),
+            (~given & np.isin(words["kind"], ("i", "ia")), "empty for the current", "from or to"),
+        ):
+            if odd.any():
+                where = int(np.flatnonzero(odd)[0])
+                raise InvalidInput("side", f"{was} in reading {where}", f"{must} there")
         for name, array in (*words.items(), ("value", value), ("std", std)):
             object.__setattr__(self, name, array)
 
@@ -138,90 +143,6 @@ class Measurements:
         )
 
 
-def power(
-    grid: Grid, places: Int[np.ndarray, " m"], side: Shaped[np.ndarray, " m"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Entries (row, i, j, value) of the matrices of complex powers v_i conj((Y v)_i)."""
-    rows, left, right, values = [], [], [], []
-    for which, Y, ends in (
-        ("", grid.Y, None),
-        ("from", grid.Yf, grid.ends[:, 0]),
-        ("to", grid.Yt, grid.ends[:, 1]),
-    ):
-        at = np.flatnonzero(side == which)
-        if not at.size:
-            continue
-        part = Y[places[at]].tocoo()
-        rows.append(at[part.row])
-        bus = places[at] if ends is None else ends[places[at]]
-        left.append(bus[part.row])
-        right.append(part.col)
-        values.append(np.conj(part.data))
-    if not rows:
-        none = np.zeros(0, int)
-        return none, none, none, np.zeros(0, complex)
-    one, two, three, four = (np.concatenate(x) for x in (rows, left, right, values))
-    return one, two, three, four
-
-
-def operator_of(
-    grid: Grid, readings: Measurements
-) -> tuple[SparseOperator, Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Rows, readings b and weights w = 1/σ of ½ Σ w² (⟨A_k, v v*⟩ − b)², per unit.
-
-    Angles are linear in v: they act on v and a further entry, which is 1.  Of a magnitude b is its
-    square, and w first-order.
-
-    Returns
-    -------
-    operator : SparseOperator
-        Of Hermitian matrices of order n, or n + 1 where there are angles.
-    b, w : arrays of shape (m,)
-    """
-    places, m, n = readings.places(grid), readings.m, grid.n
-    kind = readings.kind
-    b, std = readings.value.copy(), readings.std.copy()
-    powers = np.flatnonzero(np.isin(kind, ("p", "q")))
-    k, i, j, value = power(grid, places[powers], readings.side[powers])
-    value = np.where(kind[powers[k]] == "q", -1j * value, value) if k.size else value
-    parts = [(powers[k] if k.size else k, i, j, value)]
-    b[powers], std[powers] = b[powers] / grid.base, std[powers] / grid.base
-    size = np.flatnonzero(kind == "v")
-    parts.append((size, places[size], places[size], np.ones(size.size, complex)))
-    if np.any(b[size] <= 0):
-        raise InvalidInput("value", "a voltage magnitude <= 0", "> 0, per unit")
-    std[size], b[size] = 2 * b[size] * std[size], b[size] ** 2
-    angle = np.flatnonzero(kind == "va")
-    if angle.size:
-        read = {int(p): float(x) for p, x in zip(places[size], readings.value[size], strict=True)}
-        near = np.array([read.get(int(p), 1.0) for p in places[angle]])
-        turn = -1j * np.exp(-1j * np.deg2rad(readings.value[angle]))
-        parts.append((angle, places[angle], np.full(angle.size, n), turn))
-        std[angle], b[angle] = near * np.deg2rad(readings.std[angle]), 0.0
-    space = Hermitian(n + 1 if angle.size else n)
-    k, i, j, value = (np.concatenate([part[c] for part in parts]) for c in range(4))
-    return SparseOperator(k, i, j, value, m=m, space=space), b, 1 / std
-
-
-def predicted(
-    grid: Grid, v: Complex[np.ndarray, " n"], readings: Measurements
-) -> Float[np.ndarray, " m"]:
-    """What the readings would be at a state, in their own units."""
-    places, s = readings.places(grid), grid.injections(v)
-    sf, st = grid.flows(v)
-    out = np.empty(readings.m)
-    for k in range(readings.m):
-        kind, side, p = readings.kind[k], readings.side[k], places[k]
-        if kind == "v":
-            out[k] = abs(v[p])
-        elif kind == "va":
-            out[k] = np.rad2deg(np.angle(v[p]))
-        else:
-            flow = s[p] if side == "" else sf[p] if side == "from" else st[p]
-            out[k] = grid.base * (np.real(flow) if kind == "p" else np.imag(flow))
-    return out
-
-
 def measure(
     grid: Grid, v: Complex[np.ndarray, " n"], readings: Any, *, seed: int | None = None
 ) -> Measurements:
@@ -237,6 +158,8 @@ def measure(
     seed : int, optional
         Of the noise; without one the readings are exact.
     """
+    from liftless.grid.rows import predicted
+
     readings = Measurements.of(readings)
     value = predicted(grid, np.asarray(v), readings)
     if seed is not None:

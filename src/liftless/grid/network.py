@@ -1,6 +1,7 @@
 """A network of buses and branches as admittance matrices."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 #: Columns of a case's tables, as MATPOWER's manual numbers them (from 0 here).
-BUS_I, BUS_TYPE, PD, QD, GS, BS, VM, VA = 0, 1, 2, 3, 4, 5, 7, 8
+BUS_I, BUS_TYPE, PD, QD, GS, BS, VM, VA, KV = 0, 1, 2, 3, 4, 5, 7, 8, 9
 F_BUS, T_BUS, BR_R, BR_X, BR_B, TAP, SHIFT, BR_STATUS = 0, 1, 2, 3, 4, 8, 9, 10
 GEN_BUS, PG, QG, VG, GEN_STATUS = 0, 1, 2, 5, 7
 #: Bus types: the reference, and one that is not connected.
@@ -49,6 +50,12 @@ class Grid:
     places : array of shape (n, 2) or None
         Coordinates for pictures.
     source : str
+    kv : array of shape (n,) or None
+        Base voltages, which currents in kA need.
+    shift : array of shape (l,) or None
+        Phase shifts of transformers, degrees: the from side leads by so much.
+    aliases : mapping
+        Further names of buses: those that closed switches join to one.
     """
 
     buses: Shaped[np.ndarray, " n"]
@@ -64,6 +71,9 @@ class Grid:
     voltage: Complex[np.ndarray, " n"]
     places: Float[np.ndarray, "n 2"] | None = None
     source: str = ""
+    kv: Float[np.ndarray, " n"] | None = None
+    shift: Float[np.ndarray, " l"] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -82,26 +92,34 @@ class Grid:
         return v[f] * np.conj(self.Yf @ v), v[t] * np.conj(self.Yt @ v)
 
     def flat(self) -> Complex[np.ndarray, " n"]:
-        """Unit voltages with the angles of the unloaded network (zero without phase shifts)."""
-        from scipy.sparse import csc_array
+        """Unit voltages at the angles that phase shifts alone make, the slack's zero.
+
+        Those of least Σ |Y_ft| (θ_f − θ_t − φ)² over the branches: currents about as small as the
+        shifts φ let them be.  Charging and losses say nothing of a loaded network's angles.
+        """
+        from scipy.sparse import csc_array, csr_array, diags_array
         from scipy.sparse.linalg import splu
 
-        rest = np.arange(self.n) != self.slack
-        v = np.ones(self.n, complex)
-        if rest.any():
-            try:
-                lu = splu(csc_array(self.Y[rest][:, rest]))
-            except RuntimeError:  # an island without shunts: any angle is as good
-                return v
-            drop = lu.solve(-np.asarray(self.Y[rest][:, [self.slack]].toarray()).ravel())
-            size = np.abs(drop)
-            v[rest] = np.where(size > 1e-6, drop / np.where(size > 1e-6, size, 1.0), 1.0)
-        # Angles of charging and losses are no start: only shifts of transformers are kept.
-        return v if np.abs(np.angle(v)).max() > 0.4 else np.ones(self.n, complex)
+        if self.shift is None or not np.any(self.shift):
+            return np.ones(self.n, complex)
+        line = np.arange(len(self.ends))
+        ends = (np.r_[line, line], self.ends.T.ravel())
+        sign = np.repeat([1.0, -1.0], line.size)
+        B = csr_array((sign, ends), shape=(line.size, self.n))
+        across = np.abs(np.asarray(self.Yf[line, self.ends[:, 1]]).ravel())
+        L = B.T @ diags_array(across) @ B
+        # An island without the slack has some angle too.
+        held = 1e-9 * L.diagonal().max() * np.ones(self.n)
+        held[self.slack] = L.diagonal().max()
+        angle = splu(csc_array(L + diags_array(held))).solve(
+            B.T @ (across * np.deg2rad(self.shift))
+        )
+        return np.exp(1j * (angle - angle[self.slack]))
 
     @cached_property
     def _bus_place(self) -> dict[str, int]:
-        return {str(name): k for k, name in enumerate(self.buses)}
+        place = {str(name): k for k, name in enumerate(self.buses)}
+        return place | {other: place[name] for other, name in self.aliases.items()}
 
     @cached_property
     def _branch_place(self) -> dict[str, int]:
@@ -211,6 +229,8 @@ def assembled(
         idle=idle,
         power=power,
         voltage=voltage,
+        shift=branch[:, SHIFT].copy(),
+        kv=bus[:, KV].copy() if bus.shape[1] > KV and np.all(bus[:, KV] > 0) else None,
         **more,
     )
 

@@ -80,6 +80,7 @@ def _of_case(net: Any, copy: Any, inner: Any) -> Grid:
         extra=extra,
         buses=buses,
         places=_places(net, place, len(bus)),
+        aliases={str(k): str(buses[p]) for k, p in place.items() if str(buses[p]) != str(k)},
         source=str(getattr(net, "name", "") or "pandapower"),
     )
 

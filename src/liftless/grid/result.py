@@ -159,7 +159,7 @@ class Estimate:
         rows = [
             ("kind", f"{self.kind} (success {self.success})"),
             ("grid", f"{grid.n} buses, {grid.branches.size} branches, {grid.idle.sum()} idle"),
-            ("readings", f"{m} kept, {m / max(2 * grid.n - 1, 1):.2f} an unknown"),
+            ("readings", f"{m} kept" + self._redundancy()),
             ("observable", f"{int(self.observable.sum())} of {grid.n} buses"),
         ]
         if math.isfinite(self.pvalue):
@@ -190,6 +190,11 @@ class Estimate:
             ("seconds", f"{self.seconds:.3g} (seed {self.seed})"),
             ("message", self.message),
         ]
+
+    def _redundancy(self) -> str:
+        """Readings for each unknown that zero injections do not tell."""
+        unknowns = self.readings.m - self.dof
+        return f", {self.readings.m / unknowns:.2f} an unknown" if unknowns > 0 else ""
 
     def __repr__(self) -> str:
         return f"Estimate(kind={self.kind!r}, buses={self.grid.n}, chi2={self.chi2:.3g})"

@@ -3,12 +3,14 @@
 By factorisations of JᵀJ, never by its inverse or its eigenvectors as a whole.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from liftless.descent.sparse_solve import Direct
+from liftless.identify.selected_inverse import selected_inverse
 
 #: ‖J v‖ below this fraction of the largest column norm of J, for a unit v, is zero.
 ZERO = 1e-7
@@ -93,7 +95,7 @@ def _padded(pushed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Information:
-    """JᵀJ of a Jacobian whose only null directions are the gauge's, ready for solves.
+    """JᵀJ of a Jacobian whose only null directions are the gauge's.
 
     Parameters
     ----------
@@ -104,7 +106,8 @@ class Information:
     Notes
     -----
     For b orthogonal to the gauge Q the solution of (JᵀJ + P) x = b, with P fixing as many entries
-    as Q has columns, has P x = 0: less its part along Q it is the pseudo-inverse's.
+    as Q has columns, has P x = 0: less its part along Q it is the pseudo-inverse's.  Variances need
+    few entries of the inverse, which :func:`selected_inverse` finds without the others.
     """
 
     def __init__(self, J: Any, gauge: Float[np.ndarray, "N g"] | None = None) -> None:
@@ -119,7 +122,22 @@ class Information:
             order: Any = qr(self.Q.T, mode="r", pivoting=True)
             place = order[1][: self.Q.shape[1]]
             fixed[place] = float(G.diagonal().mean())
-        self._solve = Direct().factor(csc_array(G + diags_array(fixed)))
+        self.G = csc_array(G + diags_array(fixed))
+
+    @cached_property
+    def _solve(self) -> Any:
+        return Direct().factor(self.G)
+
+    @cached_property
+    def _inverse(self) -> Any:
+        return selected_inverse(self.G)
+
+    @cached_property
+    def _pattern(self) -> Any:
+        from scipy.sparse import csc_array
+
+        Z = self._inverse
+        return csc_array((np.ones(Z.nnz), Z.indices, Z.indptr), shape=Z.shape)
 
     def solve(self, b: Float[np.ndarray, "N k"]) -> Float[np.ndarray, "N k"]:
         """Pseudo-inverse of JᵀJ times columns."""
@@ -131,11 +149,29 @@ class Information:
         from scipy.sparse import csc_array
 
         F = csc_array(F)
+        F.sum_duplicates()
+        # Columns within the pattern of a row of J, or of one entry, need no solve.
+        touch = csc_array((np.ones(F.nnz), F.indices, F.indptr), shape=F.shape)
+        pairs = touch.multiply(self._pattern @ touch).sum(axis=0)
+        within = np.asarray(pairs).ravel() == np.diff(F.indptr) ** 2
         out = np.zeros(F.shape[1])
-        for start in range(0, F.shape[1], BLOCK):
-            some = F[:, start : start + BLOCK].toarray()
-            out[start : start + BLOCK] = np.sum(some * self.solve(some), axis=0)
+        out[within] = self._within(F[:, np.flatnonzero(within)])
+        others = np.flatnonzero(~within)
+        for start in range(0, others.size, BLOCK):
+            at = others[start : start + BLOCK]
+            some = F[:, at].toarray()
+            out[at] = np.sum(some * self.solve(some), axis=0)
         return np.maximum(out, 0.0)
+
+    def _within(self, F: Any) -> Float[np.ndarray, " k"]:
+        """:meth:`spread` for columns whose pairs of entries are all in the selected inverse."""
+        out = np.asarray(F.multiply(self._inverse @ F).sum(axis=0)).ravel()
+        if not self.Q.shape[1]:
+            return out
+        along = F.T @ self.Q
+        ZQ = self._solve(np.ascontiguousarray(self.Q))
+        twice = np.sum((F.T @ ZQ) * along, axis=1)
+        return out - 2 * twice + np.sum((along @ (self.Q.T @ ZQ)) * along, axis=1)
 
     def variances(self) -> Float[np.ndarray, " N"]:
         """Diagonal of the pseudo-inverse: the variance of each unknown."""
