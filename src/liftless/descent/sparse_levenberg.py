@@ -94,12 +94,17 @@ class SparseFit:
             return self.basis
         return csr_array(kron(self.basis, eye_array(r), format="csr"))
 
+    @property
+    def unknowns(self) -> int:
+        """Rows of X, or of U where there is a basis."""
+        basis: Any = self.basis
+        return self.rows.n if basis is None else int(basis.shape[1])
+
     def motion(self, d: Float[np.ndarray, " f"], r: int) -> Float[np.ndarray, "n r"]:
         """Motion of X of r columns from that of the free unknowns."""
         columns = self.columns(r)
         if columns is not None:
-            rows = self.rows.n if self.basis is None else self.basis.shape[1]
-            moved = np.zeros(rows * r)
+            moved = np.zeros(self.unknowns * r)
             moved[columns] = d
             d = moved
         D = d.reshape(-1, r)
@@ -206,8 +211,7 @@ class _Walk:
         r = X.shape[1]
         self.columns, self.wide = fit.columns(r), fit.wide(r)
         ridge = np.zeros(r) if fit.ridge is None else fit.ridge
-        rows = X.shape[0] if fit.basis is None else fit.basis.shape[1]
-        self.ridge = self._free(np.tile(ridge, rows))
+        self.ridge = self._free(np.tile(ridge, fit.unknowns))
         self.y = fit.rows.values(X)
         self.objective = fit.objective(X)
 

@@ -5,6 +5,7 @@ from liftless.grid.matpower import from_matpower
 from liftless.grid.measurements import Measurements, measure, redundant
 from liftless.grid.network import Grid
 from liftless.grid.pandas_power import from_pandapower
+from liftless.grid.pandas_readings import pandapower_measurements
 from liftless.grid.result import Estimate, Gross
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "from_matpower",
     "from_pandapower",
     "measure",
+    "pandapower_measurements",
     "redundant",
 ]

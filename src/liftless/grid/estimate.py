@@ -21,6 +21,8 @@ from liftless.identify.sparse_null import Information, null_directions
 ALARM = 0.01
 #: χ² a degree of freedom that is round-off.
 ROUND_OFF = 1e-12
+#: Difference of two falls of χ² that chance makes once in a hundred times.
+RIVAL = 6.63
 #: Share of a reading's variance in its residual below which it is critical: no other checks it.
 CRITICAL = 1e-6
 #: Part of a null vector at a bus that is nothing, relative to its largest.
@@ -124,27 +126,21 @@ def _enough(model: Model) -> float:
 
 
 def _sharpened(grid: Grid, model: Model, found: Solution) -> tuple[Voltages, int]:
-    """Voltages that fit the magnitudes themselves, not their squares; and steps.
-
-    Without angles the slack's is zero.
-    """
+    """Voltages that fit the magnitudes and angles themselves, not their rows; and steps."""
     v, steps = found.v, 0
-    if found.status != "exact" and np.any(model.rows.roots):
-        X = model.packed(v[:, None])
-        end = sparse_levenberg(model.sharp, X, steps=LAST, damping=1e-8)
-        v, steps = model.voltages(end.X), end.steps
-    if not model.turned:
-        there = v[grid.slack]
-        return v * (np.conj(there) / abs(there) if abs(there) > 0 else 1.0), steps
-    # Rows of angles are as well fitted by −v.
-    along = _along(model, v)
-    return -v if 2 * np.sum(along < 0) > along.size else v, steps
-
-
-def _along(model: Model, v: Voltages) -> Float[np.ndarray, " a"]:
-    """Real parts of v e^{−jθ} for the angles θ that were read."""
-    # Turned by a quarter the voltage's imaginary part along θ is its real one.
-    return model.fit.rows.values(model.packed((1j * v)[:, None]))[model.rows.angles]
+    if found.status != "exact" and np.any(model.rows.roots | model.rows.angles):
+        for _ in range(2 if model.turned else 1):  # the weights of angles are of the fit before
+            X = model.packed(v[:, None])
+            end = sparse_levenberg(model.sharp(v), X, steps=LAST, damping=1e-8)
+            v, steps = model.voltages(end.X), steps + end.steps
+    if model.turned:
+        # Rows of angles are as well fitted by −v.
+        along = model.along(v)
+        v = -v if 2 * np.sum(along < 0) > along.size else v
+    if np.isin(grid.anchors, model.anchors).all():
+        return v, steps
+    read = ~np.isin(np.arange(grid.anchors.size), grid.islands[model.anchors])
+    return np.where(read[grid.islands], v, grid.turned(v)), steps
 
 
 class Seen(NamedTuple):
@@ -175,7 +171,7 @@ class Seen(NamedTuple):
 
 def _seen(model: Model, v: Voltages) -> Seen:
     """A residual has the share 1 − h of its reading's variance, with h the leverage: see Seen."""
-    fit, X = model.sharp, model.packed(v[:, None])
+    fit, X = model.sharp(v), model.packed(v[:, None])
     residual, J = fit.residual(fit.rows.values(X)), fit.jacobian(X)
     null = null_directions(J)
     told = Information(J, null)
@@ -200,7 +196,11 @@ def _cleaned(
         if worst < 0 or not size[worst] > limit:
             break
         place = int(kept[worst])
-        out.append(Gross(place, readings.name(place), float(size[worst])))
+        # Without reading k the least χ² is less by the square of its normalised residual.
+        near = np.flatnonzero(size**2 >= size[worst] ** 2 - RIVAL)
+        rivals = tuple(int(kept[k]) for k in near if k != worst)
+        names = tuple(readings.name(k) for k in rivals)
+        out.append(Gross(place, readings.name(place), float(size[worst]), rivals, names))
         kept = np.delete(kept, worst)
         model = Model(grid, readings.kept(kept), idle)
         found, more = search(model, seen.v, _enough(model), seed, 0)
@@ -298,8 +298,10 @@ def _message(
         "wrong network, or deviations that are too small.",
     }[kind]
     if gross:
-        names = ", ".join(one.name for one in gross[:4])
+        names = ", ".join(str(one) for one in gross[:4])
         words += f" Taken out as gross errors: {names}{', ...' if len(gross) > 4 else ''}."
+        if any(one.rivals for one in gross):
+            words += " Of those in brackets the readings do not tell which one is wrong."
     elif kind == "stationary":
         words += " See normalised, or pass bad_data=True."
     hidden = np.flatnonzero(~observable)

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Int
 
 from liftless.descent.sparse_levenberg import SparseFit
 from liftless.grid.idle import reduction
@@ -44,8 +44,8 @@ class Model:
     kept : integer array of shape (k,)
     n, order : int
         Buses; and of the matrix, which has one entry more where angles were read.
-    anchor : int
-        Bus whose angle is zero in a fit without angles.
+    anchors : integer array
+        Buses whose angles are zero in the fit: one of each island where no angle was read.
     """
 
     def __init__(self, grid: Grid, readings: Measurements, idle: Any = "exact") -> None:
@@ -58,7 +58,8 @@ class Model:
         std = WEIGHTED if idle == "exact" else idle
         self.rows = rows_of(grid, _with_idle(grid, readings, weighted, std))
         self.order = self.rows.operator.n // 2
-        self.anchor = grid.slack if not gone[grid.slack] else int(self.kept[0])
+        self.anchors = _anchors(grid, readings, gone)
+        self.islands = grid.islands
         b, w = self.rows.b, 1 / self.rows.std
         rows = SparseRows(self.rows.operator)
         self.fit = SparseFit(rows, b, w, free=self._free(), basis=self._real_basis())
@@ -85,14 +86,13 @@ class Model:
         free = np.ones(2 * k, bool)
         if self.turned:
             free[[k - 1, 2 * k - 1]] = False
-        else:
-            free[k + self._place] = False
+        free[self._imaginary] = False
         return free
 
     @cached_property
-    def _place(self) -> int:
-        """Place of the anchor among the kept buses."""
-        return int(np.searchsorted(self.kept, self.anchor))
+    def _imaginary(self) -> Int[np.ndarray, " a"]:
+        """Places of the anchors' imaginary parts among the unknowns."""
+        return self.kept.size + self.turned + np.searchsorted(self.kept, self.anchors)
 
     @property
     def free(self) -> Bool[np.ndarray, " N"]:
@@ -112,38 +112,72 @@ class Model:
 
         return csr_array(self.fit.wide(1).tocsc()[:, np.flatnonzero(self.free)])
 
-    @property
-    def sharp(self) -> SparseFit:
-        """Fit of the magnitudes themselves, not of their squares."""
-        w = 1 / np.where(self.rows.roots, self.rows.root_std, self.rows.std)
-        return replace(self.fit, w=w, roots=self.rows.roots)
+    def sharp(self, v: Voltages) -> SparseFit:
+        """Fit near v of the magnitudes themselves, not of their squares, and of the angles.
+
+        The row of an angle is the phasor's part across it, whose deviation is in proportion to the
+        phasor.
+        """
+        rows = self.rows
+        std = np.where(rows.roots, rows.root_std, rows.std)
+        if rows.angles.any():
+            size = np.abs(self.along(v))
+            std[rows.angles] = np.where(size > 0, size, 1.0) * rows.root_std[rows.angles]
+        return replace(self.fit, w=1 / std, roots=rows.roots)
+
+    def along(self, v: Voltages) -> Float[np.ndarray, " a"]:
+        """Real parts of x e^{−jθ} for the angles θ that were read, of the phasors x."""
+        # Turned by a quarter a phasor's imaginary part along θ is its real one.
+        X = Hermitian(self.order).real(np.r_[1j * v, 1.0][:, None])
+        return self.fit.rows.values(X)[self.rows.angles]
 
     @property
     def wide(self) -> SparseFit:
         """The fit for arrays of two columns, of which the second one may turn freely."""
         free = self.free.copy()
-        free[self.kept.size + self.turned + self._place] = True
+        free[self._imaginary] = True
         return replace(self.fit, free=free)
 
     def packed(self, Z: Complex[np.ndarray, "n r"]) -> Float[np.ndarray, "N r"]:
         """Array X of voltages, those of eliminated buses from the others.
 
-        With the further entry where there is one; else the anchor's angle is zero.
+        With the further entry where there is one; of one column the anchors' angles are zero.
         """
         Z = self.basis @ Z[self.kept]
+        if Z.shape[1] == 1 and self.anchors.size:
+            turn = np.ones(int(self.islands.max()) + 1, complex)
+            turn[self.islands[self.anchors]] = np.exp(-1j * np.angle(Z[self.anchors, 0]))
+            Z = Z * turn[self.islands][:, None]
+            Z[self.anchors] = np.abs(Z[self.anchors])
         if self.turned:
             last = np.zeros((1, Z.shape[1]), complex)
             last[0, 0] = 1.0
             Z = np.concatenate([Z, last])
-        elif Z.shape[1] == 1:
-            there = Z[self.anchor, 0]
-            Z = Z * (np.conj(there) / abs(there) if abs(there) > 0 else 1.0)
-            Z[self.anchor] = np.abs(Z[self.anchor])
         return Hermitian(self.order).real(Z)
 
     def voltages(self, X: Float[np.ndarray, "N 1"]) -> Voltages:
         """Voltages of an array X of one column."""
         return Hermitian(self.order).complex(X)[: self.n, 0]
+
+
+def _anchors(
+    grid: Grid, readings: Measurements, gone: Bool[np.ndarray, " n"]
+) -> Int[np.ndarray, " a"]:
+    """Of each island without a reading of an angle its reference, if that is not eliminated."""
+    at = np.isin(readings.kind, ("va", "ia"))
+    some = readings.kept(at).places(grid) if at.any() else np.zeros(0, int)
+    bus = (
+        np.where(readings.side[at] != "", grid.ends[some % len(grid.ends), 0], some)
+        if at.any()
+        else some
+    )
+    fixed = set(grid.islands[bus].tolist())
+    out = []
+    for island, anchor in enumerate(grid.anchors.tolist()):
+        kept = np.flatnonzero((grid.islands == island) & ~gone)
+        if island not in fixed and kept.size:
+            out.append(anchor if not gone[anchor] else int(kept[0]))
+    return np.array(out, int)
 
 
 def idle_of(grid: Grid, readings: Measurements) -> Bool[np.ndarray, " n"]:

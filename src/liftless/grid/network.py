@@ -1,6 +1,6 @@
 """A network of buses and branches as admittance matrices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ class Grid:
         Currents into the branches at their two sides are Yf v and Yt v.
     slack : int
         Bus whose angle is the reference.
+    references : integer array
+        All such buses of the case: an island may have its own.
     base : float
         MVA of one per unit.
     idle : boolean array of shape (n,)
@@ -74,6 +76,7 @@ class Grid:
     kv: Float[np.ndarray, " n"] | None = None
     shift: Float[np.ndarray, " l"] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    references: Int[np.ndarray, " k"] | None = None
 
     @property
     def n(self) -> int:
@@ -125,15 +128,47 @@ class Grid:
     def _branch_place(self) -> dict[str, int]:
         return {str(name): k for k, name in enumerate(self.branches)}
 
+    @cached_property
+    def islands(self) -> Int[np.ndarray, " n"]:
+        """Number of the connected part that each bus is in."""
+        from scipy.sparse.csgraph import connected_components
+
+        return connected_components(abs(self.Y), directed=False)[1]
+
+    @cached_property
+    def anchors(self) -> Int[np.ndarray, " k"]:
+        """Of each island the bus whose angle is its reference: the slack, or another, or the first.
+
+        Angles between islands mean nothing.
+        """
+        out = np.unique(self.islands, return_index=True)[1]
+        others = [] if self.references is None else self.references[::-1].tolist()
+        for bus in (*others, self.slack):
+            out[self.islands[bus]] = bus
+        return out
+
+    def turned(self, v: Complex[np.ndarray, " n"], like: Any = None) -> Complex[np.ndarray, " n"]:
+        """Voltages with the reference of each island at angle zero, or that of other voltages."""
+        there = v[self.anchors]
+        size = np.abs(there)
+        turn = np.where(size > 0, np.conj(there) / np.where(size > 0, size, 1.0), 1.0)
+        if like is not None:
+            turn = turn * np.exp(1j * np.angle(np.asarray(like)[self.anchors]))
+        return v * turn[self.islands]
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names that buses have, the further ones included."""
+        return self._bus_place.keys()
+
     def bus(self, name: Any) -> int:
         """Place of a bus, by name."""
         try:
             return self._bus_place[str(name)]
         except KeyError:
             some = ", ".join(map(str, self.buses[:4]))
-            raise InvalidInput(
-                "element", repr(str(name)), f"a bus of the grid ({some}, ...)"
-            ) from None
+            must = f"a bus of the grid ({some}, ...)"
+            raise InvalidInput("element", repr(str(name)), must) from None
 
     def branch(self, name: Any) -> int:
         """Place of a branch, by name."""
@@ -225,6 +260,7 @@ def assembled(
         Yf=Yf,
         Yt=Yt,
         slack=int(slack[0]),
+        references=slack,
         base=float(base),
         idle=idle,
         power=power,

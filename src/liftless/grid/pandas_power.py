@@ -1,9 +1,11 @@
 """Networks of pandapower."""
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput, needing
@@ -11,6 +13,20 @@ from liftless.grid.network import VA, VM, Grid, assembled
 
 #: What pandapower's branches have beyond MATPOWER's columns, where anything of it is not zero.
 MORE = ("branch_r_asym", "branch_x_asym", "branch_g", "branch_g_asym", "branch_b_asym")
+
+#: Tables of elements at a bus whose power is not known to be zero.
+OCCUPYING = (
+    "load",
+    "sgen",
+    "motor",
+    "storage",
+    "ward",
+    "xward",
+    "asymmetric_load",
+    "asymmetric_sgen",
+    "gen",
+    "ext_grid",
+)
 
 
 def from_pandapower(net: Any) -> Grid:
@@ -71,7 +87,7 @@ def _of_case(net: Any, copy: Any, inner: Any) -> Grid:
     voltage = _results(net, place, bus)
     if voltage is not None:
         bus[:, VM], bus[:, VA] = voltage
-    return assembled(
+    grid = assembled(
         bus,
         branch,
         gen,
@@ -83,6 +99,19 @@ def _of_case(net: Any, copy: Any, inner: Any) -> Grid:
         aliases={str(k): str(buses[p]) for k, p in place.items() if str(buses[p]) != str(k)},
         source=str(getattr(net, "name", "") or "pandapower"),
     )
+    return replace(grid, idle=grid.idle & ~_occupied(net, place, len(bus)))
+
+
+def _occupied(net: Any, place: dict[int, int], n: int) -> Bool[np.ndarray, " n"]:
+    """Buses with an element in service that may take or give power, be it none at present."""
+    out = np.zeros(n, bool)
+    for name in OCCUPYING:
+        table = net.get(name)
+        if table is not None and len(table):
+            for bus in table.bus[table.in_service.astype(bool)]:
+                if int(bus) in place:
+                    out[place[int(bus)]] = True
+    return out
 
 
 def _bus_names(net: Any, lookup: np.ndarray, n: int) -> tuple[dict[int, int], np.ndarray]:

@@ -17,11 +17,33 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Gross:
-    """A reading that was taken out: its number, its name, and its normalised residual."""
+    """A reading that was taken out.
+
+    Attributes
+    ----------
+    reading : int
+        Its number among those that were given.
+    name : str
+    normalised : float
+        Its normalised residual.
+    rivals : tuple of int
+        Readings that might be the wrong one as well: without one of them χ² falls by as much, but
+        for 6.63, which chance makes of it once in a hundred times.
+    rival_names : tuple of str
+    """
 
     reading: int
     name: str
     normalised: float
+    rivals: tuple[int, ...] = ()
+    rival_names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.rivals:
+            return self.name
+        others = ", ".join(self.rival_names[:SHOWN])
+        more = len(self.rivals) - SHOWN
+        return f"{self.name} (or {others}{f' and {more} more' if more > 0 else ''})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +54,7 @@ class Estimate:
     ----------
     grid : Grid
     voltage : complex array of shape (n,)
-        Per unit; the slack's angle is zero unless angles were read.
+        Per unit; the angle of each island's reference is zero unless angles were read there.
     sigma_vm, sigma_va : arrays of shape (n,)
         Standard deviations of magnitudes (per unit) and angles (degrees) from the linearised fit;
         infinite where not observable.
@@ -110,11 +132,9 @@ class Estimate:
         return 0 if self.kind != "stationary" and bool(self.observable.all()) else 4
 
     def distance(self, truth: Any) -> float:
-        """Largest difference from other voltages (per unit), the slack's angle taken out."""
+        """Largest difference from other voltages (per unit), the islands' angles taken out."""
         v = np.asarray(truth, complex)
-        k = self.grid.slack
-        turn = np.conj(v[k]) / abs(v[k]) * self.voltage[k] / abs(self.voltage[k])
-        return float(np.abs(self.voltage - turn * v).max())
+        return float(np.abs(self.voltage - self.grid.turned(v, self.voltage)).max())
 
     def table(self) -> dict[str, np.ndarray]:
         """Result by bus: names, magnitudes, angles, their deviations, injections."""
@@ -145,7 +165,12 @@ class Estimate:
             "unobservable": [str(x) for x in self.grid.buses[~self.observable]],
             "critical": [self.readings.name(int(k)) for k in np.flatnonzero(self.critical)],
             "gross": [
-                {"reading": one.reading, "name": one.name, "normalised": one.normalised}
+                {
+                    "reading": one.reading,
+                    "name": one.name,
+                    "normalised": one.normalised,
+                    "rivals": list(one.rival_names),
+                }
                 for one in self.gross
             ],
             "others": list(self.other_chi2),
@@ -178,9 +203,7 @@ class Estimate:
             names = [self.readings.name(int(k)) for k in np.flatnonzero(self.critical)[:SHOWN]]
             more = int(self.critical.sum()) - len(names)
             rows.append(("critical", ", ".join(names) + (f" and {more} more" if more else "")))
-        rows += [
-            ("taken out", f"{one.name}: {one.normalised:.1f} deviations") for one in self.gross
-        ]
+        rows += [("taken out", f"{one}: {one.normalised:.1f} deviations") for one in self.gross]
         if self.others:
             text = ", ".join(f"{x:.3g}" for x in self.other_chi2[:SHOWN])
             rows.append(("other ends", f"χ² a degree of freedom {text}"))

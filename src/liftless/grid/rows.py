@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     roots : boolean array of shape (m,)
         Rows of magnitudes.
     root_std : array of shape (m,)
-        Standard deviations of these.
+        Standard deviations of these, and of angles in radians.
     angles : boolean array of shape (m,)
         Rows of angles.
     """
@@ -68,7 +68,8 @@ def rows_of(grid: Grid, readings: Measurements) -> Rows:
     root_std = std.copy()
     std[roots] *= np.sqrt(4 * b[roots] ** 2 + 2 * std[roots] ** 2)
     b[roots] **= 2
-    std[angles] = _sizes(grid, places, readings)[angles] * np.deg2rad(readings.std[angles])
+    root_std[angles] = np.deg2rad(readings.std[angles])
+    std[angles] = _sizes(grid, places, readings)[angles] * root_std[angles]
     b[angles] = 0.0
     space = Hermitian(n + 1 if angles.any() else n)
     k, i, j, value = (np.concatenate([part[c] for part in parts]) for c in range(4))

@@ -34,18 +34,28 @@ class Solution:
 
 def descended(model: Model, v: Voltages, origin: str, steps: int = STEPS) -> Solution:
     """Fit from given voltages."""
-    zero = float(np.sum((model.fit.w * model.fit.b) ** 2))
-    exact = max(1e-26, ROUND_OFF * model.fit.rows.m / zero) if zero > 0 else 1e-26
+    exact = max(1e-26, ROUND_OFF * model.fit.rows.m / _zero(model))
     end = sparse_levenberg(model.fit, model.packed(v[:, None]), steps=steps, exact=exact)
     return Solution(model.voltages(end.X), end.objective, end.steps, end.status, origin)
 
 
-def widened(model: Model, v: Voltages, rng: np.random.Generator, size: float) -> Solution:
-    """Fit of two columns, the second random, truncated over the complex numbers, then of one."""
+def _zero(model: Model) -> float:
+    """χ² of a network without voltage."""
+    return max(float(np.sum((model.fit.w * model.fit.b) ** 2)), np.finfo(float).tiny)
+
+
+def widened(
+    model: Model, v: Voltages, rng: np.random.Generator, size: float, enough: float
+) -> Solution:
+    """Fit of two columns, the second random, truncated over the complex numbers, then of one.
+
+    That of two columns ends where its ½ χ² is ``enough``.
+    """
     n = v.size
     kick = size * (rng.standard_normal(n) + 1j * rng.standard_normal(n)) / np.sqrt(2)
     X = model.packed(np.stack([v, kick], axis=1))
-    end = sparse_levenberg(model.wide, X, steps=WIDE, tolerance=1e-5)
+    exact = max(1e-26, 2 * enough / _zero(model))
+    end = sparse_levenberg(model.wide, X, steps=WIDE, tolerance=1e-5, exact=exact)
     space = Hermitian(model.order)
     z = space.complex(space.truncate(end.X, 1))[:, 0]
     if model.turned:
@@ -81,7 +91,7 @@ def search(
         v = start
         if k >= (tries + 1) // 2:
             v = np.exp(1j * (np.angle(start) + 0.5 * rng.standard_normal(start.size)))
-        one = widened(model, v, rng, SIZES[k % len(SIZES)])
+        one = widened(model, v, rng, SIZES[k % len(SIZES)], enough)
         steps += one.steps
         found.append(one)
         found.sort(key=lambda s: s.objective)
