@@ -25,6 +25,7 @@ from liftless.distances.search import (
     moved_onto,
     scaled,
     search,
+    sharpened,
 )
 from liftless.identify.sparse_null import Information
 from liftless.linalg import fix_signs
@@ -105,7 +106,8 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     if body.all():
         return found
     X = _around(data, body, found.X)
-    fit = fit_of(data)
+    exact = found.objective <= ROUND_OFF * fit_of(part).objective(np.zeros((part.n, 1)))
+    fit = fit_of(data, roots=found.settled and not exact and data.std is not None)
     held = ~body
     held[data.anchors] = False
     steps = found.steps
@@ -113,7 +115,9 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
         end = sparse_levenberg(replace(fit, free=held), X, steps=LAST)
         X, steps = end.X, steps + end.steps
     end = sparse_levenberg(fit, X, steps=LAST)
-    return Search(end.X, end.objective, steps + end.steps, found.rounds, found.settled)
+    return Search(
+        end.X, fit_of(data).objective(end.X), steps + end.steps, found.rounds, found.settled
+    )
 
 
 def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, "b dim"]) -> Points:
@@ -139,12 +143,9 @@ def _sharpened(data: Distances, found: Search) -> tuple[bool, Distances, Points]
     fit = fit_of(data)
     zero = fit.objective(np.zeros((data.n, 1)))
     X, exact = found.X, found.objective <= ROUND_OFF * zero
-    measured = data
-    for _ in range(0 if exact else 2 if data.relative else 1):
-        end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
-        X, found.steps = end.X, found.steps + end.steps
-        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-        data = measured.reweighted(np.maximum(lengths, 1e-3 * data.d))
+    if not exact:
+        data, X, steps = sharpened(data, X)
+        found.steps += steps
     if not data.anchors.size:
         X = X - X.mean(axis=0)
         U, s, _ = np.linalg.svd(X, full_matrices=False)

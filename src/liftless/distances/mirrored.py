@@ -1,6 +1,6 @@
 """Other tries from a minimum: parts that its slack would turn, or that hardly hold, reflected."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from liftless.descent.sparse_levenberg import SparseEnd, SparseFit, sparse_leven
 from liftless.descent.sparse_solve import solver_for
 
 Points = Float[np.ndarray, "n dim"]
+#: Whether an end is wanted.
+Accept = Callable[[Points], bool]
 #: How far above its goal a descent goes on, the steps that it takes then, and its gain.
 Stage = tuple[float, int, float]
 
@@ -33,7 +35,11 @@ DENSE = 1500
 
 
 def better_mirror(
-    fit: SparseFit, X: Points, below: float, pairs: tuple[np.ndarray, np.ndarray]
+    fit: SparseFit,
+    X: Points,
+    below: float,
+    pairs: tuple[np.ndarray, np.ndarray],
+    accept: Accept | None = None,
 ) -> tuple[SparseEnd | None, int]:
     """Descent from a reflection of a part of the points that ends lower, and all steps.
 
@@ -46,6 +52,8 @@ def better_mirror(
     below : float
         Objective that it must come below.
     pairs : two integer arrays of shape (m,)
+    accept : callable, optional
+        Whether an end below is wanted; all are by default.
 
     Notes
     -----
@@ -54,11 +62,16 @@ def better_mirror(
     eigenvector is about affine on it, and zero at the hinge.  Turned by half a circle the part is
     its mirror image in the hinge.
     """
-    return _first_below(fit, _reflections(fit, X, pairs), below, ((HOPELESS, STEPS, ROUGH),))
+    stages = ((HOPELESS, STEPS, ROUGH),)
+    return _first_below(fit, _reflections(fit, X, pairs), below, stages, accept)
 
 
 def likelier_mirror(
-    fit: SparseFit, X: Points, below: float, pairs: tuple[np.ndarray, np.ndarray]
+    fit: SparseFit,
+    X: Points,
+    below: float,
+    pairs: tuple[np.ndarray, np.ndarray],
+    accept: Accept | None = None,
 ) -> tuple[SparseEnd | None, int]:
     """Descent from a reflection of a part that hardly holds that ends lower, and all steps.
 
@@ -71,11 +84,15 @@ def likelier_mirror(
     of the fit of small curvature is large.
     """
     tries = _across(X, _soft_parts(fit, X), pairs)
-    return _first_below(fit, tries, below, ((FAR, STEPS, ROUGH), (NEAR, MORE, FINE)))
+    return _first_below(fit, tries, below, ((FAR, STEPS, ROUGH), (NEAR, MORE, FINE)), accept)
 
 
 def _first_below(
-    fit: SparseFit, tries: Iterable[Points], below: float, stages: tuple[Stage, ...]
+    fit: SparseFit,
+    tries: Iterable[Points],
+    below: float,
+    stages: tuple[Stage, ...],
+    accept: Accept | None,
 ) -> tuple[SparseEnd | None, int]:
     """Descent that ends below an objective, the first of several starts, and all steps.
 
@@ -91,7 +108,7 @@ def _first_below(
                 break
             end = sparse_levenberg(fit, end.X, steps=more, tolerance=gain, solver=solver)
             steps += end.steps
-        if end.objective < below:
+        if end.objective < below and (accept is None or accept(end.X)):
             return end, steps
     return None, steps
 

@@ -33,8 +33,9 @@ ROUND_OFF = 1e-20
 SIGMAS, EARLY = 4.0, 1.0
 #: Misfit of a reflection, relative to the one before, that is worth going on from.
 BETTER = 0.9
-#: Fall of ½ χ² by which a reflection is the likelier one at the end.
-LIKELIER = 0.5
+#: The difference of two −2 log likelihoods that is none; by how much ½ χ² of squares may be above a
+#: likelier fit's; and how far apart, in median distances, two fits are one.
+LIKELIER, MARGIN, NEAR = 0.5, 8.0, 0.05
 #: Relative difference of two misfits that are one, and rounds that must end there, where the noise
 #: is not known.
 SAME, AGREE = 1e-3, 3
@@ -110,19 +111,77 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
         if _enough(data, found.objective, zero) or (agreed and k >= AGREE - 1):
             found.settled = True
             break
-    while found.settled and found.objective > ROUND_OFF * zero:
-        below = found.objective - (LIKELIER if data.std is not None else SAME * found.objective)
-        lower, steps = likelier_mirror(fit, found.X, below, (data.i, data.j))
-        found.steps += steps
-        if lower is None:
-            lower, steps = better_mirror(fit, found.X, below, (data.i, data.j))
-            found.steps += steps
-        if lower is None:
-            break
-        _ended(found, sparse_levenberg(fit, lower.X, steps=STEPS, tolerance=1e-7))
+    if data.std is not None and found.settled and found.objective > ROUND_OFF * zero:
+        # What fits the distances themselves: their squares may fit better elsewhere.
+        best = _Likeliest(data, fit, found)
+        best.mirrored()
+        found.X = best.X
+        return found
     end = sparse_levenberg(fit, found.X, steps=LAST)
     found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
     return found
+
+
+class _Likeliest:
+    """The likeliest fit so far among those that the noise explains.
+
+    With a part reflected that hangs on points nearly on a line χ² may be within its spread as well.
+    Ends are compared by their likelihood once the distances themselves are fitted: the fit of their
+    squares errs by more.
+    """
+
+    def __init__(self, data: Distances, fit: SparseFit, found: Search) -> None:
+        self.data, self.fit, self.found = data, fit, found
+        self.squares = found.X
+        self.X, self.level = self._sharp(found.X)
+
+    def _sharp(self, X: Points) -> tuple[Points, float]:
+        data, Y, steps = sharpened(self.data, X)
+        self.found.steps += steps
+        return Y, deviance(data, Y)
+
+    def _here(self, X: Points) -> bool:
+        """Whether a fit of the squares is the best one's, but for less than the noise."""
+        far = np.linalg.norm(moved_onto(X, X, self.squares) - self.squares, axis=1).max()
+        return bool(far < NEAR * np.median(self.data.d))
+
+    def taken(self, X: Points) -> bool:
+        """Whether X leads to a likelier fit, which is the best one from now on."""
+        if self._here(X):
+            return False
+        Y, level = self._sharp(X)
+        lower = level < self.level - LIKELIER
+        if lower:
+            self.squares, self.X, self.level = X, Y, level
+        return lower
+
+    def mirrored(self) -> None:
+        """Descend from reflections of parts while one ends at a likelier fit."""
+        pairs, moved = (self.data.i, self.data.j), True
+        while moved:
+            moved = False
+            for mirror in (likelier_mirror, better_mirror):
+                below = self.fit.objective(self.squares) + MARGIN
+                lower, steps = mirror(self.fit, self.squares, below, pairs, self.taken)
+                self.found.steps += steps
+                moved = moved or lower is not None
+
+
+def sharpened(data: Distances, X: Points) -> tuple[Distances, Points, int]:
+    """Deviations at the fit, the places that fit the distances themselves, and steps."""
+    measured, steps = data, 0
+    for _ in range(2 if data.relative else 1):
+        end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
+        X, steps = end.X, steps + end.steps
+        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
+        data = measured.reweighted(np.maximum(lengths, 1e-3 * data.d))
+    return data, X, steps
+
+
+def deviance(data: Distances, X: Points) -> float:
+    """−2 log likelihood, up to a constant, of deviations that are those of the fit."""
+    gap = np.linalg.norm(X[data.i] - X[data.j], axis=1) - data.d
+    return float(np.sum((gap / data.shape) ** 2) + 2 * np.sum(np.log(data.shape / data.d)))
 
 
 def _descended(data: Distances, fit: SparseFit, X: Points, zero: float, found: Search) -> SparseEnd:
