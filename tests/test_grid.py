@@ -1,11 +1,12 @@
 """Power grids: cases, admittances, rows, the estimate and what it says of its readings."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
 from cli_tools import run, strict_json
-from grid_tools import CASE, LINES, powers, ring
+from grid_tools import CASE, powers, ring
 
 import liftless as ll
 from liftless.grid.estimate import _seen
@@ -213,9 +214,128 @@ def test_elimination_is_the_limit_of_heavy_weights(idling):
         np.testing.assert_allclose(getattr(exact, name), getattr(heavy, name), rtol=1e-3, atol=1e-6)
 
 
+def test_currents_are_readings(three):
+    _, sf, st = powers(V)
+    base = 100 / (np.sqrt(3) * 230)  # kA of one per unit
+    rows = [("i", "20-40", "from", 1.0, 0.01), ("ia", "20-40", "from", 0.0, 0.5)]
+    rows += [("i", "10-40", "to", 1.0, 0.01), ("v", "10", "", 1.0, 0.01)]
+    told = ll.grid.measure(three, V, rows)
+    into = np.conj(sf[1] / V[1])
+    np.testing.assert_allclose(told.value[:2], [base * abs(into), np.rad2deg(np.angle(into))])
+    assert told.value[2] == pytest.approx(base * abs(st[2] / V[2]))
+    # b is |I|², and 0 across the angle, per unit.
+    found = rows_of(three, told)
+    X = found.operator.space.pack(np.r_[V, 1.0][:, None])
+    np.testing.assert_allclose(np.asarray(ll.measure(found.operator, X, X)), found.b, atol=1e-13)
+    np.testing.assert_allclose(found.b[:2], [abs(into) ** 2, 0.0], atol=1e-13)
+    np.testing.assert_allclose(found.std[1], abs(into) * np.deg2rad(0.5))
+    # With magnitudes and a few powers they determine the state, noise or none.
+    some = [row for row in EVERY if row[1] in ("10-20", "20")]
+    more = ll.grid.measure(three, V, [*rows, *some, ("i", "20-40", "to", 1.0, 0.01)])
+    np.testing.assert_allclose(ll.grid.estimate(three, more).voltage, V, atol=1e-7)
+
+
+def test_islands_have_their_own_reference(meshed):
+    bus, branch, gen, v = ring(6, 2)
+    second = bus.copy()
+    second[:, 0] += 100
+    lines, units = branch.copy(), gen.copy()
+    lines[:, :2] += 100
+    units[:, 0] += 100
+    both = [np.concatenate(pair) for pair in ((bus, second), (branch, lines), (gen, units))]
+    grid = from_tables(*both, 100.0)
+    state = np.r_[v, 1.01 * v]
+    readings = ll.grid.measure(grid, state, ll.grid.redundant(grid, 2.5, seed=1), seed=2)
+    found = ll.grid.estimate(grid, readings)
+    assert (found.status, found.observable.all()) == (0, True)
+    assert found.dof == readings.m - 2 * 11
+    np.testing.assert_allclose(found.va[[0, 6]], 0, atol=1e-12)
+    assert found.distance(state) < 0.05
+    # Each is what it is alone.
+    one = from_tables(bus, branch, gen, 100.0)
+    names = np.isin(readings.element, np.r_[one.buses, one.branches])
+    alone = ll.grid.estimate(one, readings.kept(names))
+    np.testing.assert_allclose(found.voltage[:6], alone.voltage, atol=1e-6)
+
+
+def test_a_flat_start_has_the_phase_shifts_alone():
+    bus, branch, gen, _ = ring(4, 0)
+    branch = branch[:-1]  # a line of buses, of which the shifts add up
+    branch[:, 9] = [30.0, 0.0, -10.0]
+    branch[:, 4] = 3.0  # much charging says nothing
+    grid = from_tables(bus, branch, gen, 100.0)
+    np.testing.assert_allclose(np.abs(grid.flat()), 1.0)
+    np.testing.assert_allclose(np.rad2deg(np.angle(grid.flat())), [0, -30, -30, -20], atol=1e-5)
+
+
+def test_a_critical_pair_is_told_by_its_rivals(three):
+    # Two readings of one angle and nothing else: either may be the wrong one.
+    rows = [("v", name, "", 1.0, 0.01) for name in three.buses]
+    rows += [(kind, "10-20", "from", 0.0, 1.0) for kind in ("p", "q")]
+    rows += [("p", "20-40", "from", 0.0, 1.0), ("p", "20-40", "to", 0.0, 1.0)]
+    readings = ll.grid.measure(three, V, rows)
+    value = readings.value.copy()
+    value[-1] += 40
+    found = ll.grid.estimate(three, readings.changed(value), bad_data=True)
+    assert len(found.gross) == 1
+    assert {found.gross[0].reading, *found.gross[0].rivals} >= {5, 6}
+    assert "(or p 20-40" in found.message
+    assert found.summary()["gross"][0]["rivals"] == list(found.gross[0].rival_names)
+
+
+class _Net(dict):
+    """Tables by name, as pandapower's networks have them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_readings_of_a_pandapower_table(three):
+    pandas = pytest.importorskip("pandas")
+    columns = ["measurement_type", "element_type", "element", "value", "std_dev", "side"]
+    rows = [
+        ("v", "bus", 10, 1.01, 0.01, None),
+        ("p", "bus", 20, 60.0, 1.0, None),
+        ("p", "bus", 20, 66.0, 2.0, None),
+        ("p", "bus", 21, 5.0, 2.0, None),  # joined to 20
+        ("q", "bus", 99, 5.0, 2.0, None),  # out of service
+        ("q", "line", 3, 7.0, 0.5, "to"),
+        ("i", "line", 3, 0.1, 0.01, 20),  # the side as its bus
+        ("p", "trafo", 0, 8.0, 0.5, "hv"),
+        ("p", "line", 8, 8.0, 0.5, "from"),  # out of service
+    ]
+    net = _Net(
+        measurement=pandas.DataFrame(rows, columns=columns),
+        line=pandas.DataFrame({"from_bus": [20], "to_bus": [40]}, index=[3]),
+        trafo=pandas.DataFrame({"hv_bus": [10], "lv_bus": [40]}),
+    )
+    names = np.array(["line 2", "line 3", "trafo 0", "line 9"])
+    grid = dataclasses.replace(three, branches=names, aliases={"21": "20"})
+    found = ll.grid.pandapower_measurements(net, grid)
+    told = {found.name(k): (found.value[k], found.std[k]) for k in range(found.m)}
+    # Consumption is an injection of the other sign; 61.2 is the weighted mean of 60 and 66.
+    assert told.pop("p 20") == pytest.approx((-66.2, np.sqrt(0.8 + 4.0)))
+    assert told == {
+        "v 10": (1.01, 0.01),
+        "q line 3 to": (7.0, 0.5),
+        "i line 3 from": (0.1, 0.01),
+        "p trafo 0 from": (8.0, 0.5),
+    }
+    for bad, words in (
+        (("x", "bus", 10, 1.0, 0.1, None), "of type 'x'"),
+        (("p", "load", 10, 1.0, 0.1, None), "of a 'load'"),
+        (("p", "line", 3, 1.0, 0.1, "hv"), "at side 'hv'"),
+    ):
+        spoilt = _Net(net, measurement=pandas.DataFrame([bad], columns=columns))
+        with pytest.raises(ll.InvalidInput, match=words):
+            ll.grid.pandapower_measurements(spoilt, grid)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
+        ([("i", "10", "", 1.0, 0.1)], "side was empty for the current"),
+        ([("ia", "10-20", "to", 1.0, 0.1)], "kind was 'ia 10-20 to' alone"),
+        ([("i", "10-20", "to", -1.0, 0.1)], "value was a current magnitude < 0"),
         ([("w", "10", "", 1.0, 0.1)], "kind was 'w'"),
         ([("p", "11", "", 1.0, 0.1)], "element was '11'; it must be a bus"),
         ([("p", "10", "from", 1.0, 0.1)], "element was '10'; it must be a branch"),
@@ -276,6 +396,7 @@ def test_command(tmp_path, three):
         ("grid", readings, "--measurements", readings),
         ("grid", case),
         ("grid", case, "--measurements", case),
+        ("grid", case, "--measurements", readings, "--idle", "some"),
     ):
         assert run(*bad).code == 2
 
@@ -293,4 +414,3 @@ def test_pandapower_has_the_same_admittances_and_states():
         np.testing.assert_allclose(grid.voltage, inner["V"], atol=1e-12)
         readings = ll.grid.measure(grid, grid.voltage, ll.grid.redundant(grid, 2.0))
         assert ll.grid.estimate(grid, readings).distance(grid.voltage) < 1e-6
-    assert len(LINES) == 4

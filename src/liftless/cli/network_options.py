@@ -1,6 +1,6 @@
 """What the commands of distances and power grids take."""
 
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 
 from liftless.cli.command import argument, option, switch
 from liftless.cli.options import FIGURE, JSON, QUIET, SEED
@@ -28,10 +28,17 @@ class GridOptions:
     """What was given to ``liftless grid``; None where nothing was."""
 
     case: str = argument("CASE", "The network: MATPOWER .m, or pandapower .json.")
-    measurements: str = option(
-        "FILE", "Readings, a line each: kind, element, side, value, std (.csv).", MISSING
+    measurements: str | None = option(
+        "FILE",
+        "Readings, a line each: kind, element, side, value, std (.csv); those of the network "
+        "itself where a .json has some.",
     )
     start: str | None = option("FILE", "Voltages to begin at: bus, vm, va in degrees (.csv).")
+    idle: str = option(
+        "exact|none|S",
+        "Buses without load and generation: eliminated, left out, or weighted by S per unit.",
+        "exact",
+    )
     bad_data: bool = switch("Take out readings that are gross errors, one after another.")
     seed: int = option("S", SEED, 0)
     out: str | None = option("RESULT.csv", "Write the state (.csv), or everything (.npz, .mat).")

@@ -10,7 +10,15 @@ from liftless.cli.heartbeat import Heartbeat
 from liftless.cli.messages import emit_found, emit_json
 from liftless.cli.network_options import GridOptions
 from liftless.cli.targets import check_targets
-from liftless.grid import Estimate, Grid, Measurements, estimate, from_matpower, from_pandapower
+from liftless.grid import (
+    Estimate,
+    Grid,
+    Measurements,
+    estimate,
+    from_matpower,
+    from_pandapower,
+    pandapower_measurements,
+)
 from liftless.io import ARRAY_SUFFIXES
 from liftless.io.columns import number, read_columns
 from liftless.io.write import write_arrays, write_csv
@@ -19,15 +27,25 @@ from liftless.io.write import write_arrays, write_csv
 def run(options: GridOptions) -> int:
     """Estimate, report, and write what was asked for."""
     suffixes = (".csv", *ARRAY_SUFFIXES)
-    for source, what in ((options.case, "the case"), (options.measurements, "the measurements")):
+    sources = [(options.case, "the case")]
+    if options.measurements is not None:
+        sources.append((options.measurements, "the measurements"))
+    for source, what in sources:
         check_targets(source, what, options.out, options.plot, suffixes=suffixes)
     if options.plot is not None:
         from liftless.figures import save_figure  # noqa: F401  (told before anything is computed)
-    grid = _case(options.case)
-    readings = Measurements.read(options.measurements)
+    idle = _idle(options.idle)
+    grid, readings = _read(options.case, options.measurements)
     start = "flat" if options.start is None else _start(options.start, grid)
     with Heartbeat(options.quiet):
-        found = estimate(grid, readings, start=start, bad_data=options.bad_data, seed=options.seed)
+        found = estimate(
+            grid,
+            readings,
+            start=start,
+            bad_data=options.bad_data,
+            idle=idle,
+            seed=options.seed,
+        )
     written = _write(options, found)
     if options.as_json:
         emit_json(found.summary() | {"files": written})
@@ -36,23 +54,39 @@ def run(options: GridOptions) -> int:
     return found.status
 
 
-def _case(path: str) -> Grid:
-    """MATPOWER's text or pandapower's JSON."""
+def _idle(word: str) -> float | str | None:
+    if word in ("exact", "none"):
+        return word if word == "exact" else None
+    try:
+        return float(word)
+    except ValueError:
+        must = "exact, none, or a standard deviation per unit"
+        raise InvalidInput("idle", repr(word), must) from None
+
+
+def _read(path: str, measurements: str | None) -> tuple[Grid, Measurements]:
+    """MATPOWER's text or pandapower's JSON, and readings of a file or of the latter."""
     suffix = Path(path).suffix.lower()
-    if suffix == ".m":
-        return from_matpower(path)
-    if suffix != ".json":
+    if suffix not in (".m", ".json"):
         raise InvalidInput("case", repr(path), "a MATPOWER .m or a pandapower .json file")
+    if suffix == ".m":
+        if measurements is None:
+            raise InvalidInput("measurements", "left out", "a file (a .m case carries none)")
+        return from_matpower(path), Measurements.read(measurements)
     if not Path(path).is_file():
         raise InvalidInput("case", f"{path!r}, which is missing", "an existing file")
     with needing("pandapower", "grid", "installed to read its networks"):
         import pandapower  # pyright: ignore[reportMissingImports]
     try:
-        return from_pandapower(pandapower.from_json(path))
+        net = pandapower.from_json(path)
+        grid = from_pandapower(net)
     except (ValueError, KeyError, UserWarning) as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput("case", f"{path!r} ({error})", "a network of pandapower") from None
+    if measurements is not None:
+        return grid, Measurements.read(measurements)
+    return grid, pandapower_measurements(net, grid)
 
 
 def _start(path: str, grid: Grid) -> np.ndarray:

@@ -22,6 +22,9 @@ RIDGE = 1e-14
 ITERATIONS = 150
 #: Operations of an element of a sparse product for one of a factorisation, about.
 SPARSE = 4.0
+#: Operations of an elimination that are counted at most, an entry of J: counting them takes as long
+#: as ten solutions by LSMR, about.
+LOOK = 600
 #: Accuracy of LSMR, and its most iterations.
 ACCURACY, MOST = 1e-10, 1000
 
@@ -189,7 +192,8 @@ def solver_for(
     np.maximum.at(reach, i, np.abs(order[i] - order[j]))
     iterative = SPARSE * SPARSE * 2.0 * ITERATIONS * touched.size * width
     most = iterative / float(width) ** 3
-    if float(np.sum(reach.astype(float) ** 2)) <= most or _eliminated(graph, most):
+    counted = min(most, float(LOOK * touched.size * width))
+    if float(np.sum(reach.astype(float) ** 2)) <= most or _eliminated(graph, counted):
         return Direct()
     return Iterative(width)
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from liftless._checks import positive_int
 from liftless.descent.sparse_levenberg import sparse_levenberg
 from liftless.distances.data import Distances, read
+from liftless.distances.hung import HUNG, hung, unlikely
 from liftless.distances.result import Location, Mirror
 from liftless.distances.rigidity import Rigidity, rigidity
 from liftless.distances.search import (
@@ -91,7 +92,7 @@ def locate(
     data = read(pairs, d, dim, anchors, noise, std, n)
     rigid = rigidity(data.n, data.i, data.j, data.dim, data.anchors)
     found = _placed(data, rigid, seed, rounds)
-    exact, data, X = _sharpened(data, found)
+    exact, data, X = _sharpened(data, rigid, found)
     return _told(data, rigid, found, X, exact, seed, began)
 
 
@@ -106,18 +107,15 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     if body.all():
         return found
     X = _around(data, body, found.X)
-    exact = found.objective <= ROUND_OFF * fit_of(part).objective(np.zeros((part.n, 1)))
-    fit = fit_of(data, roots=found.settled and not exact and data.std is not None)
+    fit = fit_of(data)
     held = ~body
     held[data.anchors] = False
     steps = found.steps
     if held.any():  # else what is left are anchors without a distance
         end = sparse_levenberg(replace(fit, free=held), X, steps=LAST)
-        X, steps = end.X, steps + end.steps
-    end = sparse_levenberg(fit, X, steps=LAST)
-    return Search(
-        end.X, fit_of(data).objective(end.X), steps + end.steps, found.rounds, found.settled
-    )
+        X, more = hung(data, held, end.X, seed, min(rounds, HUNG))
+        steps += end.steps + more
+    return Search(X, fit.objective(X), steps, found.rounds, found.settled)
 
 
 def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, "b dim"]) -> Points:
@@ -138,19 +136,44 @@ def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, 
     return out
 
 
-def _sharpened(data: Distances, found: Search) -> tuple[bool, Distances, Points]:
-    """Whether the fit is exact, the deviations at the fit, and the best places for distances."""
+def _sharpened(data: Distances, rigid: Rigidity, found: Search) -> tuple[bool, Distances, Points]:
+    """Whether the fit is exact, the deviations at the fit, and the best places for distances.
+
+    Where the points outside the body are not fitted it is left at rest: they would bend it.
+    """
     fit = fit_of(data)
     zero = fit.objective(np.zeros((data.n, 1)))
-    X, exact = found.X, found.objective <= ROUND_OFF * zero
-    if not exact:
-        data, X, steps = sharpened(data, X)
-        found.steps += steps
+    body, X = rigid.determined, found.X
+    if unlikely(data, ~body, X).any():
+        _, part, steps = sharpened(data.of(body), X[body])
+        X = X.copy()
+        X[body] = part
+        held = ~body
+        held[data.anchors] = False
+        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
+        data = data.reweighted(np.maximum(lengths, 1e-3 * data.d))
+        end = sparse_levenberg(
+            replace(fit_of(data, roots=True), free=held), X, steps=LAST, damping=1e-6
+        )
+        found.steps += steps + end.steps
+        return False, data, _turned(data, end.X)
+    end = sparse_levenberg(fit, X, steps=LAST)
+    exact = end.objective <= ROUND_OFF * zero
+    found.steps += end.steps
+    if exact:
+        return True, data, _turned(data, end.X)
+    data, X, steps = sharpened(data, X)
+    found.steps += steps
+    return False, data, _turned(data, X)
+
+
+def _turned(data: Distances, X: Points) -> Points:
+    """Places centred and along their principal axes, where no anchors fix them."""
     if not data.anchors.size:
         X = X - X.mean(axis=0)
         U, s, _ = np.linalg.svd(X, full_matrices=False)
         X = np.pad(fix_signs(U) * s, ((0, 0), (0, data.dim - s.size)))
-    return exact, data, X
+    return X
 
 
 def _told(

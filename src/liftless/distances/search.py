@@ -111,14 +111,13 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
         if _enough(data, found.objective, zero) or (agreed and k >= AGREE - 1):
             found.settled = True
             break
+    end = sparse_levenberg(fit, found.X, steps=LAST)
+    found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
     if data.std is not None and found.settled and found.objective > ROUND_OFF * zero:
         # What fits the distances themselves: their squares may fit better elsewhere.
         best = _Likeliest(data, fit, found)
         best.mirrored()
         found.X = best.X
-        return found
-    end = sparse_levenberg(fit, found.X, steps=LAST)
-    found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
     return found
 
 
