@@ -50,7 +50,7 @@ def test_rows_are_outcome_probabilities_with_qubit_zero_first():
     np.testing.assert_allclose(ll.measure(operator, X, X), expected.ravel(), atol=1e-12)
     assert isinstance(operator, Orthogonal)
     white = WithWhite(operator)
-    Y = np.concatenate([X, [[0.3, 0.4]]])
+    Y = np.concatenate([X, [[0.5, 0.0]]])
     np.testing.assert_allclose(ll.measure(white, Y, Y), expected.ravel() + 0.25 / 4, atol=1e-12)
     np.testing.assert_allclose(white.back(white.rows(Y)), 9 * Y, atol=1e-12)
 

@@ -12,8 +12,11 @@ from liftless._types import AnyArray, Scalar
 from liftless.losses import Loss
 from liftless.objective import Line
 
-#: Halvings of the bracket when a loss other than the squared one is minimised along a line.
-BISECTIONS = 60
+#: Of the search along a line for a loss other than the squared one: most doublings of the bracket
+#: and most steps of Newton's method in it, the first of these that may be halvings instead, every
+#: other one, and the share of the first slope, and of the step, in units of round-off, at which it
+#: ends.
+DOUBLINGS, NEWTON, HALVED, TOLERANCE = 40, 100, 8, 64.0
 
 
 class MeasuredLine(Line):
@@ -75,21 +78,53 @@ class MeasuredLine(Line):
         """First minimiser downhill from s = 0 (0 if the line starts uphill).
 
         The quartic's own for a quadratic loss; otherwise the bracket is widened by doubling and
-        the sign change of the slope found by bisection.
+        a sign change of the slope found in it, to round-off.
         """
         if self.loss.quadratic:
             return quartic.first_downhill(self.coefficients())
+        return self._searched()
+
+    def _searched(self) -> Float[AnyArray, ""]:
+        """Newton's method on the slope, kept in a bracket; about six passes over the rows."""
         first = -self.slope(0.0)
         # A step of Newton's size on the quadratic model sets the scale of the bracket.
         bend = jnp.sum(self.omega * self.loss.second(self.y0, self.b) * self.y1**2)
         start = jnp.abs(first) / jnp.maximum(bend, 1e-12 * jnp.abs(first) + 1e-300)
-        high = jax.lax.fori_loop(0, 40, lambda _, s: jnp.where(self.slope(s) < 0, 2 * s, s), start)
+        eps = TOLERANCE * jnp.finfo(jnp.result_type(start)).eps
 
-        def halve(_: AnyArray, ends: tuple[AnyArray, AnyArray]) -> tuple[AnyArray, AnyArray]:
-            low, high = ends
-            middle = (low + high) / 2
-            down = self.slope(middle) < 0
-            return jnp.where(down, middle, low), jnp.where(down, high, middle)
+        def double(at: tuple[AnyArray, ...]) -> tuple[AnyArray, ...]:
+            _, high, _, k = at
+            return high, 2 * high, self.slope(2 * high), k + 1
 
-        low, _ = jax.lax.fori_loop(0, BISECTIONS, halve, (jnp.zeros_like(high), high))
-        return jnp.where((first > 0) & jnp.isfinite(low), low, 0.0)
+        low, high, _, _ = jax.lax.while_loop(
+            lambda at: (at[2] < 0) & (at[3] < DOUBLINGS),
+            double,
+            (jnp.zeros_like(start), start, self.slope(start), jnp.zeros((), int)),
+        )
+
+        def step(at: tuple[AnyArray, ...]) -> tuple[AnyArray, ...]:
+            low, high, s, _, k = at
+            f, bend = self._slope_and_bend(s)
+            low, high = jnp.where(f < 0, s, low), jnp.where(f < 0, high, s)
+            newton = s - f / jnp.where(bend > 0, bend, 1.0)
+            inside = (bend > 0) & (newton > low) & (newton < high)
+            halve = (k >= HALVED) & (k % 2 == 1)
+            new = jnp.where(inside & ~halve, newton, (low + high) / 2)
+            over = (jnp.abs(f) <= eps * first) | (jnp.abs(new - s) <= eps * s)
+            return low, high, jnp.where(over, s, new), over, k + 1
+
+        begin = jnp.where(low > 0, (low + high) / 2, high)
+        end = jax.lax.while_loop(
+            lambda at: ~at[3] & (at[4] < NEWTON),
+            step,
+            (low, high, begin, ~((first > 0) & jnp.isfinite(high)), jnp.zeros((), int)),
+        )
+        return jnp.where((first > 0) & jnp.isfinite(end[2]), end[2], 0.0)
+
+    def _slope_and_bend(self, s: Scalar) -> tuple[Float[AnyArray, ""], Float[AnyArray, ""]]:
+        """First and second derivative of h along the line."""
+        y, along = self.measurements(s), self.y1 + 2 * s * self.y2
+        pull = self.omega * self.loss.derivative(y, self.b)
+        bend = self.omega * self.loss.second(y, self.b) * along * along + 2 * pull * self.y2
+        slope = jnp.sum(pull * along) + quartic.slope(self.penalty, s)
+        return slope, jnp.sum(bend) + quartic.curvature(self.penalty, s)

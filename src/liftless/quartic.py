@@ -22,7 +22,8 @@ def slope(c: Float[AnyArray, " 5"], s: Values) -> Values:
     return ((4 * c[4] * s + 3 * c[3]) * s + 2 * c[2]) * s + c[1]
 
 
-def _curvature(c: AnyArray, s: AnyArray) -> AnyArray:
+def curvature(c: Float[AnyArray, " 5"], s: Values) -> Values:
+    """Second derivative at ``s``."""
     return (12 * c[4] * s + 6 * c[3]) * s + 2 * c[2]
 
 
@@ -178,7 +179,7 @@ def first_downhill(c: Float[AnyArray, " 5"]) -> Float[AnyArray, ""]:
     x = _positive_root(-side * value(base), first, second, d3)
     s = jnp.where(near, jnp.clip(base - x, 0, base), base + x)
     for _ in range(3):
-        bend = _curvature(c, s)
+        bend = curvature(c, s)
         trial = s - slope(c, s) / jnp.where(bend > 0, bend, 1.0)
         better = (bend > 0) & (trial > 0) & (jnp.abs(slope(c, trial)) < jnp.abs(slope(c, s)))
         s = jnp.where(better, trial, s)

@@ -8,9 +8,11 @@ from jaxtyping import Float
 
 from liftless._checks import real_number
 from liftless._errors import InvalidInput
+from liftless._precision import double
 from liftless.certificate import Certificate
 from liftless.escape.base import Candidate, Escape
 from liftless.escape.oracle import Oracle, oracle
+from liftless.operators import measure
 from liftless.problem import Problem
 
 
@@ -104,6 +106,71 @@ def _lowest(c2: float, c3: float, c4: float) -> float:
     root = math.sqrt(max(9 * c3 * c3 - 32 * c2 * c4, 0.0))
     # The sign of c3 says on which side the bracket is lower; at c3 = 0 both sides agree.
     return (-3 * c3 - math.copysign(root, c3)) / (8 * c4)
+
+
+@dataclass(frozen=True)
+class BestStep:
+    """Lowest discriminant of all single steps along u c*, for one eigenvector u of the slack.
+
+    Attributes
+    ----------
+    score : float
+        Of the best right factor c, of length one; h falls along u c* for some amplitude, of some c,
+        iff it is above 1.
+    amplitude : float
+        Minimiser along that direction; 0 unless the score is above 1.
+    direction : array of shape (n, r)
+        U c*.
+    """
+
+    score: float
+    amplitude: float
+    direction: Float[np.ndarray, "n r"]
+
+
+@double
+def best_step(
+    problem: Problem, X: Float[np.ndarray, "n r"], value: float, u: Float[np.ndarray, " n"]
+) -> BestStep:
+    """Best single step along u c* over every right factor c, not those of singular triples alone.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of the squared loss.
+    X : array of shape (n, r)
+        A first-order point.
+    value, u : float, array of shape (n,)
+        Eigenpair of the slack, u of length one.
+
+    Notes
+    -----
+    With p(c) = 2 A(sym X (u c*)*) = Σ c_j p_j and q = A(u u*), weighted, and ‖c‖ = 1,
+
+        h(X + s u c*) − h(X) = s² [λ + ‖p(c)‖²/2 + s ⟨p(c), q⟩ + s² ‖q‖²/2],
+
+    which is negative for some s iff c'(g g'/‖q‖² − G) c > 2 λ, where G_jk = ⟨p_j, p_k⟩ and
+    g_j = ⟨p_j, q⟩: the best c is the leading eigenvector of that matrix.  Of a complex factor c has
+    2 r real coordinates, since i u is an eigenvector beside u and measures the same q.
+    """
+    if not problem.loss.quadratic:
+        raise InvalidInput("loss", problem.loss.name, "squared", "Use OracleJump.")
+    turned = problem.space.turned(u)
+    r = X.shape[1]
+    units = [np.outer(v, row) for v in turned for row in np.eye(r)]
+    w = np.asarray(problem.weights)
+    p = [2 * w * np.asarray(measure(problem.operator, X, D)) for D in units]
+    q = w * np.asarray(measure(problem.operator, u[:, None], u[:, None]))
+    P, qq = np.array(p), float(q @ q)
+    G, g = P @ P.T, P @ q
+    if qq == 0:
+        raise InvalidInput("u", "a direction of which u u* is not measured", "measured")
+    c = np.linalg.eigh(np.outer(g, g) / qq - G)[1][:, -1]
+    c2, c3, c4 = value + float(c @ G @ c) / 2, float(g @ c), qq / 2
+    stiff = float(c @ G @ c)
+    score = -2 * value / stiff + c3 * c3 / (stiff * qq) if stiff > 0 else math.inf
+    direction = np.tensordot(c, np.array(units), axes=1)
+    return BestStep(score, _lowest(c2, c3, c4) if score > 1 else 0.0, direction)
 
 
 @dataclass(frozen=True)

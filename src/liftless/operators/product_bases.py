@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -82,22 +83,17 @@ class ProductBases(ComplexAmplitudes):
         """Amplitudes ⟨v|Z of all outcomes."""
         X = jnp.asarray(X)
         Z = self.space.complex(X)
-        bases, S, r = self._bases(X.dtype), self.settings.shape[0], Z.shape[1]
-        A = jnp.broadcast_to(Z[None], (S, *Z.shape))
-        for k in range(self.qubits):
-            A = A.reshape(S, 2**k, 2, -1)
-            A = jnp.einsum("sij,sajb->saib", bases[:, k], A)
-        return A.reshape(-1, r)
+        bases, S = self._bases(X.dtype), self.settings.shape[0]
+        A = _turned(bases, jnp.broadcast_to(Z[None], (S, *Z.shape)))
+        return A.reshape(-1, Z.shape[1])
 
     def back(self, P: Complex[AnyArray, "m r"]) -> Float[AnyArray, "n r"]:
         """Adjoint of :meth:`rows` over the real numbers."""
         P = jnp.asarray(P)
         bases, S, r = self._bases(jnp.real(P).dtype), self.settings.shape[0], P.shape[1]
-        A = P.reshape(S, self.order, r)
-        for k in range(self.qubits):
-            A = A.reshape(S, 2**k, 2, -1)
-            A = jnp.einsum("sji,sajb->saib", jnp.conj(bases[:, k]), A)
-        return self.space.real(jnp.sum(A.reshape(S, self.order, r), axis=0))
+        adjoint = jnp.conj(jnp.swapaxes(bases, 2, 3))
+        A = _turned(adjoint, P.reshape(S, self.order, r))
+        return self.space.real(jnp.sum(A, axis=0))
 
     def gram(self) -> Float[np.ndarray, " n"]:
         """The number of settings, everywhere."""
@@ -126,6 +122,25 @@ class ProductBases(ComplexAmplitudes):
     def positive_combination(self) -> Float[np.ndarray, " m"]:
         """Return w = 1, of which A* is a multiple of the identity."""
         return np.ones(self.m)
+
+
+def _turned(
+    bases: Complex[AnyArray, "S q two two"], A: Complex[AnyArray, "S d r"]
+) -> Complex[AnyArray, "S d r"]:
+    """A 2 × 2 product on every qubit of every setting.
+
+    Each takes the first bit away and gives one back at the end, so that all are one program;
+    written out they take a quarter of the time of batched products.
+    """
+    S, d, r = A.shape
+
+    def one(A: AnyArray, b: AnyArray) -> tuple[AnyArray, None]:
+        A = A.reshape(S, 2, d // 2, r)
+        b = b[:, :, :, None, None]
+        rows = [b[:, i, 0] * A[:, 0] + b[:, i, 1] * A[:, 1] for i in (0, 1)]
+        return jnp.stack(rows, axis=2).reshape(S, d, r), None
+
+    return jax.lax.scan(one, A, jnp.swapaxes(bases, 0, 1))[0]
 
 
 def settings_of(settings: Any) -> Int[np.ndarray, "S q"]:

@@ -133,6 +133,10 @@ class Space(abc.ABC):
         """Eigenvectors of the k largest eigenvalues of A*(y) given as a dense array; traceable."""
         return jnp.linalg.eigh(matrix)[1][:, ::-1][:, :k]
 
+    def turned(self, u: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], ...]:
+        """A vector and what is the same one times units of the field, orthogonal to each other."""
+        return (u,)
+
     def eigenpairs(
         self,
         product: Callable[[np.ndarray], np.ndarray],

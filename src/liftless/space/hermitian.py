@@ -144,6 +144,10 @@ class Hermitian(Space):
         whole = left[: self.order] + 1j * left[self.order :]
         return (whole + whole.conj().T) / 2
 
+    def turned(self, u: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " n"], ...]:
+        """See :meth:`Space.turned`: u and i u."""
+        return u, np.concatenate([-u[self.order :], u[: self.order]])
+
     def eigenpairs(
         self,
         product: Callable[[np.ndarray], np.ndarray],

@@ -17,9 +17,18 @@ from liftless.operators import ProductBases, measure
 from liftless.operators.complex_amplitudes import ComplexAmplitudes
 from liftless.operators.product_bases import VECTORS
 from liftless.problem import Problem
-from liftless.space import Symmetric
+from liftless.space import Hermitian, Symmetric
 from liftless.tomography.counts import Counts
-from liftless.tomography.measured import MEMORY, STEPS, WIDE_STEPS, Fit, Measured, wide_start
+from liftless.tomography.measured import (
+    MEMORY,
+    SOME,
+    STEPS,
+    WIDE_STEPS,
+    Fit,
+    Measured,
+    padded,
+    wide_start,
+)
 from liftless.tomography.precision import Evidence
 
 #: Log-likelihood that the next step would still gain, about, where a fit ends.
@@ -33,7 +42,7 @@ HALF = 0.5
 class WithWhite(ComplexAmplitudes):
     """Product bases of Z, and white noise τ² I/d beside it: rows [⟨v|Z, τ/√d].
 
-    The factor is [Re Z; Im Z; τ], a row of τ for every column.
+    The factor is [Re Z; Im Z; τ ⋯], of whose last row the first number is τ and no other is used.
     """
 
     inner: ProductBases
@@ -60,14 +69,15 @@ class WithWhite(ComplexAmplitudes):
         """Amplitudes of Z, and √(τ²/d) beside them."""
         X = jnp.asarray(X)
         P = self.inner.rows(X[:-1])
-        white = X[-1:] / math.sqrt(self.inner.order)
-        return jnp.concatenate([P, jnp.broadcast_to(white, P.shape).astype(P.dtype)], axis=1)
+        white = X[-1:, :1] / math.sqrt(self.inner.order)
+        column = jnp.broadcast_to(white, (P.shape[0], 1)).astype(P.dtype)
+        return jnp.concatenate([P, column], axis=1)
 
     def back(self, P: Complex[AnyArray, "m q"]) -> Float[AnyArray, "n r"]:
         """Adjoint of :meth:`rows`."""
-        r = P.shape[1] // 2
-        white = jnp.sum(jnp.real(P[:, r:]), axis=0, keepdims=True) / math.sqrt(self.inner.order)
-        return jnp.concatenate([self.inner.back(P[:, :r]), white])
+        white = jnp.sum(jnp.real(P[:, -1:]), axis=0, keepdims=True) / math.sqrt(self.inner.order)
+        Z = self.inner.back(P[:, :-1])
+        return jnp.concatenate([Z, jnp.pad(white, ((0, 0), (0, Z.shape[1] - 1)))])
 
     def gram(self) -> Float[np.ndarray, " n"]:
         """The number of settings, everywhere."""
@@ -127,17 +137,20 @@ def fitted(
     First in a factor of two columns more, for some steps, and truncated: alone, a factor of the
     rank ends at a worse state in half of the cases with few settings.
     """
-    operator = ProductBases(counts.settings)
-    space, d = operator.space, operator.order
-    Z = wide_start(begin, rank, seed)
-    X, spent, _ = _descended(counts, operator, space.pack(Z), WIDE_STEPS)
-    X = space.truncate(X, rank)
-    whole: ComplexAmplitudes = operator
+    bases = ProductBases(counts.settings)
+    space, d = bases.space, bases.order
+    X = space.pack(wide_start(begin, rank, seed))
+    shared = bases.m <= SOME
+    operator: ComplexAmplitudes = WithWhite(bases) if shared or white else bases
+    first: ComplexAmplitudes = operator if shared else bases
+    X, spent, _ = _descended(counts, first, _with_white(X, 0.0) if shared else X, WIDE_STEPS)
+    X = space.truncate(X[: 2 * d], rank)
     if white:
-        whole = WithWhite(operator)
         tau = math.sqrt(WHITE) * float(np.linalg.norm(X))
         X = _with_white(math.sqrt(1 - WHITE) * X, tau)
-    X, more, loss = _descended(counts, whole, X, STEPS)
+    elif shared:
+        X = _with_white(X, 0.0)
+    X, more, loss = _descended(counts, operator, X, STEPS)
     total = float(np.sum(X * X))
     share = float(np.sum(X[2 * d :] ** 2)) / total
     Z = space.complex(X[: 2 * d]) / math.sqrt(total)
@@ -145,7 +158,10 @@ def fitted(
 
 
 def _with_white(X: Float[np.ndarray, "n r"], tau: float) -> Float[np.ndarray, "k r"]:
-    """The factor of :class:`WithWhite`, all white noise in the first column."""
+    """The factor of :class:`WithWhite`, all white noise in the first column.
+
+    Without any it stays without: the gradient in τ is a multiple of τ.
+    """
     row = np.zeros((1, X.shape[1]))
     row[0, 0] = tau
     return np.concatenate([X, row])
@@ -155,7 +171,8 @@ def _descended(
     counts: Counts, operator: ComplexAmplitudes, X: Float[np.ndarray, "n r"], steps: int
 ) -> tuple[Float[np.ndarray, "n r"], int, float]:
     """Factor, applications, and −log likelihood of the probabilities of trace one."""
-    shots, d = counts.shots, counts.n.shape[1]
+    shots, d, columns = counts.shots, counts.n.shape[1], X.shape[1]
+    X = padded(X, counts.n.size, d)
     problem = Problem(
         operator,
         (counts.n / shots[:, None]).ravel(),
@@ -166,7 +183,7 @@ def _descended(
     amplitudes: Any = operator.amplitudes()
     carried = CarriedProblem(problem, amplitudes)
     total = float(shots.sum())
-    excess = max(float(problem.degrees_of_freedom), 1.0)
+    excess = float(Hermitian(d).degrees_of_freedom(columns))
     # A step of Newton's gains ½ ‖∇h‖²/(4 N), of a factor of length one.
     stop = Stop(0.0, math.sqrt(8 * total * GAIN) / excess, steps)
     done = descend(carried, carried.inside(X), LBFGS(MEMORY), stop)
@@ -175,7 +192,7 @@ def _descended(
     p = np.asarray(problem.measurements(X)).reshape(counts.n.shape)
     seen = counts.n > 0
     loss = -float(np.sum(counts.n[seen] * np.log(np.maximum(p[seen], 1e-300))))
-    return X, int(done.applications), loss
+    return X[:, :columns], int(done.applications), loss
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 
 from liftless.tomography.precision import Evidence
 from liftless.tomography.state import mixed
@@ -17,6 +17,9 @@ WIDER, RANDOM = 2, 0.05
 WIDE_STEPS, STEPS, MEMORY = 25, 400, 10
 #: Second word of the seed.
 STREAM = 31
+#: Numbers up to which all fits share one compiled program of so many columns, and up to which a few
+#: do, of a multiple of that many: to compile one takes seconds, to fit few numbers hundredths.
+SHARED, COLUMNS, SOME, MULTIPLE = 20_000, 8, 100_000, 4
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,15 @@ def wide_start(
     Z = leading(begin, min(rank + WIDER, begin.shape[0]))
     noise = rng.standard_normal(Z.shape) + 1j * rng.standard_normal(Z.shape)
     return Z + RANDOM * noise / math.sqrt(2 * Z.size)
+
+
+def padded(X: Float[np.ndarray, "n r"], numbers: int, most: int) -> Float[np.ndarray, "n w"]:
+    """The factor with columns of zeros, which stay zero, unless very much was measured."""
+    if numbers > SOME:
+        return X
+    columns = X.shape[1]
+    width = COLUMNS if numbers <= SHARED else MULTIPLE * -(-columns // MULTIPLE)
+    return np.pad(X, ((0, 0), (0, max(0, min(width, most) - columns))))
 
 
 def leading(rho: Complex[np.ndarray, "d d"], rank: int) -> Complex[np.ndarray, "d r"]:

@@ -12,7 +12,15 @@ from liftless.descent import LBFGS, Stop, descend
 from liftless.operators import PauliStrings, measure
 from liftless.problem import Problem
 from liftless.tomography.expectations import Expectations
-from liftless.tomography.measured import MEMORY, STEPS, WIDE_STEPS, Fit, Measured, wide_start
+from liftless.tomography.measured import (
+    MEMORY,
+    STEPS,
+    WIDE_STEPS,
+    Fit,
+    Measured,
+    padded,
+    wide_start,
+)
 from liftless.tomography.precision import Evidence
 
 #: χ²/2 that the next step would still gain, about, where a fit ends.
@@ -43,6 +51,11 @@ class OfExpectations(Measured):
     def operator(self) -> PauliStrings:
         """The strings as measurements."""
         return PauliStrings(self.data.words)
+
+    @functools.cached_property
+    def _whole(self) -> PauliStrings:
+        """And the identity."""
+        return PauliStrings([*self.data.words, "I" * self.qubits])
 
     @property
     def qubits(self) -> int:
@@ -100,25 +113,24 @@ class OfExpectations(Measured):
     def _rows(
         self, p: Float[np.ndarray, " m"], *, white: bool
     ) -> tuple[PauliStrings, np.ndarray, np.ndarray]:
-        """Strings, values and weights at expectations p; the identity last, unless it is free."""
+        """Strings, values and weights at expectations p; the identity last, of none if free."""
         root = 1 / np.sqrt(self.data.variance(p))
-        if white:
-            return self.operator, self.data.values, root
-        stiff = STIFF * math.sqrt(float(np.sum(root**2)) / 2**self.qubits)
-        whole = PauliStrings([*self.data.words, "I" * self.qubits])
-        return whole, np.append(self.data.values, 1.0), np.append(root, stiff)
+        stiff = 0.0 if white else STIFF * math.sqrt(float(np.sum(root**2)) / 2**self.qubits)
+        return self._whole, np.append(self.data.values, 1.0), np.append(root, stiff)
 
     def _descended(
         self, X: Float[np.ndarray, "n r"], p: Float[np.ndarray, " m"], steps: int, *, white: bool
     ) -> tuple[Float[np.ndarray, "n r"], int]:
         """Descend with the variances of expectations p; applications."""
         operator, b, root = self._rows(p, white=white)
+        unknown, columns = X.size, X.shape[1]
+        X = padded(X, self.settings * 2**self.qubits, 2**self.qubits)
         problem = Problem(operator, b, X.shape[1], weights=root)
         # A step of Newton's gains ½ ‖∇h‖²/curvature, of 4 Σ ω over the unknowns in the mean.
-        bend = 4 * float(np.sum(1 / self.data.variance(p))) / X.size
-        h = max((self.settings - X.size) / 2, 1.0)
+        bend = 4 * float(np.sum(1 / self.data.variance(p))) / unknown
+        h = max((self.settings - unknown) / 2, 1.0)
         done = descend(problem, X, LBFGS(MEMORY), Stop(0.0, math.sqrt(2 * bend * GAIN) / h, steps))
-        return np.asarray(done.X), int(done.applications)
+        return np.asarray(done.X)[:, :columns], int(done.applications)
 
     def models(self, ranks: list[int], kinds: list[bool], seed: int) -> tuple[list[Fit], Fit]:
         """Models by rising number of parameters until χ² is what noise makes."""
