@@ -90,7 +90,7 @@ class Noise:
     def spread(self, intensity: Float[np.ndarray, " m"]) -> float:
         """Variance of the sum of (reading − intensity)²/variance over readings."""
         if self.name == "poisson":
-            return float(np.sum(2 + 1 / (intensity + HALF)))
+            return float(np.sum(2 * intensity / (intensity + HALF)))
         return 2.0 * intensity.size
 
 

@@ -29,8 +29,9 @@ class Retrieval:
     misfit : float
         ‖|F x| − √b‖ / ‖√b‖ over the readings.
     chi2 : float
-        Σ (reading − fit)²/variance over the readings less the unknowns: 1 where the noise explains
-        the misfit, NaN where no noise was given.
+        Σ (reading − fit)²/variance over the readings less the unknowns, in units of what noise of
+        the fitted intensities makes of it: about 1, below where a reading counts one photon or so,
+        where the noise explains the misfit; NaN where no noise was given.
     error_estimate : float
         Of the relative error of the image, up to its phase: one draw of the noise that the fit
         leaves, carried through the linearised problem.  It says nothing of another image, far from
