@@ -13,8 +13,9 @@ from liftless.losses import Poisson
 from liftless.operators import Orthogonal
 from liftless.tomography.counts import counts_of
 from liftless.tomography.expectations import expectations_of
-from liftless.tomography.likelihood import WithWhite, fitted, shadow
+from liftless.tomography.likelihood import OfCounts, WithWhite, fitted, shadow
 from liftless.tomography.measured import Fit
+from liftless.tomography.mirrors import Mirrors
 from liftless.tomography.state import fidelity
 from liftless.tomography.strings import OfExpectations
 
@@ -133,6 +134,44 @@ def test_two_settings_do_not_identify_a_state():
     one = ll.tomography.fit(n[:1], ["ZZ"], rank=1, white=False)
     assert not one.identifiable
     assert "NOT identifiable" in one.message
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_mirror_images_by_the_matrices_themselves(transposed):
+    """Losses and factors of P ρ P and P ρᵀ P, of counts and of expectations."""
+    rng, Z = np.random.default_rng(1), state(2, 3)
+    n = rng.poisson(50, (3, 4)) + 1.0
+    counts = OfCounts(counts_of(n, ["XY", "YZ", "ZZ"], "big"))
+    given = dict(zip(STRINGS[:7], rng.uniform(-0.5, 0.5, 7), strict=True))
+    strings = OfExpectations(expectations_of(given, None, 100, None, "big"))
+    fit, mirrors = Fit(2, 0.0, False, Z, 0.0, 0), Mirrors.of(2)
+    k = next(
+        k
+        for k, word in enumerate(mirrors.strings)
+        if tuple(word) == (1, 3) and mirrors.transposed[k] == transposed
+    )
+    P = np.kron(PAULI["X"], PAULI["Z"])
+    rho = Z @ Z.conj().T
+    image = P @ (rho.T if transposed else rho) @ P
+    W = mirrors.apply(k, Z)
+    np.testing.assert_allclose(W @ W.conj().T, image, atol=1e-12)
+    exact = -np.sum(n * np.log(probabilities(image, ["XY", "YZ", "ZZ"])))
+    assert double(counts.mirrored)(mirrors, fit)[k] == pytest.approx(exact, rel=1e-12)
+    change = [
+        np.sum((p - strings.data.values) ** 2 / strings.data.variance(p))
+        for p in (strings_of(rho)[:7], strings_of(image)[:7])
+    ]
+    assert double(strings.mirrored)(mirrors, fit)[k] == pytest.approx((change[1] - change[0]) / 2)
+
+
+def test_the_sign_of_a_bell_state_is_not_told_without_xx_or_yy():
+    """By counts that are equal for both signs, although random starts may all end at one."""
+    Z = np.array([1, 0, 0, 1]) / np.sqrt(2)
+    words = ["XY", "YX", "ZZ"]
+    n = 1000 * probabilities(np.outer(Z, Z), words)
+    found = ll.tomography.fit(n, words, rank=1, white=False)
+    assert not found.identifiable
+    assert found.other_infidelity > 0.9
 
 
 def test_fidelities():

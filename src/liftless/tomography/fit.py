@@ -13,6 +13,7 @@ from liftless.tomography.counts import counts_of
 from liftless.tomography.expectations import expectations_of
 from liftless.tomography.likelihood import OfCounts
 from liftless.tomography.measured import Fit, Measured
+from liftless.tomography.mirrors import Mirrors
 from liftless.tomography.state import State, fidelity
 from liftless.tomography.strings import OfExpectations
 
@@ -120,12 +121,22 @@ def _data(
 
 
 def _others(data: Measured, best: Fit, seed: int) -> list[Fit]:
-    """Fits of the same model from random states that are as likely."""
-    d, found = 2**data.qubits, []
+    """Fits of the same model, from random states and from mirror images, that are as likely."""
+    d, begins = 2**data.qubits, []
     for k in range(OTHERS):
         rng = np.random.default_rng([seed, 37, k])
         G = rng.standard_normal((d, d)) + 1j * rng.standard_normal((d, d))
-        one = data.fitted(best.rank, G @ G.conj().T, white=best.modelled, seed=seed + k + 1)
+        begins.append(G @ G.conj().T)
+    mirrors = Mirrors.of(data.qubits)
+    # The image of a fit has the noise of the wrong side: twice the parameters in χ², about.
+    most = best.loss + AS_GOOD + 2 * best.parameters
+    far = ANOTHER * data.left_open(best)
+    begins += [
+        W @ W.conj().T for W in mirrors.likely(data.mirrored(mirrors, best), most, best.Z, far)
+    ]
+    found = []
+    for k, begin in enumerate(begins):
+        one = data.fitted(best.rank, begin, white=best.modelled, seed=seed + k + 1)
         if one.loss <= best.loss + AS_GOOD:
             found.append(one)
     return found

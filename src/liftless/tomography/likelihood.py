@@ -29,12 +29,15 @@ from liftless.tomography.measured import (
     padded,
     wide_start,
 )
+from liftless.tomography.mirrors import Mirrors, flipped_sums
 from liftless.tomography.precision import Evidence
 
 #: Log-likelihood that the next step would still gain, about, where a fit ends.
 GAIN = 1e-3
 #: First share of white noise.
 WHITE = 0.05
+#: Least probability of an outcome that was seen.
+LEAST = 1e-12
 #: Outcomes of which half is added to a mean count for its variance: a count of zero has some too.
 HALF = 0.5
 
@@ -277,6 +280,16 @@ class OfCounts(Measured):
         kept = mean > 1e-9 * self.data.shots[:, None]
         off = float(np.sum((self.data.n - mean)[kept] ** 2 / mean[kept]))
         return off, int(np.count_nonzero(kept)) - self.settings - fit.parameters
+
+    def mirrored(self, mirrors: Mirrors, fit: Fit) -> Float[np.ndarray, " k"]:
+        """−log likelihood: outcomes change places within every setting."""
+        p = np.maximum(self._means(fit) / self.data.shots[:, None], LEAST)
+        sums = flipped_sums(self.data.n, -np.log(p))
+        bits = 2 ** np.arange(self.qubits)[::-1]
+        losses = np.zeros(len(mirrors.strings))
+        for letters, row in zip(self.data.settings + 1, sums, strict=True):
+            losses += row[mirrors.flips(letters) @ bits]
+        return losses
 
     def floor(self, fit: Fit) -> float:
         """Largest eigenvalue of the inverted shadow of what the fit leaves."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float
 
+from liftless.tomography.mirrors import Mirrors
 from liftless.tomography.precision import Evidence
 from liftless.tomography.state import mixed
 
@@ -129,6 +130,10 @@ class Measured(abc.ABC):
         """Whether there are more numbers than parameters, as far as that is to be counted."""
         del fit
         return True
+
+    @abc.abstractmethod
+    def mirrored(self, mirrors: Mirrors, fit: Fit) -> Float[np.ndarray, " k"]:
+        """Losses of the mirror images of a fit."""
 
     @abc.abstractmethod
     def floor(self, fit: Fit) -> float:

@@ -10,6 +10,7 @@ from jaxtyping import Complex, Float
 
 from liftless.descent import LBFGS, Stop, descend
 from liftless.operators import PauliStrings, measure
+from liftless.operators.pauli_strings import letters_of
 from liftless.problem import Problem
 from liftless.tomography.expectations import Expectations
 from liftless.tomography.measured import (
@@ -21,6 +22,7 @@ from liftless.tomography.measured import (
     padded,
     wide_start,
 )
+from liftless.tomography.mirrors import Mirrors
 from liftless.tomography.precision import Evidence
 
 #: χ²/2 that the next step would still gain, about, where a fit ends.
@@ -170,6 +172,16 @@ class OfExpectations(Measured):
     def chi2(self, fit: Fit) -> tuple[float, int]:
         """Twice the loss, and strings less parameters."""
         return 2 * fit.loss, self.settings - fit.parameters
+
+    def mirrored(self, mirrors: Mirrors, fit: Fit) -> Float[np.ndarray, " k"]:
+        """Half of χ²: the expectations of strings of an odd number of flips change sign."""
+        p, e = self._fit_values(fit), self.data.values
+        change = 2 * p * e / self.data.variance(p)
+        losses = np.full(len(mirrors.strings), fit.loss)
+        numbers = np.array([0, 3, 1, 2])[letters_of(list(self.data.words))]
+        for letters, more in zip(numbers, change, strict=True):
+            losses += more * (np.sum(mirrors.flips(letters), axis=1) % 2)
+        return losses
 
     def floor(self, fit: Fit) -> float:
         """Largest eigenvalue of Σ (e_i − fit) P_i/d."""
