@@ -6,8 +6,8 @@
 The third word is the state (haar, ghz, rank2, rank3), the last the number of settings or strings.
 A line a command: the median infidelity of the model that is chosen and of the one of the true
 rank, of maximum likelihood over all states (RρR, 5,000 steps) with --full, how many ranks were
-right and how many too high, the share of fidelity intervals that hold the truth's own, applications
-and processor seconds of a call.
+right and how many too high, how many were called identifiable and were wrong, the share of fidelity
+intervals that hold the truth's own, applications and processor seconds of a call.
 """
 
 import argparse
@@ -20,6 +20,8 @@ import liftless as ll
 from liftless.tomography.state import fidelity
 
 STEPS = 5000
+#: Multiple of a parameter's mean infidelity, 1/(4 shots) each, beyond which a state is wrong.
+WRONG = 20.0
 
 
 def state_of(kind: str, d: int, rng: np.random.Generator) -> np.ndarray:
@@ -73,12 +75,14 @@ def trial(args: argparse.Namespace, seed: int) -> dict[str, float]:
     spent = time.process_time() - began
     known = ll.tomography.fit(**given, rank=Z.shape[1], white=args.white > 0, seed=seed)
     low, high = known.fidelity_interval(rho)
+    told = (2 * d * Z.shape[1] - Z.shape[1] ** 2) / (4 * args.shots * len(words))
     out = {
         "chosen": 1 - found.fidelity(rho),
         "true rank": 1 - known.fidelity(rho),
         "right": float((found.rank, found.white > 0) == (Z.shape[1], args.white > 0)),
         "higher by": float(found.rank - Z.shape[1]),
         "identifiable": float(found.identifiable),
+        "sure and wrong": float(found.identifiable and 1 - found.fidelity(rho) > WRONG * told),
         "interval": float(low <= 1 <= high),
         "applications": known.applications / 4,
         "seconds": spent,
@@ -109,7 +113,7 @@ def main() -> None:
     parts = []
     for name in rows[0]:
         values = np.array([row[name] for row in rows])
-        if name in ("right", "identifiable", "interval"):
+        if name in ("right", "identifiable", "interval", "sure and wrong"):
             parts.append(f"{name} {int(values.sum())} of {len(values)}")
         elif name == "higher by":
             parts.append(f"too high {int(np.sum(values > 0))}, at most by {int(values.max())}")

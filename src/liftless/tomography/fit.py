@@ -122,24 +122,23 @@ def _data(
 
 def _others(data: Measured, best: Fit, seed: int) -> list[Fit]:
     """Fits of the same model, from random states and from mirror images, that are as likely."""
-    d, begins = 2**data.qubits, []
+    d, fits = 2**data.qubits, []
+
+    def fit(begin: np.ndarray, *, wide: bool) -> None:
+        where = {"white": best.modelled, "seed": seed + len(fits) + 1, "wide": wide}
+        fits.append(data.fitted(best.rank, begin, **where))
+
     for k in range(OTHERS):
         rng = np.random.default_rng([seed, 37, k])
         G = rng.standard_normal((d, d)) + 1j * rng.standard_normal((d, d))
-        begins.append(G @ G.conj().T)
+        fit(G @ G.conj().T, wide=True)
     mirrors = Mirrors.of(data.qubits)
+    losses = data.mirrored(mirrors, best)
     # The image of a fit has the noise of the wrong side: twice the parameters in χ², about.
-    most = best.loss + AS_GOOD + 2 * best.parameters
-    far = ANOTHER * data.left_open(best)
-    begins += [
-        W @ W.conj().T for W in mirrors.likely(data.mirrored(mirrors, best), most, best.Z, far)
-    ]
-    found = []
-    for k, begin in enumerate(begins):
-        one = data.fitted(best.rank, begin, white=best.modelled, seed=seed + k + 1)
-        if one.loss <= best.loss + AS_GOOD:
-            found.append(one)
-    return found
+    most = losses[0] + AS_GOOD + 2 * best.parameters
+    for W in mirrors.likely(losses, most, best.Z, ANOTHER * data.left_open(best)):
+        fit(W @ W.conj().T, wide=False)
+    return [one for one in fits if one.loss <= best.loss + AS_GOOD]
 
 
 def _state(

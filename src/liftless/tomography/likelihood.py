@@ -26,6 +26,7 @@ from liftless.tomography.measured import (
     WIDE_STEPS,
     Fit,
     Measured,
+    leading,
     padded,
     wide_start,
 )
@@ -36,8 +37,6 @@ from liftless.tomography.precision import Evidence
 GAIN = 1e-3
 #: First share of white noise.
 WHITE = 0.05
-#: Least probability of an outcome that was seen.
-LEAST = 1e-12
 #: Outcomes of which half is added to a mean count for its variance: a count of zero has some too.
 HALF = 0.5
 
@@ -133,7 +132,13 @@ def shadow(
 
 
 def fitted(
-    counts: Counts, rank: int, begin: Complex[np.ndarray, "d d"], *, white: bool, seed: int
+    counts: Counts,
+    rank: int,
+    begin: Complex[np.ndarray, "d d"],
+    *,
+    white: bool,
+    seed: int,
+    wide: bool = True,
 ) -> Fit:
     """Maximise the likelihood at a rank, from the leading vectors of a matrix.
 
@@ -142,12 +147,13 @@ def fitted(
     """
     bases = ProductBases(counts.settings)
     space, d = bases.space, bases.order
-    X = space.pack(wide_start(begin, rank, seed))
-    shared = bases.m <= SOME
+    shared, spent = bases.m <= SOME, 0
     operator: ComplexAmplitudes = WithWhite(bases) if shared or white else bases
-    first: ComplexAmplitudes = operator if shared else bases
-    X, spent, _ = _descended(counts, first, _with_white(X, 0.0) if shared else X, WIDE_STEPS)
-    X = space.truncate(X[: 2 * d], rank)
+    X = space.pack(wide_start(begin, rank, seed) if wide else leading(begin, rank))
+    if wide:
+        first: ComplexAmplitudes = operator if shared else bases
+        X, spent, _ = _descended(counts, first, _with_white(X, 0.0) if shared else X, WIDE_STEPS)
+        X = space.truncate(X[: 2 * d], rank)
     if white:
         tau = math.sqrt(WHITE) * float(np.linalg.norm(X))
         X = _with_white(math.sqrt(1 - WHITE) * X, tau)
@@ -243,9 +249,9 @@ class OfCounts(Measured):
         """Return the inverted shadow."""
         return shadow(self.data)
 
-    def fitted(self, rank: int, begin: Any, *, white: bool, seed: int) -> Fit:
+    def fitted(self, rank: int, begin: Any, *, white: bool, seed: int, wide: bool = True) -> Fit:
         """See :func:`fitted`."""
-        return fitted(self.data, rank, begin, white=white, seed=seed)
+        return fitted(self.data, rank, begin, white=white, seed=seed, wide=wide)
 
     def models(self, ranks: list[int], kinds: list[bool], seed: int) -> tuple[list[Fit], Fit]:
         """Models by rising rank, until BIC is no less; and that of the least."""
@@ -283,7 +289,9 @@ class OfCounts(Measured):
 
     def mirrored(self, mirrors: Mirrors, fit: Fit) -> Float[np.ndarray, " k"]:
         """−log likelihood: outcomes change places within every setting."""
-        p = np.maximum(self._means(fit) / self.data.shots[:, None], LEAST)
+        # Outcomes that the fit excludes are possible where noise made it: by about its share.
+        share = fit.parameters / self.shots
+        p = (1 - share) * self._means(fit) / self.data.shots[:, None] + share / self.operator.order
         sums = flipped_sums(self.data.n, -np.log(p))
         bits = 2 ** np.arange(self.qubits)[::-1]
         losses = np.zeros(len(mirrors.strings))

@@ -97,8 +97,11 @@ class Measured(abc.ABC):
         """Linear inversion, of which a fit begins at the leading vectors."""
 
     @abc.abstractmethod
-    def fitted(self, rank: int, begin: Any, *, white: bool, seed: int) -> Fit:
-        """Maximise the likelihood at a rank, from the leading vectors of a matrix."""
+    def fitted(self, rank: int, begin: Any, *, white: bool, seed: int, wide: bool = True) -> Fit:
+        """Maximise the likelihood at a rank, from the leading vectors of a matrix.
+
+        In a wider factor at first, unless it is to stay near.
+        """
 
     @abc.abstractmethod
     def models(self, ranks: list[int], kinds: list[bool], seed: int) -> tuple[list[Fit], Fit]:

@@ -19,6 +19,7 @@ from liftless.tomography.measured import (
     WIDE_STEPS,
     Fit,
     Measured,
+    leading,
     padded,
     wide_start,
 )
@@ -91,14 +92,21 @@ class OfExpectations(Measured):
         return (np.eye(d) + self.operator.hermitian(e)) / d
 
     def fitted(
-        self, rank: int, begin: Complex[np.ndarray, "d d"], *, white: bool, seed: int
+        self,
+        rank: int,
+        begin: Complex[np.ndarray, "d d"],
+        *,
+        white: bool,
+        seed: int,
+        wide: bool = True,
     ) -> Fit:
         """Fit a rank: wider at first, truncated, with weights set again from the fit."""
-        space = self.operator.space
-        X = space.pack(wide_start(begin, rank, seed))
+        space, spent = self.operator.space, 0
+        X = space.pack(wide_start(begin, rank, seed) if wide else leading(begin, rank))
         p, white = self.data.values, bool(white)
-        X, spent = self._descended(X, p, WIDE_STEPS, white=white)
-        X = space.truncate(X, rank)
+        if wide:
+            X, spent = self._descended(X, p, WIDE_STEPS, white=white)
+            X = space.truncate(X, rank)
         for _ in range(1 + REWEIGHTED):
             X, more = self._descended(X, p, STEPS, white=white)
             p, spent = self._values(X), spent + more
