@@ -62,9 +62,11 @@ class Relaxation(Peer):
         if M is None:
             return f"{self.solver} found no matrix: {status}."
         values, vectors = np.linalg.eigh((M + M.T) / 2)
-        X = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
-        if not effort.over and np.any(X[:, : effort.problem.rank]):
-            effort.local(np.ascontiguousarray(X[:, : effort.problem.rank]))
+        whole = vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
+        # Over the right field: of the real form of a complex matrix every eigenvalue comes twice.
+        X = effort.original.space.truncate(whole, effort.problem.rank)
+        if not effort.over and np.any(X):
+            effort.local(X)
         return "" if effort.fitted else f"{self.solver}: {status}; the refinement ended above it."
 
     def _relax(self, effort: Effort) -> tuple[Float[np.ndarray, "n n"] | None, str]:
