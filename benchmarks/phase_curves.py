@@ -98,7 +98,7 @@ def draw(rows: list[dict], path: Path) -> None:
     figure = new_figure(3.4 * len(cells), 3.9)
     panels = np.atleast_1d(figure.subplots(1, len(cells), sharey=True))
     for axes, cell in zip(panels, cells, strict=True):
-        tidy(axes, cell[0].upper() + cell[1:], "transforms of one mask", "")
+        tidy(axes, cell.capitalize(), "transforms of one mask", "")
         for name, (title, colour) in METHODS.items():
             if not any(row["method"] == name for row in rows):
                 continue
