@@ -5,7 +5,9 @@ import pytest
 from lifted_tools import point
 
 from liftless import (
+    ComplexRankOneOperator,
     DenseOperator,
+    Huber,
     InvalidInput,
     Ladder,
     LiftedEscape,
@@ -14,6 +16,7 @@ from liftless import (
     Problem,
     SingleStep,
     Stop,
+    best_step,
     certify,
     descend,
     exact_score,
@@ -49,6 +52,47 @@ def test_basic_is_exactly_on_the_boundary():
     o = oracle(*spurious("basic"))
     assert (o.lambda_n, o.sigma**2, o.A_P @ o.A_P) == pytest.approx((-0.75, 0.5, 3.0), rel=1e-12)
     assert exact_score(o).score == pytest.approx(1.0, abs=1e-12)
+
+
+def test_best_step_of_a_real_factor_of_rank_one_is_the_exact_score():
+    problem, X = spurious("real-world")
+    o = oracle(problem, X)
+    best = best_step(problem, X, o.lambda_n, o.u_n)
+    assert best.score == pytest.approx(exact_score(o).score, rel=1e-12)
+    assert best.amplitude == 0.0
+
+
+def test_best_step_of_a_complex_factor_beats_every_other_right_factor():
+    """Beside the quartics of h along 300 random u c*, of a factor of rank two."""
+    rng = np.random.default_rng(2)
+    a = rng.standard_normal((9, 3)) + 1j * rng.standard_normal((9, 3))
+    problem = Problem(ComplexRankOneOperator(a), rng.uniform(0, 30, 9), 2)
+    X = rng.standard_normal((6, 2)) / 2
+    point = certify(problem, X, second_order=False)
+    value = point.lambda_n
+    u, iu = problem.space.turned(point.u_n)
+    assert u @ iu == pytest.approx(0, abs=1e-12)
+    best = best_step(problem, X, value, u)
+
+    def quartic(D):
+        # Less its slope: the point is no stationary one, which these coefficients do not ask for.
+        return np.asarray(problem.along(X, D))[2:]
+
+    def discriminant(c):
+        return c[1] ** 2 - 4 * c[0] * c[2]
+
+    units = np.array([np.outer(v, row) for v in (u, iu) for row in np.eye(2)])
+    others = [quartic(np.tensordot(c / np.linalg.norm(c), units, axes=1))
+              for c in rng.standard_normal((300, 4))]  # fmt: skip
+    own = quartic(best.direction)
+    assert discriminant(own) >= max(discriminant(c) for c in others)
+    assert (best.score > 1) == (discriminant(own) > 0)
+    s = best.amplitude
+    found = SingleStep().candidates(problem, X, point)
+    assert [one.amplitude for one in found] == [s] * (best.score > 1)
+    assert 2 * own[0] + 3 * own[1] * s + 4 * own[2] * s * s == pytest.approx(0, abs=1e-9 * own[2])
+    with pytest.raises(InvalidInput, match="loss"):
+        best_step(Problem(problem.operator, problem.b, 2, loss=Huber(1.0)), X, value, u)
 
 
 def test_oracle_against_explicit_matrices():

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from liftless.escape import Oracle as Oracle
     from liftless.escape import OracleJump as OracleJump
     from liftless.escape import SingleStep as SingleStep
+    from liftless.escape import best_step as best_step
     from liftless.escape import exact_score as exact_score
     from liftless.escape import oracle as oracle
     from liftless.escape import paper_score as paper_score
@@ -207,6 +208,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Oracle",
         "OracleJump",
         "SingleStep",
+        "best_step",
         "exact_score",
         "oracle",
         "paper_score",

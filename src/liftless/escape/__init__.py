@@ -6,14 +6,17 @@ from liftless.escape.multi_step import Interval, MultiStep
 from liftless.escape.oracle import Oracle, oracle
 from liftless.escape.scale import best_scale, line_minimisers
 from liftless.escape.single_step import (
+    BestStep,
     ExactScore,
     PaperScore,
     SingleStep,
+    best_step,
     exact_score,
     paper_score,
 )
 
 __all__ = [
+    "BestStep",
     "Candidate",
     "Escape",
     "ExactScore",
@@ -26,6 +29,7 @@ __all__ = [
     "PaperScore",
     "SingleStep",
     "best_scale",
+    "best_step",
     "exact_score",
     "line_minimisers",
     "oracle",

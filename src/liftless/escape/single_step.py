@@ -155,27 +155,26 @@ def best_step(
     """
     if not problem.loss.quadratic:
         raise InvalidInput("loss", problem.loss.name, "squared", "Use OracleJump.")
-    turned = problem.space.turned(u)
-    r = X.shape[1]
-    units = [np.outer(v, row) for v in turned for row in np.eye(r)]
+    units = [np.outer(v, row) for v in problem.space.turned(u) for row in np.eye(X.shape[1])]
     w = np.asarray(problem.weights)
-    p = [2 * w * np.asarray(measure(problem.operator, X, D)) for D in units]
     q = w * np.asarray(measure(problem.operator, u[:, None], u[:, None]))
-    P, qq = np.array(p), float(q @ q)
-    G, g = P @ P.T, P @ q
+    qq = float(q @ q)
     if qq == 0:
         raise InvalidInput("u", "a direction of which u u* is not measured", "measured")
+    p = np.array([2 * w * np.asarray(measure(problem.operator, X, D)) for D in units])
+    G, g = p @ p.T, p @ q
     c = np.linalg.eigh(np.outer(g, g) / qq - G)[1][:, -1]
-    c2, c3, c4 = value + float(c @ G @ c) / 2, float(g @ c), qq / 2
-    stiff = float(c @ G @ c)
+    stiff, c3 = float(c @ G @ c), float(g @ c)
     score = -2 * value / stiff + c3 * c3 / (stiff * qq) if stiff > 0 else math.inf
-    direction = np.tensordot(c, np.array(units), axes=1)
-    return BestStep(score, _lowest(c2, c3, c4) if score > 1 else 0.0, direction)
+    amplitude = _lowest(value + stiff / 2, c3, qq / 2) if score > 1 else 0.0
+    return BestStep(score, amplitude, np.tensordot(c, np.array(units), axes=1))
 
 
 @dataclass(frozen=True)
 class SingleStep(Escape):
     """Candidate X̂ + s u qᵀ when the score allows it, for every singular triple.
+
+    Of a complex factor, in mode "exact", one for the best right factor (:func:`best_step`).
 
     Parameters
     ----------
@@ -207,6 +206,8 @@ class SingleStep(Escape):
         """One candidate a triple whose score exceeds 1, highest score first."""
         if certificate.lambda_n >= 0 or not np.any(X):
             return []
+        if self.mode == "exact" and len(problem.space.turned(certificate.u_n)) > 1:
+            return self._complex(problem, X, certificate)
         found: list[tuple[float, Candidate]] = []
         for j in range(np.linalg.matrix_rank(X), 0, -1):
             o = oracle(problem, X, triple=j)
@@ -228,6 +229,18 @@ class SingleStep(Escape):
                     )
                 )
         return [c for _, c in sorted(found, key=lambda pair: -pair[0])]
+
+    def _complex(
+        self, problem: Problem, X: Float[np.ndarray, "n r"], certificate: Certificate
+    ) -> list[Candidate]:
+        """Return the best of all right factors: the eigenvector's own phase says nothing."""
+        best = best_step(problem, X, certificate.lambda_n, certificate.u_n)
+        s = best.amplitude
+        if best.score <= 1 or s == 0 or not math.isfinite(s):
+            return []
+        at, note = float(problem.objective(X + s * best.direction)), f"score={best.score:.6g}"
+        before = certificate.objective
+        return [Candidate("single", X, best.direction, s, before, at, note=f"mode=exact {note}")]
 
     def _amplitude(self, o: Oracle) -> tuple[float, float]:
         if self.mode == "exact":
