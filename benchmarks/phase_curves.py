@@ -96,7 +96,7 @@ def collected(rows: list[dict], cell: str, name: str) -> tuple[np.ndarray, ...]:
 def draw(rows: list[dict], path: Path) -> None:
     """A panel a cell."""
     cells = [cell for cell in CELLS if any(row["cell"] == cell for row in rows)]
-    figure = new_figure(3.4 * len(cells), 3.9)
+    figure = new_figure(max(3.4 * len(cells), 9.6), 3.9)
     panels = np.atleast_1d(figure.subplots(1, len(cells), sharey=True))
     for axes, cell in zip(panels, cells, strict=True):
         tidy(axes, cell.capitalize(), "transforms of one mask", "")
@@ -107,7 +107,7 @@ def draw(rows: list[dict], path: Path) -> None:
             wide = 2.2 if name == "liftless" else 1.2
             axes.plot(grid, middle, color=colour, linewidth=wide, label=title)
             axes.fill_between(grid, low, high, color=colour, alpha=0.12, linewidth=0)
-        axes.set(xscale="log", yscale="log", ylim=(1e-14, 3))
+        axes.set(xscale="log", yscale="log", ylim=(1e-12, 3))
     panels[0].set_ylabel("relative error of the image", fontsize=8)
     lines, names = panels[0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=7, frameon=False)

@@ -4,11 +4,14 @@ import abc
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from liftless._errors import InvalidInput
+from liftless._precision import on_device
+from liftless._types import AnyArray
 from liftless.carried import carried_problem, orthogonal
 from liftless.descent import LBFGS, Stop, descend
 from liftless.problem import Problem
@@ -40,11 +43,21 @@ class AmplitudePeer(Peer):
             raise InvalidInput("problem", problem.loss.name, "squared, without regularisers")
 
 
+@jax.jit
+def _rows(amplitudes: Any, X: AnyArray) -> AnyArray:
+    return amplitudes.rows(X)
+
+
+@jax.jit
+def _back(amplitudes: Any, P: AnyArray) -> AnyArray:
+    return amplitudes.back(P)
+
+
 class Range:
     """The map F of a problem with its pseudo-inverse; the columns of F are orthogonal or dense."""
 
     def __init__(self, problem: Problem) -> None:
-        self.amplitudes: Any = problem.operator.amplitudes()
+        self.amplitudes: Any = on_device(problem.operator.amplitudes())
         self.root = np.sqrt(np.maximum(np.asarray(problem.b), 0.0))
         self.norm = float(np.linalg.norm(self.root))
         nice = orthogonal(problem.operator)
@@ -60,12 +73,16 @@ class Range:
 
     def rows(self, X: Float[np.ndarray, "n r"]) -> np.ndarray:
         """Amplitudes of X."""
-        return np.asarray(self.amplitudes.rows(jnp.asarray(X)))
+        return np.asarray(_rows(self.amplitudes, jnp.asarray(X)))
+
+    def back(self, P: np.ndarray) -> Float[np.ndarray, "n r"]:
+        """Adjoint of :meth:`rows`."""
+        return np.asarray(_back(self.amplitudes, jnp.asarray(P)))
 
     def nearest(self, P: np.ndarray) -> Float[np.ndarray, "n r"]:
         """Least-squares X of amplitudes."""
         if self.gram is not None:
-            return np.asarray(self.amplitudes.back(jnp.asarray(P))) / self.gram
+            return self.back(P) / self.gram
         assert self.Q is not None
         assert self.R is not None
         return np.linalg.solve(self.R, self.Q.T @ np.concatenate([np.real(P), np.imag(P)]))
@@ -258,7 +275,7 @@ class ReshapedFlow(AmplitudePeer):
             P = shape.rows(X)
             if k % LOOK == 0 and shape.misfit(P) <= 1e-11:
                 break
-            X = X - scale * np.asarray(shape.amplitudes.back(jnp.asarray(P - shape.lengths(P))))
+            X = X - scale * shape.back(P - shape.lengths(P))
             effort.account.charge(STEP_COST)
             k += 1
         effort.evaluate(X)
