@@ -58,37 +58,8 @@ def test_mixed_precision_finds_the_same_image():
     assert plain.ffts_single == 0
 
 
-def test_counts_are_fitted_by_their_likelihood():
-    """Over the whole grid, readings missing, of an image that is read by half the frequencies."""
-    x = RNG.random(SHAPE) + 0.5
-    counts = RNG.poisson(intensities(SIGNS, x)).astype(float)
-    known = RNG.random(counts.shape) < 0.8
-    data = read(counts, SIGNS, None, known, "poisson", "ortho", real=True)
-    problem = counts_problem(data)
-    levels = []
-    for image in (x, x + RNG.random(SHAPE)):
-        y = intensities(SIGNS, image) + 1e-12
-        exact = np.sum((y - counts * np.log(y))[known])
-        levels.append(problem.objective(image.reshape(-1, 1)) - exact)
-    # Up to a constant: the mean of a pair has another entropy.
-    assert levels[0] == pytest.approx(levels[1], rel=1e-9)
-
-
 @pytest.mark.slow
-def test_few_photons_end_at_maximum_likelihood():
-    """Its gradient over the image vanishes, by numpy.fft alone."""
-    counts = RNG.poisson(2 * B / B.mean()).astype(float)
-    found = ll.phase.retrieve(counts, masks=MASKS, noise="poisson", budget=4000)
-    P = np.fft.fftn(MASKS * found.image, axes=(1, 2), norm="ortho")
-    terms = 2 * MASKS.conj() * np.fft.ifftn((1 - counts / np.abs(P) ** 2) * P, axes=(1, 2),
-                                            norm="ortho")  # fmt: skip
-    # Beside the gradient of the mean counts alone, which the others balance.
-    assert np.linalg.norm(terms.sum(0)) < 0.02 * 2 * L * np.linalg.norm(found.image)
-    assert found.history[-1]["event"] == "likelihood"
-
-
-@pytest.mark.slow
-def test_counts_reach_the_bound():
+def test_reweighted_counts_reach_the_bound():
     """Many photons of a real image: error near that of the Fisher information, chi² near one."""
     x = RNG.random(SHAPE) + 0.5
     mean = intensities(SIGNS, x)
@@ -118,6 +89,35 @@ def test_error_is_the_response_of_least_squares():
     error, applications = error_of(data, problem, X, s)
     assert error == pytest.approx(np.linalg.norm(change) / np.linalg.norm(X), rel=0.05)
     assert applications <= 122
+
+
+def test_counts_are_fitted_by_their_likelihood():
+    """Over the whole grid, readings missing, of an image that is read by half the frequencies."""
+    x = RNG.random(SHAPE) + 0.5
+    counts = RNG.poisson(intensities(SIGNS, x)).astype(float)
+    known = RNG.random(counts.shape) < 0.8
+    data = read(counts, SIGNS, None, known, "poisson", "ortho", real=True)
+    problem = counts_problem(data)
+    levels = []
+    for image in (x, x + RNG.random(SHAPE)):
+        y = intensities(SIGNS, image) + 1e-12
+        exact = np.sum((y - counts * np.log(y))[known])
+        levels.append(problem.objective(image.reshape(-1, 1)) - exact)
+    # Up to a constant: the mean of a pair has another entropy.
+    assert levels[0] == pytest.approx(levels[1], rel=1e-9)
+
+
+@pytest.mark.slow
+def test_few_photons_end_at_maximum_likelihood():
+    """Its gradient over the image vanishes, by numpy.fft alone."""
+    counts = RNG.poisson(2 * B / B.mean()).astype(float)
+    found = ll.phase.retrieve(counts, masks=MASKS, noise="poisson", budget=4000)
+    P = np.fft.fftn(MASKS * found.image, axes=(1, 2), norm="ortho")
+    terms = 2 * MASKS.conj() * np.fft.ifftn((1 - counts / np.abs(P) ** 2) * P, axes=(1, 2),
+                                            norm="ortho")  # fmt: skip
+    # Beside the gradient of the mean counts alone, which the others balance.
+    assert np.linalg.norm(terms.sum(0)) < 0.02 * 2 * L * np.linalg.norm(found.image)
+    assert found.history[-1]["event"] == "likelihood"
 
 
 @pytest.mark.slow
