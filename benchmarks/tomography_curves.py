@@ -2,9 +2,11 @@
 
     python benchmarks/tomography_curves.py rows.csv [--qubits 4] [--trials 10]
     python benchmarks/tomography_curves.py rows.csv --plot docs/tomography-curves.png
+    python benchmarks/tomography_curves.py rows.csv --state docs/tomography-state.png
 
 100 shots a setting; a row a state, number of settings, draw and method.  The second form draws the
-rows: medians over the draws, and the middle half of them.
+rows: medians over the draws, and the middle half of them; the third one fit (rank 2, a third of the
+settings) with its eigenvalues over the noise floor, and needs no rows.
 """
 
 import argparse
@@ -45,8 +47,10 @@ def on_states(rho: np.ndarray, rank: int | None = None) -> np.ndarray:
     return (V * weights) @ V.conj().T
 
 
-def runs(kind: str, qubits: int, number: int, seed: int) -> list[dict]:
-    """Rows of one draw."""
+def measured(
+    kind: str, qubits: int, number: int, seed: int
+) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Factor, settings and counts of one draw."""
     rng = np.random.default_rng([83, qubits, number, seed])
     Z = state_of(kind, 2**qubits, rng)
     words = ["".join(word) for word in itertools.product("XYZ", repeat=qubits)]
@@ -54,11 +58,16 @@ def runs(kind: str, qubits: int, number: int, seed: int) -> list[dict]:
     bases = ll.ProductBases(words)
     X = bases.space.pack(Z)
     p = np.asarray(ll.measure(bases, X, X)).reshape(number, -1)
-    counts = np.array([rng.multinomial(SHOTS, row / row.sum()) for row in p])
+    return Z, words, np.array([rng.multinomial(SHOTS, row / row.sum()) for row in p])
+
+
+def runs(kind: str, qubits: int, number: int, seed: int) -> list[dict]:
+    """Rows of one draw."""
+    Z, words, counts = measured(kind, qubits, number, seed)
     inverted = shadow(counts_of(counts, words, "big"))
     found = {
         "liftless": ll.tomography.fit(counts, words, seed=seed).density,
-        "RρR": rrr(bases, counts, 1000),
+        "RρR": rrr(ll.ProductBases(words), counts, 1000),
         "inversion": on_states(inverted),
         "leading": on_states(inverted, Z.shape[1]),
     }
@@ -100,7 +109,12 @@ def main() -> None:
     parser.add_argument("--qubits", type=int, default=4)
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="seed of the first draw")
+    parser.add_argument("--state", type=Path)
     args = parser.parse_args()
+    if args.state is not None:
+        _, words, counts = measured("rank2", args.qubits, 3 ** (args.qubits - 1), args.first)
+        ll.tomography.fit(counts, words).plot(args.state)
+        return
     if args.plot is not None:
         with args.rows.open() as file:
             draw(list(csv.DictReader(file)), args.plot)
