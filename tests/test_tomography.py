@@ -16,6 +16,7 @@ from liftless.tomography.expectations import expectations_of
 from liftless.tomography.likelihood import OfCounts, WithWhite, fitted, shadow
 from liftless.tomography.measured import Fit
 from liftless.tomography.mirrors import Mirrors
+from liftless.tomography.share import adjusted
 from liftless.tomography.state import fidelity
 from liftless.tomography.strings import OfExpectations
 
@@ -134,6 +135,20 @@ def test_two_settings_do_not_identify_a_state():
     one = ll.tomography.fit(n[:1], ["ZZ"], rank=1, white=False)
     assert not one.identifiable
     assert "NOT identifiable" in one.message
+
+
+def test_white_noise_that_the_factor_took_is_given_back():
+    """The less the more shots there are: in proportion to one over them; at trace one."""
+    Z, white = state(1, 5), 0.2
+    rho = (1 - white) * Z @ Z.conj().T + white * np.eye(4) / 4
+    fit, changes = Fit(1, white, True, np.sqrt(1 - white) * Z, 0.0, 0), []
+    for shots in (1e3, 1e6):
+        data = OfCounts(counts_of(shots * probabilities(rho, ALL), ALL, "big"))
+        found = double(adjusted)(data, fit)
+        assert np.linalg.norm(found.Z) ** 2 + found.white == pytest.approx(1, abs=1e-12)
+        changes.append(found.white - white)
+    assert 1e-4 < changes[0] < 0.01
+    assert changes[0] / changes[1] == pytest.approx(1000, rel=0.02)
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -14,6 +14,7 @@ from liftless.tomography.expectations import expectations_of
 from liftless.tomography.likelihood import OfCounts
 from liftless.tomography.measured import Fit, Measured
 from liftless.tomography.mirrors import Mirrors
+from liftless.tomography.share import adjusted
 from liftless.tomography.state import State, fidelity
 from liftless.tomography.strings import OfExpectations
 
@@ -99,6 +100,7 @@ def fit(
     kinds = [False, True] if white == "auto" else [bool(white)]
     with few_threads(d):
         fits, best = data.models(ranks, kinds, seed)
+        best = adjusted(data, best) if isinstance(data, OfCounts) else best
         others = _others(data, best, seed)
         return _state(data, best, fits, others, seed, began)
 

@@ -152,13 +152,13 @@ def fitted(
     X = space.pack(wide_start(begin, rank, seed) if wide else leading(begin, rank))
     if wide:
         first: ComplexAmplitudes = operator if shared else bases
-        X, spent, _ = _descended(counts, first, _with_white(X, 0.0) if shared else X, WIDE_STEPS)
+        X, spent, _ = _descended(counts, first, with_white(X, 0.0) if shared else X, WIDE_STEPS)
         X = space.truncate(X[: 2 * d], rank)
     if white:
         tau = math.sqrt(WHITE) * float(np.linalg.norm(X))
-        X = _with_white(math.sqrt(1 - WHITE) * X, tau)
+        X = with_white(math.sqrt(1 - WHITE) * X, tau)
     elif shared:
-        X = _with_white(X, 0.0)
+        X = with_white(X, 0.0)
     X, more, loss = _descended(counts, operator, X, STEPS)
     total = float(np.sum(X * X))
     share = float(np.sum(X[2 * d :] ** 2)) / total
@@ -166,7 +166,7 @@ def fitted(
     return Fit(rank, share, white, Z, loss, spent + more)
 
 
-def _with_white(X: Float[np.ndarray, "n r"], tau: float) -> Float[np.ndarray, "k r"]:
+def with_white(X: Float[np.ndarray, "n r"], tau: float) -> Float[np.ndarray, "k r"]:
     """The factor of :class:`WithWhite`, all white noise in the first column.
 
     Without any it stays without: the gradient in τ is a multiple of τ.
@@ -310,6 +310,6 @@ class OfCounts(Measured):
         operator: ComplexAmplitudes = self.operator
         X = self.operator.space.pack(fit.Z)
         if fit.modelled and fit.white > 0:
-            operator, X = WithWhite(self.operator), _with_white(X, math.sqrt(fit.white))
+            operator, X = WithWhite(self.operator), with_white(X, math.sqrt(fit.white))
         omega = self.data.shots[:, None] ** 2 / (self._means(fit) + HALF)
         return Evidence(operator, X, omega.ravel(), fit.rank)
