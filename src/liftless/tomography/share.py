@@ -41,7 +41,7 @@ def adjusted(data: OfCounts, fit: Fit) -> Fit:
     if not curvature > 0:
         return fit
     # In ε itself the step is τ's times 2 τ; of a share of a sum that it changes.
-    share = max(0.0, fit.white - tau * slope / curvature)
+    share = max(0.0, float(fit.white - tau * slope / curvature))
     share = share / (1 - fit.white + share)
     Z = fit.Z * math.sqrt((1 - share) / (1 - fit.white))
     return Fit(fit.rank, share, fit.modelled, Z, fit.loss, fit.applications)
