@@ -290,7 +290,7 @@ class OfCounts(Measured):
     def mirrored(self, mirrors: Mirrors, fit: Fit) -> Float[np.ndarray, " k"]:
         """−log likelihood: outcomes change places within every setting."""
         # Outcomes that the fit excludes are possible where noise made it: by about its share.
-        share = fit.parameters / self.shots
+        share = fit.parameters / (self.shots + fit.parameters)
         p = (1 - share) * self._means(fit) / self.data.shots[:, None] + share / self.operator.order
         sums = flipped_sums(self.data.n, -np.log(p))
         bits = 2 ** np.arange(self.qubits)[::-1]
