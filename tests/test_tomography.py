@@ -170,7 +170,7 @@ def test_mirror_images_by_the_matrices_themselves(transposed):
     image = P @ (rho.T if transposed else rho) @ P
     W = mirrors.apply(k, Z)
     np.testing.assert_allclose(W @ W.conj().T, image, atol=1e-12)
-    share = fit.parameters / n.sum()
+    share = fit.parameters / (n.sum() + fit.parameters)
     p = (1 - share) * probabilities(image, ["XY", "YZ", "ZZ"]) + share / 4
     losses = double(counts.mirrored)(mirrors, fit)
     assert losses[k] == pytest.approx(-np.sum(n * np.log(p)), rel=1e-12)
@@ -179,6 +179,14 @@ def test_mirror_images_by_the_matrices_themselves(transposed):
         for p in (strings_of(rho)[:7], strings_of(image)[:7])
     ]
     assert double(strings.mirrored)(mirrors, fit)[k] == pytest.approx((change[1] - change[0]) / 2)
+
+
+def test_mirror_images_have_a_loss_where_shots_are_fewer_than_parameters():
+    n = np.eye(4)[:1]
+    counts = OfCounts(counts_of(n, ["XY"], "big"))
+    fit = Fit(2, 0.0, False, state(2, 3), 0.0, 0)
+    assert fit.parameters > n.sum()
+    assert np.all(np.isfinite(double(counts.mirrored)(Mirrors.of(2), fit)))
 
 
 def test_the_sign_of_a_bell_state_is_not_told_without_xx_or_yy():
