@@ -77,7 +77,7 @@ def noise(n, degree, seeds):
         data = read(pairs, d, 2, None, "relative", NOISE, n)
         least, body = bound(X, pairs, found.determined), found.determined
         near, there, _ = sharpened(data, X)
-        here = data.reweighted(np.linalg.norm(found.points[data.i] - found.points[data.j], axis=1))
+        here = data.reweighted(found.points)
         gain = deviance(here, found.points) - deviance(near, there)
         error, best = found.distance(X), rms(there[body], X[body])
         rows.append([error / least, best / least, gain, found.chi2, spent])

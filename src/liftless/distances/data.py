@@ -12,6 +12,8 @@ from liftless._errors import InvalidInput
 
 #: Names of the coordinates in files; there are no points of more.
 AXES = ("x", "y", "z", "u", "v", "w", "s", "t")
+#: Length of a fit, as a share of the measured one, below which a relative deviation falls no more.
+SHORTEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,18 @@ class Distances:
             self.relative,
         )
 
-    def reweighted(self, lengths: Float[np.ndarray, " m"]) -> "Distances":
-        """Return the data with relative deviations taken of other lengths than the measured ones.
+    def lengths(self, X: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " m"]:
+        """Distances of the pairs between places."""
+        return np.linalg.norm(X[self.i] - X[self.j], axis=1)
+
+    def reweighted(self, X: Float[np.ndarray, "n dim"]) -> "Distances":
+        """Return the data with relative deviations taken of a fit's lengths, not of the measured.
 
         Of these the short ones would weigh too much, and shrink the fit.
         """
         if not self.relative:
             return self
-        ratio = lengths / self.d
+        ratio = np.maximum(self.lengths(X), SHORTEST * self.d) / self.d
         std = None if self.std is None else self.std * ratio
         return replace(self, std=std, shape=self.shape * ratio)
 

@@ -26,8 +26,7 @@ def groups(data: Distances, moving: Bool[np.ndarray, " n"]) -> list[Bool[np.ndar
 
 def unlikely(data: Distances, moving: Bool[np.ndarray, " n"], X: Points) -> Bool[np.ndarray, " g"]:
     """Whether the distances of each group are fitted worse than the noise explains."""
-    lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-    r = (lengths - data.d) / data.reweighted(np.maximum(lengths, 1e-3 * data.d)).shape
+    r = (data.lengths(X) - data.d) / data.reweighted(X).shape
     out = []
     for group in groups(data, moving):
         e = group[data.i] | group[data.j]
@@ -78,5 +77,4 @@ def hung(
 
 
 def _misfit(data: Distances, X: Points) -> float:
-    lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-    return float(np.sum(((lengths - data.d) / data.shape) ** 2))
+    return float(np.sum(((data.lengths(X) - data.d) / data.shape) ** 2))

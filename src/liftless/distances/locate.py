@@ -150,8 +150,7 @@ def _sharpened(data: Distances, rigid: Rigidity, found: Search) -> tuple[bool, D
         X[body] = part
         held = ~body
         held[data.anchors] = False
-        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-        data = data.reweighted(np.maximum(lengths, 1e-3 * data.d))
+        data = data.reweighted(X)
         end = sparse_levenberg(
             replace(fit_of(data, roots=True), free=held), X, steps=LAST, damping=1e-6
         )
@@ -187,7 +186,7 @@ def _told(
 ) -> Location:
     from scipy.special import chdtrc
 
-    residuals = (np.linalg.norm(X[data.i] - X[data.j], axis=1) - data.d) / data.shape
+    residuals = (data.lengths(X) - data.d) / data.shape
     sigma, free = _errors(data, rigid, X)
     square, dof = float(residuals @ residuals), data.d.size - free
     chi2 = pvalue = math.nan

@@ -172,14 +172,13 @@ def sharpened(data: Distances, X: Points) -> tuple[Distances, Points, int]:
     for _ in range(2 if data.relative else 1):
         end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
         X, steps = end.X, steps + end.steps
-        lengths = np.linalg.norm(X[data.i] - X[data.j], axis=1)
-        data = measured.reweighted(np.maximum(lengths, 1e-3 * data.d))
+        data = measured.reweighted(X)
     return data, X, steps
 
 
 def deviance(data: Distances, X: Points) -> float:
     """−2 log likelihood, up to a constant, of deviations that are those of the fit."""
-    gap = np.linalg.norm(X[data.i] - X[data.j], axis=1) - data.d
+    gap = data.lengths(X) - data.d
     return float(np.sum((gap / data.shape) ** 2) + 2 * np.sum(np.log(data.shape / data.d)))
 
 
