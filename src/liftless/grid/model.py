@@ -51,10 +51,10 @@ class Model:
     def __init__(self, grid: Grid, readings: Measurements, idle: Any = "exact") -> None:
         self.n = grid.n
         unread = idle_of(grid, readings)
-        gone = np.zeros(grid.n, bool)
-        self.basis, gone = reduction(grid, unread if idle == "exact" else gone)
+        none = np.zeros(grid.n, bool)
+        self.basis, gone = reduction(grid, unread if idle == "exact" else none)
         self.kept = np.flatnonzero(~gone)
-        weighted = unread & ~gone if idle is not None else gone & False
+        weighted = none if idle is None else unread & ~gone
         std = WEIGHTED if idle == "exact" else idle
         self.rows = rows_of(grid, _with_idle(grid, readings, weighted, std))
         self.order = self.rows.operator.n // 2
@@ -78,7 +78,6 @@ class Model:
             basis = block_diag([basis, np.ones((1, 1))], format="csr")
         columns = csr_array(basis)
         re, im = columns.real, columns.imag
-
         return csr_array(vstack([hstack([re, -im]), hstack([im, re])], format="csr"))
 
     def _free(self) -> Bool[np.ndarray, " N"]:
@@ -165,12 +164,7 @@ def _anchors(
 ) -> Int[np.ndarray, " a"]:
     """Of each island without a reading of an angle its reference, if that is not eliminated."""
     at = np.isin(readings.kind, ("va", "ia"))
-    some = readings.kept(at).places(grid) if at.any() else np.zeros(0, int)
-    bus = (
-        np.where(readings.side[at] != "", grid.ends[some % len(grid.ends), 0], some)
-        if at.any()
-        else some
-    )
+    bus = grid.buses_at(readings.places(grid)[at], readings.side[at])
     fixed = set(grid.islands[bus].tolist())
     out = []
     for island, anchor in enumerate(grid.anchors.tolist()):

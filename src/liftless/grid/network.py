@@ -170,6 +170,14 @@ class Grid:
             must = f"a bus of the grid ({some}, ...)"
             raise InvalidInput("element", repr(str(name)), must) from None
 
+    def buses_at(
+        self, places: Int[np.ndarray, " m"], side: Shaped[np.ndarray, " m"]
+    ) -> Int[np.ndarray, " m"]:
+        """Places of buses: the end of a branch where a side is named, else the bus itself."""
+        out, sided = places.copy(), side != ""
+        out[sided] = self.ends[places[sided], (side[sided] == "to").astype(int)]
+        return out
+
     def branch(self, name: Any) -> int:
         """Place of a branch, by name."""
         try:

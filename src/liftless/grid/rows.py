@@ -69,7 +69,7 @@ def rows_of(grid: Grid, readings: Measurements) -> Rows:
     std[roots] *= np.sqrt(4 * b[roots] ** 2 + 2 * std[roots] ** 2)
     b[roots] **= 2
     root_std[angles] = np.deg2rad(readings.std[angles])
-    std[angles] = _sizes(grid, places, readings)[angles] * root_std[angles]
+    std[angles] = _sizes(unit, places, readings)[angles] * root_std[angles]
     b[angles] = 0.0
     space = Hermitian(n + 1 if angles.any() else n)
     k, i, j, value = (np.concatenate([part[c] for part in parts]) for c in range(4))
@@ -85,7 +85,7 @@ def _unit(
     unit[np.isin(readings.kind, ("p", "q"))] = grid.base
     current = np.flatnonzero(readings.kind == "i")
     if current.size:
-        end = grid.ends[places[current], (readings.side[current] == "to").astype(int)]
+        end = grid.buses_at(places[current], readings.side[current])
         kv = np.full(current.size, np.nan) if grid.kv is None else grid.kv[end]
         if not np.all(kv > 0):
             where = readings.name(int(current[np.flatnonzero(~(kv > 0))[0]]))
@@ -114,8 +114,7 @@ def _powers(grid: Grid, places: np.ndarray, readings: Measurements) -> Entries:
     at = np.flatnonzero(np.isin(readings.kind, ("p", "q")))
     side = readings.side[at]
     row, column, value = linear(grid, places[at], side)
-    ends = grid.ends[places[at] * (side != "")] if grid.ends.size else np.zeros((at.size, 2), int)
-    bus = np.where(side == "", places[at], np.where(side == "to", ends[:, 1], ends[:, 0]))
+    bus = grid.buses_at(places[at], side)
     turn = np.where(readings.kind[at] == "q", -1j, 1.0)
     return at[row], bus[row], column, turn[row] * np.conj(value)
 
@@ -140,10 +139,11 @@ def _squares(at: np.ndarray, row: np.ndarray, column: np.ndarray, value: np.ndar
     return k, i, j, np.r_[np.abs(value) ** 2, cross]
 
 
-def _sizes(grid: Grid, places: np.ndarray, readings: Measurements) -> Float[np.ndarray, " m"]:
+def _sizes(
+    unit: Float[np.ndarray, " m"], places: np.ndarray, readings: Measurements
+) -> Float[np.ndarray, " m"]:
     """Magnitudes, per unit, that were read where the angles were; of voltages else 1."""
     sizes = np.ones(readings.m)
-    unit = _unit(grid, readings, places)
     for kind, of in (("va", "v"), ("ia", "i")):
         known = {
             (int(places[k]), str(readings.side[k])): float(readings.value[k] / unit[k])
@@ -166,9 +166,7 @@ def predicted(
     row, column, value = linear(grid, places, side)
     current = np.zeros(readings.m, complex)
     np.add.at(current, row, value * v[column])
-    end = places.copy()
-    sided = side != ""
-    end[sided] = grid.ends[places[sided], (side[sided] == "to").astype(int)]
+    end = grid.buses_at(places, side)
     power: np.ndarray = v[end] * np.conj(current)
     kind = readings.kind
     told = {
