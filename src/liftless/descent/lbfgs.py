@@ -118,11 +118,18 @@ def _apply_inverse(memory: Memory, g: Factor) -> Factor:
     return q
 
 
-def _remember(memory: Memory, s: Factor, y: Factor, forget: AnyArray) -> Memory:
-    """Push a pair with positive curvature, leave the memory alone otherwise."""
-    sy, yy = jnp.sum(s * y), jnp.sum(y * y)
+def _weighed(
+    memory: Memory, s: Factor, sy: AnyArray, yy: AnyArray
+) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Whether a pair has positive curvature, one over it or 0, and the scale that it leaves."""
     good = sy > FLAT * jnp.sqrt(jnp.sum(s * s) * yy)
     inverse = jnp.where(good, 1.0 / jnp.where(good, sy, 1.0), 0.0)
+    return good, inverse, jnp.where(good, sy / jnp.where(yy > 0, yy, 1.0), memory.scale)
+
+
+def _remember(memory: Memory, s: Factor, y: Factor, forget: AnyArray) -> Memory:
+    """Push a pair with positive curvature, leave the memory alone otherwise."""
+    good, inverse, scale = _weighed(memory, s, jnp.sum(s * y), jnp.sum(y * y))
 
     def push(old: AnyArray, new: AnyArray) -> AnyArray:
         pushed = jnp.concatenate([new[None], old[:-1]])
@@ -133,7 +140,7 @@ def _remember(memory: Memory, s: Factor, y: Factor, forget: AnyArray) -> Memory:
         steps=push(memory.steps, s),
         changes=push(memory.changes, y),
         inverse=jnp.where(forget, 0.0, kept),
-        scale=jnp.where(good, sy / jnp.where(yy > 0, yy, 1.0), memory.scale),
+        scale=scale,
         products=None,
     )
 
@@ -172,9 +179,7 @@ def _written(memory: Memory, known: Products, s: Factor, y: Factor, forget: AnyA
     steps = jnp.asarray(memory.steps).at[at].set(s)
     changes = jnp.asarray(memory.changes).at[at].set(y)
     Sy, Yy, sY = _rows(steps) @ y.ravel(), _rows(changes) @ y.ravel(), _rows(changes) @ s.ravel()
-    sy, yy = Sy[at], Yy[at]
-    good = sy > FLAT * jnp.sqrt(jnp.sum(s * s) * yy)
-    inverse = jnp.where(good, 1.0 / jnp.where(good, sy, 1.0), 0.0)
+    good, inverse, scale = _weighed(memory, s, Sy[at], Yy[at])
     ring = Products(
         jnp.asarray(known.sy).at[:, at].set(Sy).at[at].set(sY),
         jnp.asarray(known.yy).at[:, at].set(Yy).at[at].set(Yy),
@@ -184,6 +189,6 @@ def _written(memory: Memory, known: Products, s: Factor, y: Factor, forget: AnyA
         steps=steps,
         changes=changes,
         inverse=jnp.where(forget, 0.0, jnp.asarray(memory.inverse).at[at].set(inverse)),
-        scale=jnp.where(good, sy / jnp.where(yy > 0, yy, 1.0), memory.scale),
+        scale=scale,
         products=ring,
     )

@@ -47,9 +47,6 @@ SLOPE = 1e-3
 #: by that share of itself anywhere.
 CHUNK, FALL, SMALL, LEAST = 50, 0.5, 1e-3, 1e-5
 
-#: Told of a run on its way; whether to go on.
-Watch = Callable[[dict], bool]
-
 
 def rough(stop: Stop) -> Stop:
     """Tolerances that float32 can tell, as arrays of it."""
@@ -83,9 +80,6 @@ def _wide(objective: Objective, method: Method, stop: Stop, end: Explored, X: An
         k = end.iteration.astype(start.dtype)
         return Carry(point, state, k, status, lowest, point.excess, slope_of(point))
 
-    if X.shape[0] == 1:
-        found = one(jax.tree.map(lambda leaf: leaf[0], (end, X)))
-        return jax.tree.map(lambda leaf: leaf[None], found)
     return each(method, one, (end, X))
 
 

@@ -91,7 +91,13 @@ def _ended(objective: Objective, carry: Carry) -> Point:
 
 
 def each(method: Method, function: Callable[[Any], Any], many: Any) -> Any:
-    """Map a function over starts, at once or one after another."""
+    """Map a function over starts, at once or one after another.
+
+    A single one is spared the batching, under which a loop's branches cost twice.
+    """
+    if jax.tree.leaves(many)[0].shape[0] == 1:
+        found = function(jax.tree.map(lambda leaf: leaf[0], many))
+        return jax.tree.map(lambda leaf: leaf[None], found)
     return jax.lax.map(function, many) if method.alone else jax.vmap(function)(many)
 
 
@@ -123,10 +129,6 @@ def _solve_starts(
             _begin(objective, method, stop, start),
         )
 
-    # A single start is spared the batching, under which a loop's branches cost twice.
-    if starts[0].shape[0] == 1:
-        found = one(jax.tree.map(lambda leaf: leaf[0], starts))
-        return jax.tree.map(lambda leaf: leaf[None], found)
     return each(method, one, starts)
 
 
@@ -183,9 +185,6 @@ def run_to(objective: Objective, method: Method, stop: Stop, carry: Carry, end: 
             lambda c: running(stop, c, end), lambda c: advance(objective, method, stop, c), c
         )
 
-    if carry.status.shape == (1,):
-        one_carry = one(jax.tree.map(lambda leaf: leaf[0], carry))
-        return jax.tree.map(lambda leaf: leaf[None], one_carry)
     return each(method, one, carry)
 
 
