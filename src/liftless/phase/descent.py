@@ -24,10 +24,6 @@ Factor = Float[np.ndarray, "n 1"]
 #: Pairs that a descent keeps: with three it takes 2 % more steps, with eight 1 % less, and each
 #: costs a tenth of a transform of the readings.
 MEMORY = 5
-#: Intensity, as a share of the mean, that is added to exact readings in the weights' denominator.
-#: Of 24 images of 64² behind 3 to 8 masks, transforms of all descents against .1: .03 −5 %, .01
-#: −8 %, .001 −8 %; .0001 −4 %, where dark readings lead astray at first.
-FLOOR = 0.01
 #: Most steps of a descent.
 STEPS = 600
 #: ‖∇h‖ ‖X‖ / h of a point that is stuck, of exact data.
@@ -82,6 +78,11 @@ class Books:
         """Applications that may still be taken."""
         return max(0, int(self.budget) // self.data.transforms - self.applications)
 
+    @property
+    def steps(self) -> int:
+        """Most steps that a descent may take."""
+        return min(STEPS, max((self.left - 2) // 2, 0))
+
     def note(self, event: str, applications: int, misfit: float, rough: int = 0) -> None:
         """Book an event, of whose applications some were in float32, and tell it.
 
@@ -103,8 +104,6 @@ def problem_of(data: Data, variance: Float[np.ndarray, " m"]) -> Problem:
 
 def first_problem(data: Data) -> Problem:
     """Problem of a first descent, before any fit tells the variances."""
-    if data.noise.name == "none":
-        return problem_of(data, data.intensity + FLOOR * data.mean)
     return problem_of(data, data.noise.first(data.intensity, data.mean))
 
 
@@ -121,8 +120,7 @@ def descended(
     ``rows`` are the amplitudes of X, where they are known.
     """
     gradient = STUCK if level is not None else _noisy_gradient(data, problem)
-    steps = min(STEPS, max((books.left - 2) // 2, 0))
-    stop = Stop(0.0 if level is None else level, gradient, steps)
+    stop = Stop(0.0 if level is None else level, gradient, books.steps)
     unit, value = 1.0, 1.0
     if books.mixed:
         problem, unit, value = _in_units(data, problem)
@@ -135,13 +133,18 @@ def descended(
 
 
 def _noisy_gradient(data: Data, problem: Problem) -> float:
-    """‖∇h‖ ‖X‖ / h at which the next step would gain little of what noise makes of h."""
-    # A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
-    h, full = max(data.rows / 2, 1.0), _full(data, problem)
+    """:func:`gradient_for` a problem."""
     # CURVATURE is that of weights 1/b; of others it is as many times larger as ω b is than 1.
-    bend = CURVATURE * 2 * full / data.total
+    return gradient_for(data, CURVATURE * 2 * _full(data, problem) / data.total)
+
+
+def gradient_for(data: Data, bend: float) -> float:
+    """‖∇h‖ ‖X‖ / h at which the next step would gain little of what noise makes of h.
+
+    A step of Newton's gains ½ ‖∇h‖²/curvature: as a share of h ≈ half the readings.
+    """
     gain = GAIN * data.unknowns / 2
-    return float(np.sqrt(2 * bend * gain * data.total) / h)
+    return float(np.sqrt(2 * bend * gain * data.total) / max(data.rows / 2, 1.0))
 
 
 def _full(data: Data, problem: Problem) -> float:

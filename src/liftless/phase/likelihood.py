@@ -1,7 +1,5 @@
 """Maximum likelihood of an image from counts, from a fit by weights."""
 
-import math
-
 import numpy as np
 from jaxtyping import Float
 
@@ -9,10 +7,13 @@ from liftless.carried import CarriedProblem
 from liftless.descent import LBFGS, Descent, Stop, descend
 from liftless.losses import Poisson
 from liftless.phase.data import Data
-from liftless.phase.descent import GAIN, MEMORY, STEPS, Books
+from liftless.phase.descent import MEMORY, Books, gradient_for
 from liftless.problem import Problem
 
 Factor = Float[np.ndarray, "n 1"]
+
+#: Curvature of the likelihood of an image in counts.
+BEND = 4.0
 
 
 def counts_problem(data: Data) -> Problem:
@@ -28,9 +29,6 @@ def counts_problem(data: Data) -> Problem:
 def most_likely(data: Data, books: Books, X: Factor) -> tuple[Factor, Descent]:
     """Descend to maximum likelihood, as far as noise asks for it."""
     carried = CarriedProblem(counts_problem(data), data.operator)
-    # A step of Newton's gains ½ ‖∇h‖²/4 of an image in counts, as a share of h ≈ half the readings.
-    gain = GAIN * data.unknowns / 2
-    gradient = math.sqrt(8 * gain * data.total) / max(data.rows / 2, 1.0)
-    steps = min(STEPS, max((books.left - 2) // 2, 0))
-    done = descend(carried, carried.inside(X), LBFGS(MEMORY), Stop(0.0, gradient, steps))
+    stop = Stop(0.0, gradient_for(data, BEND), books.steps)
+    done = descend(carried, carried.inside(X), LBFGS(MEMORY), stop)
     return np.asarray(carried.outside(done.X)), done

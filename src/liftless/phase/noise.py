@@ -13,8 +13,11 @@ from liftless.operators import CodedDiffraction, ScannedProbe
 
 #: Added to a fitted intensity for the variance of a count: a count of zero has one too.
 HALF = 0.5
-#: Share of the mean that is added to an intensity for its weight where no noise is known.
-FLOOR = 0.1
+#: Share of the mean that is added to an intensity for its weight in the first descent, of noisy
+#: readings and of exact ones.  Of the latter, for 24 images of 64² behind 3 to 8 masks, transforms
+#: of all descents against .1: .03 −5 %, .01 −8 %, .001 −8 %; .0001 −4 %, where dark readings lead
+#: astray at first.
+FLOOR, EXACT_FLOOR = 0.1, 0.01
 #: Relative misfit at which a local solve takes over, without noise and in units of the noise's own.
 READY, MARGIN = 0.1, 1.15
 
@@ -54,7 +57,8 @@ class Noise:
 
     def first(self, intensity: Float[np.ndarray, " m"], mean: float) -> Float[np.ndarray, " m"]:
         """What the weights of the first descent are the reciprocals of."""
-        floor = FLOOR * mean if self.name != "poisson" else max(HALF, FLOOR * mean)
+        floor = (EXACT_FLOOR if self.name == "none" else FLOOR) * mean
+        floor = max(HALF, floor) if self.name == "poisson" else floor
         return np.maximum(intensity, 0.0) + floor
 
     def ready(self, intensity: Float[np.ndarray, " m"], mean: float) -> float:
