@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float, Inexact, Int
 
 from liftless._checks import describe
 from liftless._errors import InvalidInput
@@ -150,7 +150,7 @@ class PauliStrings(SensingOperator):
         return whole / whole.sum() if whole.any() else None
 
 
-def walsh_hadamard(values: Complex[AnyArray, "... n"]) -> Complex[AnyArray, "... n"]:
+def walsh_hadamard(values: Inexact[AnyArray, "... n"]) -> Inexact[AnyArray, "... n"]:
     """Σ_x (−1)^{b·x} of the last axis at every b, its length a power of two; traceable.
 
     By products with Hadamard matrices of at most 2^5 rows, one for so many bits.

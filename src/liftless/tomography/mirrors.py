@@ -7,12 +7,14 @@ orthogonal: the signs of a GHZ state, where every setting without a Z has an odd
 """
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
+
+from liftless.operators.pauli_strings import walsh_hadamard
 
 #: Qubits up to which all Pauli strings are tried, and the most letters of those beyond.
 ALL, LETTERS = 6, 2
@@ -92,12 +94,5 @@ def flipped_sums(
     n: Float[np.ndarray, "S d"], values: Float[np.ndarray, "S d"]
 ) -> Float[np.ndarray, "S d"]:
     """Σ_o n[o] values[o ^ f] for every pattern f of flips: by Walsh–Hadamard transforms."""
-    return _walsh(_walsh(n) * _walsh(values)) / n.shape[1]
-
-
-def _walsh(a: Float[np.ndarray, "S d"]) -> Float[np.ndarray, "S d"]:
-    S, d = a.shape
-    for k in range(round(math.log2(d))):
-        a = a.reshape(S, 2**k, 2, -1)
-        a = np.stack([a[:, :, 0] + a[:, :, 1], a[:, :, 0] - a[:, :, 1]], axis=2)
-    return a.reshape(S, d)
+    products = walsh_hadamard(jnp.asarray(n)) * walsh_hadamard(jnp.asarray(values))
+    return np.asarray(walsh_hadamard(products)) / n.shape[1]
