@@ -14,6 +14,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+from curves import finished, shaded
 
 import liftless as ll
 from liftless.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, tidy
@@ -77,8 +78,8 @@ def runs(args: argparse.Namespace, cell: str, seed: int) -> list[dict]:
     return rows
 
 
-def collected(rows: list[dict], cell: str, name: str) -> tuple[np.ndarray, ...]:
-    """Budgets, and quartiles of the error over the draws; what has ended stays as it is."""
+def collected(rows: list[dict], cell: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Budgets, and the errors of all draws at each; what has ended stays as it is."""
     own = [row for row in rows if row["cell"] == cell and row["method"] == name]
     draws = {}
     for row in own:
@@ -90,7 +91,7 @@ def collected(rows: list[dict], cell: str, name: str) -> tuple[np.ndarray, ...]:
         # The last end within a budget; before the first one nothing was handed back.
         place = np.searchsorted(at, grid * (1 + 1e-9), side="right") - 1
         table.append(np.where(place >= 0, error[np.maximum(place, 0)], 1.0))
-    return (grid, *np.quantile(table, [0.25, 0.5, 0.75], axis=0))
+    return grid, np.transpose(table)
 
 
 def draw(rows: list[dict], path: Path) -> None:
@@ -103,15 +104,10 @@ def draw(rows: list[dict], path: Path) -> None:
         for name, (title, colour) in METHODS.items():
             if not any(row["method"] == name for row in rows):
                 continue
-            grid, low, middle, high = collected(rows, cell, name)
-            wide = 2.2 if name == "liftless" else 1.2
-            axes.plot(grid, middle, color=colour, linewidth=wide, label=title)
-            axes.fill_between(grid, low, high, color=colour, alpha=0.12, linewidth=0)
+            grid, table = collected(rows, cell, name)
+            shaded(axes, grid, table, name, title, colour)
         axes.set(xscale="log", yscale="log", ylim=(1e-12, 3))
-    panels[0].set_ylabel("relative error of the image", fontsize=8)
-    lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
-    figure.savefig(path)
+    finished(figure, panels, "relative error of the image", path)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+from curves import finished, shaded
 from tomography import rrr, state_of
 
 import liftless as ll
@@ -88,17 +89,11 @@ def draw(rows: list[dict], path: Path) -> None:
             own = [r for r in rows if r["state"] == kind and r["method"] == name]
             grid = sorted({int(r["settings"]) for r in own})
             table = [[float(r["infidelity"]) for r in own if int(r["settings"]) == k] for k in grid]
-            low, middle, high = np.array([np.quantile(t, [0.25, 0.5, 0.75]) for t in table]).T
-            wide = 2.2 if name == "liftless" else 1.2
-            axes.plot(grid, middle, "o-", color=colour, linewidth=wide, markersize=3, label=words)
-            axes.fill_between(grid, low, high, color=colour, alpha=0.12, linewidth=0)
+            shaded(axes, grid, table, name, words, colour, marker="o", markersize=3)
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(grid, [str(k) for k in grid])
         axes.minorticks_off()
-    panels[0].set_ylabel("infidelity", fontsize=8)
-    lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=7, frameon=False)
-    figure.savefig(path)
+    finished(figure, panels, "infidelity", path)
 
 
 def main() -> None:
