@@ -1,5 +1,6 @@
 """Fits of a grid's voltages: from a start, and from a start of two columns truncated to one."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ STEPS, WIDE = 60, 40
 KICKS, RESTARTS = 6, 6
 #: Sizes of the second column.
 SIZES = (0.5, 1.0)
+#: Relative gain below which a fit of two columns is at its end: it is a start of the next.
+COARSE = 1e-5
+#: Deviation of the random angles, radians.
+SPREAD = 0.5
 #: χ² a reading at which a fit is exact.
 ROUND_OFF = 1e-16
 #: Difference of two states that are one, per unit; and ends at the best one after which it is
@@ -55,7 +60,7 @@ def widened(
     kick = size * (rng.standard_normal(n) + 1j * rng.standard_normal(n)) / np.sqrt(2)
     X = model.packed(np.stack([v, kick], axis=1))
     exact = max(1e-26, 2 * enough / _zero(model))
-    end = sparse_levenberg(model.wide, X, steps=WIDE, tolerance=1e-5, exact=exact)
+    end = sparse_levenberg(model.wide, X, steps=WIDE, tolerance=COARSE, exact=exact)
     space = Hermitian(model.order)
     z = space.complex(space.truncate(end.X, 1))[:, 0]
     if model.turned:
@@ -78,19 +83,19 @@ def search(
         ½ χ² at which the search ends.
     seed : int
     tries : int
-        Starts of two columns at most; the first half begins at ``start``, the rest at random
-        angles about the unloaded network's.
+        Starts of two columns at most; the share of ``KICKS`` of them begins at ``start``, the rest
+        at random angles about those of it.
     """
     rng = np.random.default_rng([seed, 47])
     found = [descended(model, start, "the start")]
-    steps = found[0].steps
+    steps, kicks = found[0].steps, math.ceil(tries * KICKS / (KICKS + RESTARTS))
     for k in range(tries):
         agreed = sum(np.abs(one.v - found[0].v).max() <= SAME for one in found)
         if found[0].objective <= enough or agreed >= AGREE:
             break
         v = start
-        if k >= (tries + 1) // 2:
-            v = np.exp(1j * (np.angle(start) + 0.5 * rng.standard_normal(start.size)))
+        if k >= kicks:
+            v = np.exp(1j * (np.angle(start) + SPREAD * rng.standard_normal(start.size)))
         one = widened(model, v, rng, SIZES[k % len(SIZES)], enough)
         steps += one.steps
         found.append(one)
