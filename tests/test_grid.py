@@ -132,6 +132,9 @@ def test_a_gross_error_is_found_and_taken_out(meshed):
     assert [one.reading for one in clean.gross] == [20]
     assert clean.kind == "fitted"
     assert readings.name(20) in clean.message
+    for one in (plain, clean):
+        drawn = [text.get_text() for text in one.plot().axes[0].texts]
+        assert drawn.count(readings.name(20)) == 1
     without = ll.grid.estimate(grid, readings.kept(np.arange(readings.m) != 20))
     assert clean.distance(without.voltage) < 1e-8
 

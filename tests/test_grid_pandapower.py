@@ -63,6 +63,8 @@ def test_readings_of_a_pandapower_table(three):
             ll.grid.pandapower_measurements(spoilt, grid)
 
 
+# Of pandapower's own, about its older networks.
+@pytest.mark.filterwarnings("ignore:tap_dependency_table:DeprecationWarning")
 def test_pandapower_has_the_same_admittances_and_states():
     pandapower = pytest.importorskip("pandapower")
     from pandapower import networks

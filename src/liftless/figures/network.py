@@ -12,11 +12,15 @@ from matplotlib.figure import Figure
 from liftless.figures.style import BLUE, GREY, ORANGE, RED, new_figure, tidy
 
 if TYPE_CHECKING:
-    from liftless.distances import Location
-    from liftless.grid import Estimate
+    from matplotlib.axes import Axes
 
-#: Points up to which each has its name beside it.
-NAMED = 40
+    from liftless.distances import Location
+    from liftless.grid import Estimate, Grid
+
+#: Points up to which each has its name beside it, and readings taken out that are named.
+NAMED, SUSPECTS = 40, 4
+#: Rounds of the layout.
+ROUNDS = 60
 
 
 def location_figure(found: "Location") -> Figure:
@@ -58,12 +62,12 @@ def _lines(X: Float[np.ndarray, "n 2"], pairs: Int[np.ndarray, "m 2"]) -> list[n
 
 
 def grid_figure(found: "Estimate") -> Figure:
-    """Draw a network, its buses by their errors and its branches by their worst residual.
+    """Draw a network, its buses and branches by their worst residual, and what was taken out.
 
     Parameters
     ----------
     found : Estimate
-        Without coordinates the buses are laid out by the two slowest modes of the network.
+        Without coordinates the buses are laid out by path lengths.
     """
     figure = new_figure(7.6, 4.2)
     axes, side = figure.subplots(1, 2, width_ratios=[2.2, 1])
@@ -90,18 +94,52 @@ def grid_figure(found: "Estimate") -> Figure:
     tidy(axes, f"{found.kind}: worst normalised residual of each bus and branch", "", "")
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_visible(False)
     axes.grid(visible=False)
     axes.margins(0.08)
     axes.autoscale_view()
     if grid.n <= NAMED:
         for name, place in zip(grid.buses, X, strict=True):
             axes.annotate(str(name), place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    _suspects(axes, found, X)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7, frameon=False)
     tidy(side, f"σ of the angles at {grid.n} buses", "bus, by σ", "degrees")
     spread = np.sort(found.sigma_va[np.isfinite(found.sigma_va)])
     side.plot(spread, color=BLUE, linewidth=1.2)
     return figure
+
+
+def _suspects(axes: "Axes", found: "Estimate", X: Float[np.ndarray, "n 2"]) -> None:
+    """Mark readings that were taken out; name them, or the worst one where noise is not all."""
+    grid, label = found.grid, "taken out"
+    named = [(one.name, one.element, one.side) for one in found.gross[:SUSPECTS]]
+    for one in found.gross:
+        at = _place(grid, one.element, one.side, X)
+        axes.plot(*at.T, "o-", color=RED, linewidth=2.4, markersize=4, zorder=4, label=label)
+        label = "_again"
+    if found.kind == "stationary" and not named and np.isfinite(found.normalised).any():
+        k, of = int(np.nanargmax(found.normalised)), found.readings
+        named = [(of.name(k), str(of.element[k]), str(of.side[k]))]
+    for name, element, side in named:
+        middle = _place(grid, element, side, X).mean(axis=0)
+        axes.annotate(
+            name,
+            middle,
+            xytext=(6, 8),
+            textcoords="offset points",
+            fontsize=7,
+            color=RED,
+            zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
+        )
+
+
+def _place(
+    grid: "Grid", element: str, side: str, X: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "k 2"]:
+    """Place of the bus or ends of the branch that a reading is of."""
+    return X[grid.ends[grid.branch(element)]] if side else X[[grid.bus(element)]]
 
 
 def _worst(found: "Estimate") -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " l"]]:
@@ -115,16 +153,31 @@ def _worst(found: "Estimate") -> tuple[Float[np.ndarray, " n"], Float[np.ndarray
 
 
 def _layout(found: "Estimate") -> Float[np.ndarray, "n 2"]:
-    """Places of the buses: the stress of path lengths made small from the slowest modes."""
+    """Places of the buses whose distances are the path lengths, as well as they can be.
+
+    Σ (‖x_i − x_j‖/d_ij − 1)² made small by majorisation (Gansner, Koren and North, Graph Drawing
+    2004) from the slowest modes, which lay much of a large network in one place.
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
+    from scipy.spatial.distance import pdist, squareform
 
     grid = found.grid
     one = np.ones(len(grid.ends))
     graph = csr_array((one, (grid.ends[:, 0], grid.ends[:, 1])), shape=(grid.n, grid.n))
     paths = np.asarray(dijkstra(graph, directed=False, unweighted=True))
-    paths[~np.isfinite(paths)] = 2 * paths[np.isfinite(paths)].max()
+    paths[~np.isfinite(paths)] = 2 * paths[np.isfinite(paths)].max(initial=0.5)
     B = -0.5 * paths**2
     B = B - B.mean(axis=0) - B.mean(axis=1)[:, None] + B.mean()
     values, vectors = np.linalg.eigh(B)
-    return vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 0.0))
+    X = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 0.0))
+    W = np.where(paths > 0, 1 / np.where(paths > 0, paths, 1.0) ** 2, 0.0)
+    # Its null vector, all ones, is fixed: places are about their mean.
+    inverse = np.linalg.inv(np.diag(W.sum(axis=1)) - W + 1.0 / grid.n)
+    for _ in range(ROUNDS):
+        now = np.maximum(squareform(pdist(X)), 1e-9)
+        pull = -W * paths / now
+        np.fill_diagonal(pull, 0.0)
+        np.fill_diagonal(pull, -pull.sum(axis=1))
+        X = inverse @ (pull @ X)
+    return X

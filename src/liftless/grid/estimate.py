@@ -25,6 +25,8 @@ ROUND_OFF = 1e-12
 RIVAL = 6.63
 #: Share of a reading's variance in its residual below which it is critical: no other checks it.
 CRITICAL = 1e-6
+#: Share below which it is computed without cancellation, and columns of a block of solves.
+NEAR, BLOCK = 1e-3, 256
 #: Part of a null vector at a bus that is nothing, relative to its largest.
 STILL = 1e-5
 #: Steps of the last fit, of the readings themselves.
@@ -173,12 +175,36 @@ def _seen(model: Model, v: Voltages) -> Seen:
     """A residual has the share 1 − h of its reading's variance, with h the leverage: see Seen."""
     fit, X = model.sharp(v), model.packed(v[:, None])
     residual, J = fit.residual(fit.rows.values(X)), fit.jacobian(X)
-    null = null_directions(J)
+    # What is open does not depend on deviations: very small ones would hide what the others see.
+    null = null_directions(_unit_rows(J))
     told = Information(J, null)
-    left = 1 - told.leverages()
+    left = _left(J, told)
     critical = left <= CRITICAL
     size = np.where(critical, np.nan, np.abs(residual) / np.sqrt(np.where(critical, 1, left)))
     return Seen(model, v, residual, null, told, size, critical)
+
+
+def _unit_rows(J: Any) -> Any:
+    """Rows of a sparse matrix, each of norm one."""
+    from scipy.sparse import diags_array
+
+    norms = np.sqrt(np.asarray(J.multiply(J).sum(axis=1)).ravel())
+    return diags_array(1 / np.where(norms > 0, norms, 1.0)) @ J
+
+
+def _left(J: Any, told: Information) -> Float[np.ndarray, " m"]:
+    """1 − h of the rows: ‖e_k − J x‖² for the best x where the difference would be round-off.
+
+    An error of x is squared in it.
+    """
+    left = 1 - told.leverages()
+    near = np.flatnonzero(left < NEAR)
+    for first in range(0, near.size, BLOCK):
+        at = near[first : first + BLOCK]
+        rest = -(J @ told.solve(J[at].T.toarray()))
+        rest[at, np.arange(at.size)] += 1
+        left[at] = np.sum(rest * rest, axis=0)
+    return left
 
 
 def _cleaned(
@@ -200,7 +226,9 @@ def _cleaned(
         near = np.flatnonzero(size**2 >= size[worst] ** 2 - RIVAL)
         rivals = tuple(int(kept[k]) for k in near if k != worst)
         names = tuple(readings.name(k) for k in rivals)
-        out.append(Gross(place, readings.name(place), float(size[worst]), rivals, names))
+        where = str(readings.element[place]), str(readings.side[place])
+        told = Gross(place, readings.name(place), float(size[worst]), rivals, names, *where)
+        out.append(told)
         kept = np.delete(kept, worst)
         model = Model(grid, readings.kept(kept), idle)
         found, more = search(model, seen.v, _enough(model), seed, 0)
@@ -308,8 +336,8 @@ def _message(
     if hidden.size:
         names = ", ".join(str(name) for name in grid.buses[hidden[:6]])
         names += ", ..." if hidden.size > 6 else ""
+        count = "1 bus is" if hidden.size == 1 else f"{hidden.size} buses are"
         words += (
-            f" {hidden.size} buses are NOT observable: {names}. "
-            "Their voltages are one of many; read more there."
+            f" {count} NOT observable: {names}. Voltages there are one of many; read more there."
         )
     return words

@@ -53,6 +53,8 @@ def reduction(
         group = places[order[first:last]]
         a, b = Y.indptr[first], Y.indptr[last]
         near, column = np.unique(Y.indices[a:b], return_inverse=True)
+        if not np.isin(group, near).all():  # nothing is connected there
+            continue
         whole = np.zeros((group.size, near.size), complex)
         np.add.at(
             whole,

@@ -23,6 +23,8 @@ KINDS = {
 }
 SIDES = ("", "from", "to")
 COLUMNS = ("kind", "element", "side", "value", "std")
+#: Values, deviations and their inverses beyond which sums of squares overflow.
+LARGEST = 1e50
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Measurements:
 
     def __init__(self, kind: Any, element: Any, side: Any, value: Any, std: Any) -> None:
         value = real_array("value", value, 1)
+        if not value.size:
+            raise InvalidInput("measurements", "without a reading", "one reading or more")
         words = {"kind": kind, "element": element, "side": side}
         for name, given in words.items():
             array = np.array([str(one) for one in given], dtype=str)
@@ -58,8 +62,17 @@ class Measurements:
                 raise InvalidInput(name, f"of {array.size}", f"as long as value ({value.size})")
             words[name] = array
         std = np.full(value.shape, std, float) if np.ndim(std) == 0 else real_array("std", std, 1)
-        if std.shape != value.shape or not np.all(std > 0):
-            raise InvalidInput("std", describe(std), "> 0, one for each value")
+        if std.shape != value.shape:
+            raise InvalidInput("std", describe(std), "one for each value")
+        size = f"between {1 / LARGEST:g} and {LARGEST:g}"
+        for name, array, odd, must in (
+            ("value", value, np.abs(value) > LARGEST, f"of size {LARGEST:g} at most"),
+            ("std", std, ~(std > 0), "> 0"),
+            ("std", std, (std > LARGEST) | (std < 1 / LARGEST), size),
+        ):
+            if odd.any():
+                where = int(np.flatnonzero(odd)[0])
+                raise InvalidInput(name, f"{array[where]:g} in reading {where}", must)
         for name, known in (("kind", tuple(KINDS)), ("side", SIDES)):
             odd = ~np.isin(words[name], known)
             if odd.any():

@@ -30,6 +30,8 @@ class Gross:
         Readings that might be the wrong one as well: without one of them χ² falls by as much, but
         for 6.63, which chance makes of it once in a hundred times.
     rival_names : tuple of str
+    element, side : str
+        Where it was read.
     """
 
     reading: int
@@ -37,6 +39,8 @@ class Gross:
     normalised: float
     rivals: tuple[int, ...] = ()
     rival_names: tuple[str, ...] = ()
+    element: str = ""
+    side: str = ""
 
     def __str__(self) -> str:
         if not self.rivals:
@@ -188,7 +192,7 @@ class Estimate:
             ("observable", f"{int(self.observable.sum())} of {grid.n} buses"),
         ]
         if math.isfinite(self.pvalue):
-            text = f"{self.chi2:.3f} a degree of freedom ({self.dof}), p = {self.pvalue:.2g}"
+            text = f"{self.chi2:.4g} a degree of freedom ({self.dof}), p = {self.pvalue:.2g}"
             rows.append(("chi²", text))
         seen = self.observable
         if self.kind != "exact" and seen.any():
@@ -198,12 +202,12 @@ class Estimate:
         if self.kind != "exact" and known.size:
             worst = int(known[np.argmax(self.normalised[known])])
             size = self.normalised[worst]
-            rows.append(("worst reading", f"{self.readings.name(worst)}: {size:.2f} deviations"))
+            rows.append(("worst reading", f"{self.readings.name(worst)}: {size:.4g} deviations"))
         if self.critical.any():
             names = [self.readings.name(int(k)) for k in np.flatnonzero(self.critical)[:SHOWN]]
             more = int(self.critical.sum()) - len(names)
             rows.append(("critical", ", ".join(names) + (f" and {more} more" if more else "")))
-        rows += [("taken out", f"{one}: {one.normalised:.1f} deviations") for one in self.gross]
+        rows += [("taken out", f"{one}: {one.normalised:.4g} deviations") for one in self.gross]
         if self.others:
             text = ", ".join(f"{x:.3g}" for x in self.other_chi2[:SHOWN])
             rows.append(("other ends", f"χ² a degree of freedom {text}"))

@@ -11,6 +11,9 @@ from liftless.grid.network import Grid
 from liftless.operators import SparseOperator
 from liftless.space import Hermitian
 
+#: Least deviation of a reading beside the median, per unit: their squares stand in one sum, of
+#: which 1e-16 is round-off.
+LEAST = 1e-6
 #: Entries (row, i, j, value) of sparse matrices.
 Entries = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -73,6 +76,7 @@ def rows_of(grid: Grid, readings: Measurements) -> Rows:
     b[angles] = 0.0
     space = Hermitian(n + 1 if angles.any() else n)
     k, i, j, value = (np.concatenate([part[c] for part in parts]) for c in range(4))
+    _comparable(readings, np.where(roots | angles, root_std, std))
     operator = SparseOperator(k, i, j, value, m=readings.m, space=space)
     return Rows(operator, b, std, roots, root_std, angles)
 
@@ -92,6 +96,16 @@ def _unit(
             raise InvalidInput("kind", f"{where!r}, where no base voltage is known", "p or q there")
         unit[current] = grid.base / (np.sqrt(3) * kv)
     return unit
+
+
+def _comparable(readings: Measurements, std: Float[np.ndarray, " m"]) -> None:
+    """Refuse deviations, per unit, beside which normal equations lose those of the others."""
+    share = std / np.median(std)
+    least = int(np.argmin(share))
+    if share[least] < LEAST:
+        was = f"{readings.std[least]:.2g} for {readings.name(least)!r}, {share[least]:.1g} of the "
+        cure = "Give it as much as the others allow; idle='exact' makes zero injections exact."
+        raise InvalidInput("std", was + "median (per unit)", f"at least {LEAST:g} of it", cure)
 
 
 def linear(
