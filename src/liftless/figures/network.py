@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Points up to which each has its name beside it, and readings taken out that are named.
 NAMED, SUSPECTS = 40, 4
+#: Distances beyond which they are drawn finer.
+MANY = 800
 #: Rounds of the layout.
 ROUNDS = 60
 
@@ -29,16 +31,34 @@ def location_figure(found: "Location") -> Figure:
     Parameters
     ----------
     found : Location
-        Its first two coordinates are drawn.
+        Places in space are drawn from two sides, of more dimensions by their first three.
     """
-    figure = new_figure(7.6, 4.2)
-    axes, side = figure.subplots(1, 2, width_ratios=[2.2, 1])
-    X = np.pad(found.points, ((0, 0), (0, max(0, 2 - found.points.shape[1]))))[:, :2]
-    tidy(axes, f"{found.kind}: {int(found.determined.sum())} of {len(X)} places determined", "", "")
+    n, dim = found.points.shape
+    views = [(0, 1)] if dim < 3 else [(0, 1), (0, 2)]
+    figure = new_figure(7.6 if dim < 3 else 9.6, 4.2)
+    *drawn, side = figure.subplots(1, len(views) + 1, width_ratios=[2.2] * len(views) + [1.2])
+    X = np.pad(found.points, ((0, 0), (0, max(0, 2 - dim))))
+    for axes, (a, b) in zip(drawn, views, strict=True):
+        tidy(axes, "", "" if dim < 3 else f"axis {a + 1}", "" if dim < 3 else f"axis {b + 1}")
+        _seen(axes, found, X[:, [a, b]])
+    title = f"{found.kind}: {int(found.determined.sum())} of {n} places determined"
+    drawn[0].set_title(title, fontsize=9, loc="left")
+    drawn[0].legend(fontsize=7, frameon=False, loc="best")
+    tidy(side, "Residuals of the distances", "(fit − d)/std", "distances")
+    side.hist(found.residuals, bins=min(30, max(5, len(found.pairs) // 8)), color=BLUE)
+    side.axvline(0.0, color=GREY, linewidth=0.8)
+    return figure
+
+
+def _seen(axes: "Axes", found: "Location", X: Float[np.ndarray, "n 2"]) -> None:
+    """Draw two coordinates of the places; of many the lines and marks are the finer."""
+    n, lines = len(X), _lines(X, found.pairs)
+    width = 0.6 if len(lines) <= MANY else 0.25
     axes.set_aspect("equal", adjustable="datalim")
-    axes.add_collection(LineCollection(_lines(X, found.pairs), colors="#CCCCCC", linewidths=0.6))
+    axes.add_collection(LineCollection(lines, colors="#CCCCCC", linewidths=width))
     other = ~found.determined & ~found.flexible
-    anchors = np.isin(np.arange(len(X)), found.anchors)
+    anchors = np.isin(np.arange(n), found.anchors)
+    size = 14 if len(lines) <= MANY else 7
     for which, colour, marker, label in (
         (found.determined & ~anchors, BLUE, "o", "determined"),
         (anchors, "black", "s", "anchor"),
@@ -46,15 +66,10 @@ def location_figure(found: "Location") -> Figure:
         (found.flexible, RED, "x", "can move"),
     ):
         if which.any():
-            axes.scatter(*X[which].T, s=14, color=colour, marker=marker, label=label, zorder=3)
-    if len(X) <= NAMED:
+            axes.scatter(*X[which].T, s=size, color=colour, marker=marker, label=label, zorder=3)
+    if n <= NAMED:
         for name, place in zip(found.names, X, strict=True):
             axes.annotate(str(name), place, xytext=(3, 3), textcoords="offset points", fontsize=6)
-    axes.legend(fontsize=7, frameon=False, loc="best")
-    tidy(side, "Residuals of the distances", "(fit − d)/std", "distances")
-    side.hist(found.residuals, bins=min(30, max(5, len(found.pairs) // 8)), color=BLUE)
-    side.axvline(0.0, color=GREY, linewidth=0.8)
-    return figure
 
 
 def _lines(X: Float[np.ndarray, "n 2"], pairs: Int[np.ndarray, "m 2"]) -> list[np.ndarray]:
