@@ -1,10 +1,11 @@
 """State estimation of power grids: states found, errors, gross errors, and pandapower beside.
 
 The networks are pandapower's (extra ``grid``).  Without noise unless it says so; readings are
-``ll.grid.redundant``'s of redundancy 2.5; bad starts have magnitudes of 1 ± .1 and normal angles of
-deviation .5 about the flat start, or uniform ones.
+``ll.grid.redundant``'s, of redundancy 2.5 unless another is given; bad starts have magnitudes
+of 1 ± .1 and normal angles of deviation .5 about the flat start, or uniform ones.
 
 Usage: python benchmarks/grid.py [flat|start|angles|noise|gross] [NETWORKS] [SEEDS] [FIRST SEED]
+       [REDUNDANCY]
 """
 
 import logging
@@ -91,12 +92,12 @@ def off(grid, v, truth):
     return float(np.abs(v * np.exp(1j * np.angle(truth[k] / v[k])) - truth).max())
 
 
-def flat(names, seeds):
+def flat(names, seeds, redundancy=2.5):
     for name in names:
         net, grid = loaded(name)
         rows = []
         for seed in seeds:
-            plan = ll.grid.redundant(grid, 2.5, seed=seed)
+            plan = ll.grid.redundant(grid, redundancy, seed=seed)
             readings = ll.grid.measure(grid, grid.voltage, plan)
             found, seconds = timed(ll.grid.estimate, grid, readings)
             row = [found.distance(grid.voltage), found.steps, seconds]
@@ -114,12 +115,13 @@ def flat(names, seeds):
         )
 
 
-def start(names, seeds, angles="normal"):
+def start(names, seeds, redundancy=2.5, angles="normal"):
     for name in names:
         net, grid = loaded(name)
         counts, wrong, spent = np.zeros(3), 0, np.zeros(3)
         for seed in seeds:
-            readings = ll.grid.measure(grid, grid.voltage, ll.grid.redundant(grid, 2.5, seed=seed))
+            plan = ll.grid.redundant(grid, redundancy, seed=seed)
+            readings = ll.grid.measure(grid, grid.voltage, plan)
             v0 = start_of(grid, seed, angles)
             found, seconds = timed(ll.grid.estimate, grid, readings, start=v0, seed=seed)
             good = found.distance(grid.voltage) < 1e-6
@@ -146,19 +148,20 @@ def start(names, seeds, angles="normal"):
             spent[2] += took
         n = len(seeds)
         print(
-            f"{name}, {angles} angles: {counts[0]:.0f} of {n} (wrong, called a success: {wrong}), "
-            f"restarts of one column {counts[1]:.0f}, pandapower {counts[2]:.0f}; mean CPU seconds "
+            f"{name}, redundancy {redundancy}, {angles} angles: {counts[0]:.0f} of {n} "
+            f"(wrong, called a success: {wrong}), restarts of one column {counts[1]:.0f}, "
+            f"pandapower {counts[2]:.0f}; mean CPU seconds "
             + ", ".join(f"{x:.2f}" for x in spent / n),
             flush=True,
         )
 
 
-def noise(names, seeds):
+def noise(names, seeds, redundancy=2.5):
     for name in names:
         _, grid = loaded(name)
         rows = []
         for seed in seeds:
-            plan = ll.grid.redundant(grid, 2.5, seed=seed)
+            plan = ll.grid.redundant(grid, redundancy, seed=seed)
             readings = ll.grid.measure(grid, grid.voltage, plan, seed=seed)
             found = ll.grid.estimate(grid, readings)
             # Gauss–Newton from the truth itself.
@@ -176,7 +179,7 @@ def noise(names, seeds):
         )
 
 
-def gross(names, seeds):
+def gross(names, seeds, redundancy=2.5):
     """One reading of each draw is off by 20 σ; what its leverage lets be expected is counted too.
 
     The normalised residual of a reading that takes the share h from itself is 20 √(1 − h) in the
@@ -187,7 +190,7 @@ def gross(names, seeds):
         seen = named = rivalled = 0
         spent, chances, missed = [], [], []
         for seed in seeds:
-            plan = ll.grid.redundant(grid, 2.5, seed=seed)
+            plan = ll.grid.redundant(grid, redundancy, seed=seed)
             readings = ll.grid.measure(grid, grid.voltage, plan, seed=seed)
             clean = ll.grid.estimate(grid, readings)
             rng = np.random.default_rng([seed, 7])
@@ -208,9 +211,9 @@ def gross(names, seeds):
                 missed.append(f"  seed {seed}: {readings.name(k)} (√(1 − h) {left:.3f}): {told}")
         count = len(seeds)
         print(
-            f"{name}: one of 20 σ detected {seen} of {count} (expected {sum(chances):.2f}), "
-            f"identified {named}, among the rivals named {rivalled}; CPU seconds "
-            f"{np.median(spent):.2f}, at most {max(spent):.2f}",
+            f"{name}, redundancy {redundancy}: one of 20 σ detected {seen} of {count} "
+            f"(expected {sum(chances):.2f}), identified {named}, among the rivals named "
+            f"{rivalled}; CPU seconds {np.median(spent):.2f}, at most {max(spent):.2f}",
             *missed,
             sep="\n",
             flush=True,
@@ -225,10 +228,12 @@ def main():
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 20
     first = int(sys.argv[4]) if len(sys.argv) > 4 else 500
     seeds = range(first, first + count)
+    redundancy = float(sys.argv[5]) if len(sys.argv) > 5 else 2.5
     if what == "angles":
-        start(names, seeds, "uniform")
+        start(names, seeds, redundancy, "uniform")
     else:
-        {"flat": flat, "start": start, "noise": noise, "gross": gross}[what](names, seeds)
+        modes = {"flat": flat, "start": start, "noise": noise, "gross": gross}
+        modes[what](names, seeds, redundancy)
 
 
 if __name__ == "__main__":
