@@ -4,8 +4,8 @@ The networks are pandapower's (extra ``grid``).  Without noise unless it says so
 ``ll.grid.redundant``'s, of redundancy 2.5 unless another is given; bad starts have magnitudes
 of 1 ± .1 and normal angles of deviation .5 about the flat start, or uniform ones.
 
-Usage: python benchmarks/grid.py [flat|start|angles|noise|gross] [NETWORKS] [SEEDS] [FIRST SEED]
-       [REDUNDANCY]
+Usage: python benchmarks/grid.py [flat|start|angles|noise|gross|wrong] [NETWORKS] [SEEDS]
+       [FIRST SEED] [REDUNDANCY]
 """
 
 import logging
@@ -220,6 +220,48 @@ def gross(names, seeds, redundancy=2.5):
         )
 
 
+def wrong(names, seeds, redundancy=2.5):
+    """Noise, no gross error or one of 20 σ, uniform angles: what is called a success and is wrong.
+
+    With readings taken out, which can make any state fit; without restarts too.
+    """
+    for name in names:
+        _, grid = loaded(name)
+        for size in (0.0, 20.0):
+            for tries in (0, 12):
+                right = told = none = out = 0
+                began = time.process_time()
+                for seed in seeds:
+                    plan = ll.grid.redundant(grid, redundancy, seed=seed)
+                    readings = ll.grid.measure(grid, grid.voltage, plan, seed=seed)
+                    best = ll.grid.estimate(grid, readings, start=grid.voltage, tries=0)
+                    rng = np.random.default_rng([seed, 7])
+                    value = readings.value.copy()
+                    k = int(rng.choice(np.flatnonzero(~best.critical)))
+                    value[k] += size * readings.std[k] * rng.choice([-1, 1])
+                    found = ll.grid.estimate(
+                        grid,
+                        readings.changed(value),
+                        start=start_of(grid, seed, "uniform"),
+                        tries=tries,
+                        bad_data=True,
+                        seed=seed,
+                    )
+                    # Without the one reading, and perhaps with it, the state moves by its error.
+                    near = found.distance(grid.voltage) < max(0.05, 3 * best.distance(grid.voltage))
+                    right += near
+                    told += found.success and not near
+                    none += not found.success
+                    out = max(out, len(found.gross))
+                print(
+                    f"{name}, redundancy {redundancy}, error {size:g} σ, {tries} tries: right "
+                    f"{right} of {len(seeds)}, wrong called a success {told}, no success {none}, "
+                    f"taken out at most {out}, CPU seconds "
+                    f"{(time.process_time() - began) / len(seeds):.2f}",
+                    flush=True,
+                )
+
+
 def main():
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
@@ -232,7 +274,7 @@ def main():
     if what == "angles":
         start(names, seeds, redundancy, "uniform")
     else:
-        modes = {"flat": flat, "start": start, "noise": noise, "gross": gross}
+        modes = {"flat": flat, "start": start, "noise": noise, "gross": gross, "wrong": wrong}
         modes[what](names, seeds, redundancy)
 
 

@@ -10,7 +10,6 @@ Usage: python benchmarks/grid_choices.py [search|agree|rivals|alarms|leverages] 
        [FIRST SEED] [CONSTANTS]
 """
 
-import importlib
 import logging
 import sys
 import warnings
@@ -20,11 +19,9 @@ import numpy as np
 from grid import loaded, start_of, timed
 
 import liftless as ll
+from liftless.grid import gross, residuals
 from liftless.grid import search as searching
 from liftless.grid.model import Model
-
-# The name in the package is the function's.
-estimating = importlib.import_module("liftless.grid.estimate")
 
 CASES = "case14,case57,case118,case300"
 #: What is tried instead of the constants of the search; KICKS and RESTARTS go together.
@@ -161,7 +158,7 @@ def rivals(names, seeds, _):
                 size = np.random.default_rng([seed, 8]).uniform(6, 30)
                 bad, k = spoilt(readings, clean, seed, size)
                 for value in RIVALS:
-                    with changed(estimating, RIVAL=value):
+                    with changed(gross, RIVAL=value):
                         found = ll.grid.estimate(grid, bad, tries=0, bad_data=True)
                     if found.gross:
                         one = found.gross[0]
@@ -182,15 +179,15 @@ def alarms(names, seeds, _):
 
     CRITICAL on a random part of the readings, of redundancy 1.6, where many check little.
     """
-    trials = [("ALARM", value, None) for value in ALARMS]
-    trials += [("CRITICAL", value, 1.6) for value in CRITICALS]
+    trials = [(gross, "ALARM", value, None) for value in ALARMS]
+    trials += [(residuals, "CRITICAL", value, 1.6) for value in CRITICALS]
     for name in names:
         _, grid = loaded(name)
-        for key, value, redundancy in trials:
+        for module, key, value, redundancy in trials:
             told = []
             for seed, more in plans(grid, seeds, noisy=True):
                 readings = more if redundancy is None else part(grid, more, redundancy, seed)
-                with changed(estimating, **{key: value}):
+                with changed(module, **{key: value}):
                     found = ll.grid.estimate(grid, readings, tries=0)
                     cleaned = ll.grid.estimate(grid, readings, tries=0, bad_data=True)
                 told.append([found.kind == "stationary", len(cleaned.gross) > 0])
@@ -212,14 +209,14 @@ def leverages(names, seeds, _):
         for redundancy in (0.8, 1.0, 1.2, 1.6):
             shares, plain = [], []
             for seed, more in plans(grid, seeds):
-                seen = estimating._seen(
+                seen = residuals.seen_at(
                     Model(grid, part(grid, more, redundancy, seed)), grid.voltage
                 )
                 J = seen.model.sharp(seen.v).jacobian(seen.model.packed(seen.v[:, None]))
-                shares.append(estimating._left(J, seen.told))
+                shares.append(residuals.left_in(J, seen.told))
                 plain.append(1 - seen.told.leverages())
             left, rough = np.concatenate(shares), np.concatenate(plain)
-            small = left <= estimating.CRITICAL
+            small = left <= residuals.CRITICAL
             print(
                 f"{name}, redundancy {redundancy}: {small.sum()} critical of {left.size} readings, "
                 f"1 − h at most {left[small].max(initial=0.0):.1e} (by plain subtraction "

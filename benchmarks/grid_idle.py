@@ -9,7 +9,6 @@ plain Gauss–Newton steps without damping, of the magnitudes themselves.
 Usage: python benchmarks/grid_idle.py [NETWORKS] [SEEDS] [FIRST SEED] [flat|normal]
 """
 
-import importlib
 import logging
 import sys
 import warnings
@@ -22,11 +21,10 @@ from scipy.sparse.linalg import LinearOperator, norm, onenormest, splu
 import liftless as ll
 from liftless.descent.sparse_levenberg import SparseFit
 from liftless.grid.model import Model, idle_of
+from liftless.grid.residuals import sharpened
 from liftless.grid.rows import rows_of
 from liftless.grid.search import search
 from liftless.operators.sparse_rows import SparseRows
-
-estimating = importlib.import_module("liftless.grid.estimate")
 
 CASES = "case57,case118,case300,case1354pegase"
 WEIGHTS = (1e-3, 1e-4, 1e-6)
@@ -47,7 +45,7 @@ def library(grid, readings, v0, idle):
     """Voltages and steps by the library, without what it says of them."""
     model = Model(grid, readings, idle)
     found, steps = search(model, v0, 0.0, 0, 0)
-    v, more = estimating._sharpened(grid, model, found[0])
+    v, more = sharpened(grid, model, found[0])
     return model, v, steps + more
 
 
@@ -102,8 +100,7 @@ def compared(grid, readings, v0):
         J = model.sharp(v).jacobian(model.packed(v[:, None]))
         out[name] = (v, steps, condition(J.T @ J), took)
     found, took = timed(multipliers, grid, readings, v0)
-    if found is not None:
-        out["multipliers"] = (*found[:2], condition(found[2]), took)
+    out["multipliers"] = None if found is None else (*found[:2], condition(found[2]), took)
     return out
 
 
@@ -122,7 +119,11 @@ def main():
             readings = ll.grid.measure(grid, grid.voltage, plan, seed=seed)
             v0 = grid.flat() if kind == "flat" else start_of(grid, seed, kind)
             best = library(grid, readings, grid.voltage, "exact")[1]
-            for way, (v, steps, cond, took) in compared(grid, readings, v0).items():
+            for way, end in compared(grid, readings, v0).items():
+                if end is None:
+                    rows.setdefault(way, []).append([False])
+                    continue
+                v, steps, cond, took = end
                 off = float(np.abs(grid.turned(v, best) - best).max())
                 told = [off < 1e-2, off, left(grid, readings, v), steps, cond, took]
                 rows.setdefault(way, []).append(told)

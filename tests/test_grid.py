@@ -8,9 +8,9 @@ from cli_tools import run, strict_json
 from grid_tools import CASE, powers, ring
 
 import liftless as ll
-from liftless.grid.estimate import _seen
 from liftless.grid.matpower import from_tables
 from liftless.grid.model import Model
+from liftless.grid.residuals import seen_at
 from liftless.grid.rows import predicted, rows_of
 
 EVERY = [
@@ -150,7 +150,7 @@ def test_what_is_not_observable_and_what_is_critical_are_named(three):
     assert np.isfinite(found.sigma_va[:2]).all()
     # Of these the magnitude of bus 40 alone says anything about it.
     assert found.critical.tolist() == [False, False, True, False, False]
-    seen = _seen(Model(three, found.readings), found.voltage)
+    seen = seen_at(Model(three, found.readings), found.voltage)
     assert np.isnan(seen.normalised[seen.critical]).all()
 
 

@@ -65,7 +65,8 @@ class Estimate:
     observable : boolean array of shape (n,)
         Whether the readings determine the voltage of a bus, near this one.
     kind : {"exact", "fitted", "stationary"}
-        Fitted to round-off; χ² within the noise (p >= 0.01); or not.
+        Fitted to round-off; χ² within the noise (p >= 0.01); or not, or another state explains the
+        readings with as few taken out.
     message : str
     chi2, pvalue : float
         Σ (residual/σ)² a degree of freedom, and the chance of more.
@@ -80,7 +81,7 @@ class Estimate:
     gross : tuple of Gross
         Readings that were taken out, in this order.
     others : tuple of arrays
-        Other states where the fit came to rest, worse than this one.
+        Other states where the fit of all readings came to rest.
     other_chi2 : tuple of float
         Their χ² a degree of freedom.
     steps : int

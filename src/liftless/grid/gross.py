@@ -1,0 +1,152 @@
+"""Readings that are gross errors: found by normalised residuals, and taken out one by one."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from liftless.grid.measurements import Measurements
+from liftless.grid.model import Model, Voltages
+from liftless.grid.network import Grid
+from liftless.grid.residuals import Seen, seen_at, sharpened
+from liftless.grid.result import Gross
+from liftless.grid.search import SAME, Solution, descended
+
+#: Chance of a false alarm of χ², and of the largest normalised residual of all.
+ALARM = 0.01
+#: .99 quantile of χ² with one degree of freedom.  Where reading j is the wrong one, χ² without j
+#: exceeds χ² without j and k by one such, and χ² without k is no less than the latter.
+RIVAL = 6.63
+#: Share of the readings that may be taken out, and ends of the search that are compared.
+SHARE, ENDS = 0.1, 4
+
+
+def enough(model: Model) -> float:
+    """½ χ² that noise exceeds with the chance of a false alarm."""
+    from scipy.special import chdtri
+
+    dof = max(model.fit.rows.m - model.unknowns, 1)
+    return float(chdtri(dof, ALARM)) / 2
+
+
+def chance(seen: Seen) -> tuple[float, int, float]:
+    """χ², its degrees of freedom, and the chance of more (NaN where there are none)."""
+    from scipy.special import chdtrc
+
+    square = float(seen.residual @ seen.residual)
+    dof = seen.residual.size - seen.model.unknowns + seen.null.shape[1]
+    return square, dof, float(chdtrc(dof, square)) if dof > 0 else math.nan
+
+
+def explained(seen: Seen) -> bool:
+    """Whether noise makes a χ² like this one."""
+    return not chance(seen)[2] < ALARM
+
+
+class Cleaned(NamedTuple):
+    """A state, and readings that were taken out for it.
+
+    Attributes
+    ----------
+    readings : Measurements
+        Those that are left.
+    seen : Seen
+    gross : list of Gross
+    steps : int
+    others : list of Solution
+        Other ends of the search, of all the readings.
+    rival : complex array of shape (n,) or None
+        Another state that explains the readings with as few taken out.
+    """
+
+    readings: Measurements
+    seen: Seen
+    gross: list[Gross]
+    steps: int
+    others: list[Solution]
+    rival: Voltages | None = None
+
+
+def cleaned(
+    grid: Grid,
+    readings: Measurements,
+    seen: Seen,
+    found: list[Solution],
+    idle: Any,
+) -> Cleaned:
+    """Take out gross errors, at the state where the fewest explain the readings.
+
+    Parameters
+    ----------
+    grid : Grid
+    readings : Measurements
+    seen : Seen
+        State of the best end.
+    found : list of Solution
+        Ends of the search, best first.
+    idle : "exact", float or None
+
+    Notes
+    -----
+    At a wrong state the readings that contradict it can be taken out as well, until what is left
+    agrees with it.  Where any is taken out, other ends and that from the flat start are cleaned
+    too, as far as they need no more.
+    """
+    most = max(1, int(SHARE * readings.m))
+    best = _removed(grid, readings, seen, idle, most)._replace(others=found[1:])
+    if not best.gross and explained(best.seen):
+        return best
+    model, steps = seen.model, best.steps
+    flat = descended(model, grid.flat(), "flat")
+    steps += flat.steps
+    ends = list(found)
+    if all(np.abs(flat.v - one.v).max() > SAME for one in found):
+        ends = sorted([*found, flat], key=lambda one: one.objective)
+    for one in [one for one in ends if one is not found[0]][:ENDS]:
+        v, more = sharpened(grid, model, one)
+        done = explained(best.seen)
+        limit = len(best.gross) if done else most
+        other = _removed(grid, readings, seen_at(model, v), idle, limit)
+        steps += more + other.steps
+        if not explained(other.seen):
+            continue
+        if not done or len(other.gross) < len(best.gross):
+            best = other._replace(others=[end for end in ends if end is not one])
+        elif _apart(best, other):
+            best = best._replace(rival=other.seen.v)
+    return best._replace(steps=steps)
+
+
+def _apart(one: Cleaned, other: Cleaned) -> bool:
+    """Whether two states, as far as readings tell them, are different."""
+    if one.seen.null.shape[1] or other.seen.null.shape[1]:
+        return False
+    return bool(np.abs(one.seen.v - other.seen.v).max() > SAME)
+
+
+def _removed(grid: Grid, readings: Measurements, seen: Seen, idle: Any, most: int) -> Cleaned:
+    """Take out the reading of the largest normalised residual, fit again, while it is gross."""
+    from scipy.special import ndtri
+
+    out: list[Gross] = []
+    kept, steps = np.arange(readings.m), 0
+    while len(out) < most:
+        size = seen.normalised[: kept.size]
+        limit = float(-ndtri(ALARM / 2 / max(kept.size, 1)))
+        worst = int(np.nanargmax(size)) if np.isfinite(size).any() else -1
+        if worst < 0 or not size[worst] > limit:
+            break
+        place = int(kept[worst])
+        # Without reading k the least χ² is less by the square of its normalised residual.
+        near = np.flatnonzero(size**2 >= size[worst] ** 2 - RIVAL)
+        rivals = tuple(int(kept[k]) for k in near if k != worst)
+        names = tuple(readings.name(k) for k in rivals)
+        where = str(readings.element[place]), str(readings.side[place])
+        told = Gross(place, readings.name(place), float(size[worst]), rivals, names, *where)
+        out.append(told)
+        kept = np.delete(kept, worst)
+        model = Model(grid, readings.kept(kept), idle)
+        end = descended(model, seen.v, "the state before")
+        v, last = sharpened(grid, model, end)
+        seen, steps = seen_at(model, v), steps + end.steps + last
+    return Cleaned(readings.kept(kept), seen, out, steps, [])
