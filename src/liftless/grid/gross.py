@@ -12,12 +12,16 @@ from liftless.grid.residuals import Seen, seen_at, sharpened
 from liftless.grid.result import Gross
 from liftless.grid.search import SAME, Solution, descended
 
-#: Chance of a false alarm of χ², and of the largest normalised residual of all.
+#: Chance of a false alarm of χ², and of the largest normalised residual of all.  In 300 draws of
+#: noise on case57 each was .003; with .05 they were .057 and .047.
 ALARM = 0.01
 #: .99 quantile of χ² with one degree of freedom.  Where reading j is the wrong one, χ² without j
-#: exceeds χ² without j and k by one such, and χ² without k is no less than the latter.
+#: exceeds χ² without j and k by one such, and χ² without k is no less than the latter.  On case118
+#: at a redundancy of 1.6, where 4 of 18 are named wrongly, 2.71 to 10.83 have the right one among
+#: the rivals in two of them.
 RIVAL = 6.63
-#: Share of the readings that may be taken out, and ends of the search that are compared.
+#: Share of the readings that may be taken out, beyond which they are not called gross errors; and
+#: ends of the search that are compared, those of the least misfit.
 SHARE, ENDS = 0.1, 4
 
 

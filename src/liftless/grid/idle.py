@@ -11,7 +11,8 @@ from liftless.grid.network import Grid
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-#: Condition number of the equations of joined idle buses from which on they tell no voltages.
+#: Condition number of the equations of joined idle buses from which on they tell no voltages.  In
+#: pandapower's cases of 14 to 1354 buses it is 640 at most, of 50 joined ones.
 SINGULAR = 1e12
 
 

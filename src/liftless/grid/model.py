@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Voltages = Complex[np.ndarray, " n"]
 
-#: Standard deviation, per unit, by which zero injections are weighted that cannot be eliminated.
+#: Standard deviation, per unit, by which zero injections are weighted that cannot be eliminated:
+#: of buses that nothing feeds, whose voltages are open or zero.  1e-2 to 1e-6 change no other bus.
 WEIGHTED = 1e-4
 
 
