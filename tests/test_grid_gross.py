@@ -56,3 +56,22 @@ def test_two_states_that_lose_as_many_readings_are_no_success(nose):
     told = ll.grid.estimate(grid, more, start=low, tries=0, bad_data=True)
     assert (told.success, [one.reading for one in told.gross]) == (True, [4])
     assert told.distance(high) < 1e-4
+
+
+def test_noise_that_is_too_large_does_not_make_a_wrong_state_the_better_one(nose):
+    grid, (high, low) = nose
+    sign = np.tile([1.0, -1.0], 10)
+    rows = [("v", "1", "", 1.02, 1e-3)]
+    rows += [("p", "2", "", -90.0 + 0.1 * x, 0.1) for x in sign]
+    rows += [("q", "2", "", -30.0 + 0.1 * x, 0.1) for x in sign]
+    # χ² of these is too large for noise, and none of them is gross.
+    rows += [("v", "2", "", abs(high[1]) + 0.029 * x, 1e-2) for x in sign[:4]]
+    given = {"start": low, "tries": 0}
+    right = ll.grid.estimate(grid, rows)
+    assert (right.kind, right.distance(high) < 0.01) == ("stationary", True)
+    # Without the last four the wrong voltage explains all that is left.
+    without = ll.grid.estimate(grid, rows[:-4], **given)
+    assert (without.kind, without.distance(low) < 0.01) == ("fitted", True)
+    found = ll.grid.estimate(grid, rows, bad_data=True, **given)
+    assert (found.kind, found.gross) == ("stationary", ())
+    assert found.distance(high) < 0.01

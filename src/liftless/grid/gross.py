@@ -60,7 +60,7 @@ class Cleaned(NamedTuple):
     others : list of Solution
         Other ends of the search, of all the readings.
     rival : complex array of shape (n,) or None
-        Another state that explains the readings with as few taken out.
+        Another state that explains the readings as well, with as few taken out.
     """
 
     readings: Measurements
@@ -78,7 +78,7 @@ def cleaned(
     found: list[Solution],
     idle: Any,
 ) -> Cleaned:
-    """Take out gross errors, at the state where the fewest explain the readings.
+    """Take out gross errors, at the state of the least χ² with a price for each of them.
 
     Parameters
     ----------
@@ -93,32 +93,51 @@ def cleaned(
     Notes
     -----
     At a wrong state the readings that contradict it can be taken out as well, until what is left
-    agrees with it.  Where any is taken out, other ends and that from the flat start are cleaned
-    too, as far as they need no more.
+    agrees with it.  So where there is something to take out ends are compared, with that from the
+    flat start, by χ² of what is left and, for each reading that is not, the square of the
+    normalised residual from which on it is gross.
     """
-    most = max(1, int(SHARE * readings.m))
-    best = _removed(grid, readings, seen, idle, most)._replace(others=found[1:])
-    if not best.gross and explained(best.seen):
-        return best
-    model, steps = seen.model, best.steps
+    whole = Cleaned(readings, seen, [], 0, found[1:])
+    limit = _limit(readings.m)
+    if explained(seen) and _worst(seen, readings.m) < 0:
+        return whole
+    model = seen.model
     flat = descended(model, grid.flat(), "flat")
-    steps += flat.steps
-    ends = list(found)
+    ends, steps = list(found), flat.steps
     if all(np.abs(flat.v - one.v).max() > SAME for one in found):
         ends = sorted([*found, flat], key=lambda one: one.objective)
-    for one in [one for one in ends if one is not found[0]][:ENDS]:
-        v, more = sharpened(grid, model, one)
-        done = explained(best.seen)
-        limit = len(best.gross) if done else most
-        other = _removed(grid, readings, seen_at(model, v), idle, limit)
+    most, best, least = max(1, int(SHARE * readings.m)), whole, np.inf
+    for one in ends[:ENDS]:
+        at, more = seen, 0
+        if one is not found[0]:
+            v, more = sharpened(grid, model, one)
+            at = seen_at(model, v)
+        affordable = most if least == np.inf else min(most, int((least + RIVAL) / limit**2))
+        other = _removed(grid, readings, at, idle, affordable)
         steps += more + other.steps
-        if not explained(other.seen):
-            continue
-        if not done or len(other.gross) < len(best.gross):
-            best = other._replace(others=[end for end in ends if end is not one])
-        elif _apart(best, other):
+        price = chance(other.seen)[0] + limit**2 * len(other.gross)
+        apart = least < np.inf and _apart(best, other)
+        if price < least:
+            rival = best.seen.v if apart and least <= price + RIVAL else None
+            others = [end for end in ends if end is not one]
+            best, least = other._replace(others=others, rival=rival), price
+        elif apart and price <= least + RIVAL:
             best = best._replace(rival=other.seen.v)
     return best._replace(steps=steps)
+
+
+def _limit(m: int) -> float:
+    """Normalised residual that the largest of m exceeds with the chance of a false alarm."""
+    from scipy.special import ndtri
+
+    return float(-ndtri(ALARM / 2 / max(m, 1)))
+
+
+def _worst(seen: Seen, m: int) -> int:
+    """Of the first m readings the one of the largest residual, if that is gross, else -1."""
+    size = seen.normalised[:m]
+    worst = int(np.nanargmax(size)) if np.isfinite(size).any() else -1
+    return worst if worst >= 0 and size[worst] > _limit(m) else -1
 
 
 def _apart(one: Cleaned, other: Cleaned) -> bool:
@@ -130,15 +149,12 @@ def _apart(one: Cleaned, other: Cleaned) -> bool:
 
 def _removed(grid: Grid, readings: Measurements, seen: Seen, idle: Any, most: int) -> Cleaned:
     """Take out the reading of the largest normalised residual, fit again, while it is gross."""
-    from scipy.special import ndtri
-
     out: list[Gross] = []
     kept, steps = np.arange(readings.m), 0
     while len(out) < most:
         size = seen.normalised[: kept.size]
-        limit = float(-ndtri(ALARM / 2 / max(kept.size, 1)))
-        worst = int(np.nanargmax(size)) if np.isfinite(size).any() else -1
-        if worst < 0 or not size[worst] > limit:
+        worst = _worst(seen, kept.size)
+        if worst < 0:
             break
         place = int(kept[worst])
         # Without reading k the least χ² is less by the square of its normalised residual.
