@@ -120,3 +120,19 @@ def test_a_branch_of_an_isolated_bus_is_left_out(tmp_path):
     path.write_text(CASE.replace("\t40\t1\t", "\t40\t4\t"))
     grid = ll.grid.from_matpower(path)
     assert (grid.buses.tolist(), grid.branches.tolist()) == (["10", "20"], ["10-20"])
+
+
+def test_a_fit_that_is_not_at_its_end_is_no_success(meshed, monkeypatch):
+    grid, v = meshed
+    plan = ll.grid.redundant(grid, 2.0, std=0.3, seed=1)
+    std = np.where(plan.kind == "v", 0.2, plan.std)
+    rough = ll.grid.Measurements(plan.kind, plan.element, plan.side, plan.value, std)
+    readings = ll.grid.measure(grid, v, rough, seed=4)
+    found = ll.grid.estimate(grid, readings)
+    assert found.success
+    # The squares of magnitudes have their least χ² elsewhere.
+    monkeypatch.setattr("liftless.grid.residuals.LAST", 0)
+    early = ll.grid.estimate(grid, readings)
+    assert early.pvalue > 0.01
+    assert (early.status, early.kind) == (4, "stationary")
+    assert "did NOT end" in early.message

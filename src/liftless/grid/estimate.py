@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from liftless._checks import describe, positive_int, real_number
 from liftless._errors import InvalidInput
-from liftless.grid.gross import Cleaned, chance, cleaned, enough, explained
+from liftless.grid.gross import UNDONE, Cleaned, chance, cleaned, enough, explained
 from liftless.grid.measurements import Measurements
 from liftless.grid.model import Model, Voltages
 from liftless.grid.network import Grid
@@ -184,7 +184,13 @@ def _message(
         "stationary": f"NOT explained by noise (p = {p:.1g}): gross errors among the readings, a "
         "wrong network, or deviations that are too small.",
     }[kind]
-    if whole.rival is not None:
+    if kind == "stationary" and whole.seen.undone > UNDONE:
+        words = (
+            f"The fit did NOT end: the least χ² is {math.sqrt(whole.seen.undone):.2g} standard "
+            "deviations away or more. Weights that differ by much, or what is open, may be the "
+            "reason."
+        )
+    elif whole.rival is not None:
         words = (
             "NOT told from another state, which explains the readings with as few taken out: read "
             "more, or begin elsewhere."

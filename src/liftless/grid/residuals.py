@@ -55,6 +55,9 @@ class Seen(NamedTuple):
     normalised : array of shape (m,)
         |residual| in units of its own deviation, NaN where critical.
     critical : boolean array of shape (m,)
+    undone : float
+        χ² that a Gauss–Newton step from here would take away: no linear function of the state is
+        further from its least-squares value, as that step has it, than the root, in its own σ.
     """
 
     model: Model
@@ -64,6 +67,7 @@ class Seen(NamedTuple):
     told: Information
     normalised: Float[np.ndarray, " m"]
     critical: Bool[np.ndarray, " m"]
+    undone: float
 
 
 def seen_at(model: Model, v: Voltages) -> Seen:
@@ -76,7 +80,8 @@ def seen_at(model: Model, v: Voltages) -> Seen:
     left = left_in(J, told)
     critical = left <= CRITICAL
     size = np.where(critical, np.nan, np.abs(residual) / np.sqrt(np.where(critical, 1, left)))
-    return Seen(model, v, residual, null, told, size, critical)
+    step = J @ told.solve((J.T @ residual)[:, None])[:, 0]
+    return Seen(model, v, residual, null, told, size, critical, float(step @ step))
 
 
 def _unit_rows(J: Any) -> Any:

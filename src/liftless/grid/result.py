@@ -66,7 +66,7 @@ class Estimate:
         Whether the readings determine the voltage of a bus, near this one.
     kind : {"exact", "fitted", "stationary"}
         Fitted to round-off; χ² within the noise (p >= 0.01); or not, or another state explains the
-        readings with as few taken out.
+        readings with as few taken out, or the fit is not at its end.
     message : str
     chi2, pvalue : float
         Σ (residual/σ)² a degree of freedom, and the chance of more.
