@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from cli_tools import run
 from grid_tools import CASE
 
 import liftless as ll
@@ -78,3 +79,14 @@ def test_pandapower_has_the_same_admittances_and_states():
         np.testing.assert_allclose(grid.voltage, inner["V"], atol=1e-12)
         readings = ll.grid.measure(grid, grid.voltage, ll.grid.redundant(grid, 2.0))
         assert ll.grid.estimate(grid, readings).distance(grid.voltage) < 1e-6
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"a": 1}', '"a word"'])
+def test_a_file_that_is_no_network_is_told(tmp_path, text):
+    pytest.importorskip("pandapower")
+    path = tmp_path / "net.json"
+    path.write_text(text)
+    found = run("grid", path, "--out", tmp_path / "state.csv", "--quiet")
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert "a network of pandapower" in found.err
+    assert [one.name for one in tmp_path.iterdir()] == ["net.json"]

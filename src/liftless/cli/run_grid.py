@@ -80,7 +80,8 @@ def _read(path: str, measurements: str | None) -> tuple[Grid, Measurements]:
     try:
         net = pandapower.from_json(path)
         grid = from_pandapower(net)
-    except (ValueError, KeyError, UserWarning) as error:
+    # A file of something else has none of a network's attributes.
+    except (ValueError, KeyError, UserWarning, AttributeError, TypeError) as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput("case", f"{path!r} ({error})", "a network of pandapower") from None
