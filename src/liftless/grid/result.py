@@ -128,13 +128,18 @@ class Estimate:
 
     @property
     def success(self) -> bool:
-        """Whether the readings are explained and determine every voltage."""
+        """Whether the readings are explained, determine every voltage, and tell gross errors."""
         return self.status == 0
 
     @property
     def status(self) -> int:
-        """0 for a success, else 4."""
-        return 0 if self.kind != "stationary" and bool(self.observable.all()) else 4
+        """0 for a success, else 4; so where a reading that was taken out has rivals.
+
+        Without one of them instead the state would be another.
+        """
+        doubted = any(one.rivals for one in self.gross)
+        told = self.kind != "stationary" and bool(self.observable.all()) and not doubted
+        return 0 if told else 4
 
     def distance(self, truth: Any) -> float:
         """Largest difference from other voltages (per unit), the islands' angles taken out."""
