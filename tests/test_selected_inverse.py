@@ -59,3 +59,15 @@ def test_a_solver_is_chosen_by_what_elimination_takes():
         k = np.arange(i.size)
         operator = SparseOperator(k, i, j, np.ones(i.size), m=i.size, space=Symmetric(1500))
         assert isinstance(solver_for(SparseRows(operator), 1), kind)
+
+
+def test_variances_in_the_frame_of_some_unknowns():
+    rng = np.random.default_rng(2)
+    null = np.linalg.qr(rng.standard_normal((20, 3)))[0]
+    J = rng.standard_normal((40, 20)) @ (np.eye(20) - null @ null.T)
+    frame = np.arange(20) < 8
+    C, held = np.linalg.pinv(J.T @ J, rcond=1e-10), np.where(frame[:, None], null, 0.0)
+    P = np.eye(20) - null @ np.linalg.inv(held.T @ null) @ held.T
+    told = Information(sparse.csr_array(J), null)
+    np.testing.assert_allclose(told.variances(frame), np.diag(P @ C @ P.T), rtol=1e-9)
+    np.testing.assert_allclose(told.variances(frame | True), np.diag(C), rtol=1e-9)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from liftless.descent.sparse_solve import Direct
 from liftless.identify.selected_inverse import selected_inverse
@@ -173,11 +173,25 @@ class Information:
         twice = np.sum((F.T @ ZQ) * along, axis=1)
         return out - 2 * twice + np.sum((along @ (self.Q.T @ ZQ)) * along, axis=1)
 
-    def variances(self) -> Float[np.ndarray, " N"]:
-        """Diagonal of the pseudo-inverse: the variance of each unknown."""
+    def variances(self, frame: Bool[np.ndarray, " N"] | None = None) -> Float[np.ndarray, " N"]:
+        """Variance of each unknown: the diagonal of the pseudo-inverse.
+
+        Parameters
+        ----------
+        frame : boolean array of shape (N,), optional
+            Unknowns whose part along the gauge is taken out of all (by default every one's): what
+            is known badly then adds nothing to the others' variances.
+        """
         from scipy.sparse import eye_array
 
-        return self.spread(eye_array(self.J.shape[1], format="csc"))
+        if frame is None or not self.Q.shape[1]:
+            return self.spread(eye_array(self.J.shape[1], format="csc"))
+        held = np.where(frame[:, None], self.Q, 0.0)
+        along = np.linalg.solve((held.T @ self.Q).T, self.Q.T).T
+        turned = self._solve(np.ascontiguousarray(held))
+        twice = np.sum(along * turned, axis=1)
+        shift = np.sum((along @ (held.T @ turned)) * along, axis=1)
+        return np.maximum(self._inverse.diagonal() - 2 * twice + shift, 0.0)
 
     def leverages(self) -> Float[np.ndarray, " m"]:
         """Diagonal of J (JᵀJ)⁺ Jᵀ: the share of each reading that the fit takes from itself."""
