@@ -14,8 +14,9 @@ import numpy as np
 
 import liftless as ll
 from liftless.distances.data import read
+from liftless.distances.likeliest import deviance, sharpened
 from liftless.distances.locate import _motions
-from liftless.distances.search import deviance, fit_of, moved_onto, scaled, sharpened
+from liftless.distances.search import fit_of, moved_onto, scaled
 from liftless.identify.sparse_null import Information
 
 NOISE = 0.05
@@ -52,17 +53,17 @@ def exact(n, degree, seeds):
     )
 
 
-def bound(X, pairs, body):
-    """Root mean square error of the Cramér–Rao bound over a body, at the true places."""
+def bound(X, pairs, body, over):
+    """Root mean square error of the Cramér–Rao bound of a body, over some of its points."""
     d = np.linalg.norm(X[pairs[:, 0]] - X[pairs[:, 1]], axis=1)
     data = read(pairs, d, 2, None, "relative", NOISE, len(X)).of(body)
     gauge = _motions(X[body], np.zeros(0, int))
     told = Information(fit_of(data, roots=True).jacobian(X[body]), gauge)
-    return float(np.sqrt(told.variances().sum() / body.sum()))
+    return float(np.sqrt(told.variances().reshape(-1, 2)[over[body]].sum() / over.sum()))
 
 
 def noise(n, degree, seeds):
-    """Errors over the bound, of the answer and of the descent from the truth; which is likelier.
+    """Errors over the bound, of all determined points and of those without a rival.
 
     Where the answer is likelier than the descent from the truth it is the estimator that errs, by a
     part that fits better reflected, and no search mends that: the bound is of a neighbourhood of
@@ -74,21 +75,28 @@ def noise(n, degree, seeds):
         began = time.process_time()
         found = ll.distances.locate(pairs, d, 2, n=n, noise="relative", std=NOISE, seed=seed)
         spent = time.process_time() - began
-        data = read(pairs, d, 2, None, "relative", NOISE, n)
-        least, body = bound(X, pairs, found.determined), found.determined
-        near, there, _ = sharpened(data, X)
-        here = data.reweighted(found.points)
-        gain = deviance(here, found.points) - deviance(near, there)
-        error, best = found.distance(X), rms(there[body], X[body])
-        rows.append([error / least, best / least, gain, found.chi2, spent])
-        print(f"  {seed}: {error / least:.2f}, {best / least:.2f}, {gain:+.2f}", flush=True)
-    ratio, from_truth, gain, chi2, spent = np.array(rows).T
+        body, certain = found.determined, found.certain
+        data = read(pairs, d, 2, None, "relative", NOISE, n).of(body)
+        near, there, _ = sharpened(data, X[body])
+        here, mine, _ = sharpened(data, found.points[body])
+        gain = deviance(here, mine) - deviance(near, there)
+        least = bound(X, pairs, body, body)
+        error, best = found.distance(X) / least, rms(there, X[body]) / least
+        sure = found.distance(X, certain) / bound(X, pairs, body, certain)
+        rows.append([error, best, sure, body.sum() - certain.sum(), gain, found.chi2, spent])
+        print(
+            f"  {seed}: {error:.2f}, from the truth {best:.2f}, without {rows[-1][3]:.0f} points "
+            f"that have rivals {sure:.2f}, {gain:+.2f}",
+            flush=True,
+        )
+    ratio, from_truth, sure, doubtful, gain, chi2, spent = np.array(rows).T
     likelier, failed = gain < -SAME, gain > SAME
     print(
         f"{n} points, mean degree {degree:g}, {NOISE:.0%} noise: error over the Cramér–Rao bound "
-        f"{root(ratio):.2f} in mean square, median {np.median(ratio):.2f}; of descents from the "
-        f"truth {root(from_truth):.2f}, median {np.median(from_truth):.2f}\n"
-        f"likelier than the descent from the truth {likelier.sum()} (mean square "
+        f"{root(ratio):.2f} in mean square, median {np.median(ratio):.2f}; without the points that "
+        f"have rivals ({np.mean(doubtful):.1f} a draw) {root(sure):.2f}, median "
+        f"{np.median(sure):.2f}; of descents from the truth {root(from_truth):.2f}\n"
+        f"body likelier than from the truth {likelier.sum()} (mean square "
         f"{root(ratio[likelier]):.2f}), less likely {failed.sum()} ({root(ratio[failed]):.2f}), "
         f"the same {np.sum(~likelier & ~failed)} ({root(ratio[~likelier & ~failed]):.2f}); "
         f"χ² {np.mean(chi2):.3f}, CPU seconds {np.median(spent):.1f}",

@@ -6,11 +6,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from liftless.distances.data import Distances
+from liftless.distances.likeliest import Likeliest
 from liftless.distances.search import ROUND_OFF, SIGMAS, search
 
 Points = Float[np.ndarray, "n dim"]
-#: Rounds of the search for a group.
-HUNG = 5
+#: χ² a distance of a group that is round-off, beside what noise leaves.
+EXACT = 1e-6
 
 
 def groups(data: Distances, moving: Bool[np.ndarray, " n"]) -> list[Bool[np.ndarray, " n"]]:
@@ -41,39 +42,52 @@ def unlikely(data: Distances, moving: Bool[np.ndarray, " n"], X: Points) -> Bool
 def hung(
     data: Distances, moving: Bool[np.ndarray, " n"], X: Points, seed: int, rounds: int
 ) -> tuple[Points, int]:
-    """Places with the groups that are not fitted searched for, and steps.
+    """Places with the groups that are not fitted searched for, the likeliest of others, and steps.
 
     The points of the body that a group hangs on are its anchors.
     """
     X, steps = X.copy(), 0
     for group, bad in zip(groups(data, moving), unlikely(data, moving, X), strict=True):
-        if not bad:
-            continue
-        e = group[data.i] != group[data.j]
-        rim = np.zeros(data.n, bool)
-        rim[np.r_[data.i[e], data.j[e]]] = True
-        rim &= ~group
-        both = group | rim
-        part = data.of(both)
-        fixed = np.flatnonzero(rim[both])
-        known = np.isin(part.i, fixed) & np.isin(part.j, fixed)
-        part = replace(
-            part,
-            i=part.i[~known],
-            j=part.j[~known],
-            d=part.d[~known],
-            std=None if part.std is None else part.std[~known],
-            shape=part.shape[~known],
-            anchors=fixed,
-            places=X[rim],
-        )
-        found = search(part, seed, rounds)
-        steps += found.steps
+        both, part = _alone(data, group, X)
         there = X.copy()
-        there[both] = found.X
-        if _misfit(data, there) < _misfit(data, X):
+        if bad:
+            found = search(part, seed, rounds)
+            steps += found.steps
+            there[both] = found.X
+            if _misfit(data, there) < _misfit(data, X):
+                X = there
+        elif part.std is not None and _misfit(part, X[both]) > EXACT * part.d.size:
+            likeliest = Likeliest(part, X[both])
+            likeliest.sought()
+            steps += likeliest.steps
+            there[both] = likeliest.squares
             X = there
     return X, steps
+
+
+def _alone(
+    data: Distances, group: Bool[np.ndarray, " n"], X: Points
+) -> tuple[Bool[np.ndarray, " n"], Distances]:
+    """A group and what it hangs on, and their distances but for those between anchors."""
+    e = group[data.i] != group[data.j]
+    rim = np.zeros(data.n, bool)
+    rim[np.r_[data.i[e], data.j[e]]] = True
+    rim &= ~group
+    both = group | rim
+    part = data.of(both)
+    fixed = np.flatnonzero(rim[both])
+    known = np.isin(part.i, fixed) & np.isin(part.j, fixed)
+    part = replace(
+        part,
+        i=part.i[~known],
+        j=part.j[~known],
+        d=part.d[~known],
+        std=None if part.std is None else part.std[~known],
+        shape=part.shape[~known],
+        anchors=fixed,
+        places=X[rim],
+    )
+    return both, part
 
 
 def _misfit(data: Distances, X: Points) -> float:

@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 from liftless._checks import positive_int
 from liftless.descent.sparse_levenberg import sparse_levenberg
 from liftless.distances.data import Distances, read
-from liftless.distances.hung import HUNG, hung, unlikely
-from liftless.distances.result import Location, Mirror
+from liftless.distances.hung import hung, unlikely
+from liftless.distances.likeliest import Likeliest, sharpened, with_deviations
+from liftless.distances.result import Location, Mirror, Rival
 from liftless.distances.rigidity import Rigidity, rigidity
 from liftless.distances.search import (
     LAST,
@@ -26,7 +27,7 @@ from liftless.distances.search import (
     moved_onto,
     scaled,
     search,
-    sharpened,
+    unknowns,
 )
 from liftless.identify.sparse_null import Information
 from liftless.linalg import fix_signs
@@ -91,21 +92,27 @@ def locate(
     rounds = positive_int("rounds", rounds)
     data = read(pairs, d, dim, anchors, noise, std, n)
     rigid = rigidity(data.n, data.i, data.j, data.dim, data.anchors)
-    found = _placed(data, rigid, seed, rounds)
+    found, rivals = _placed(data, rigid, seed, rounds)
+    body, where = np.flatnonzero(rigid.determined), found.X[rigid.determined]
     exact, data, X = _sharpened(data, rigid, found)
-    return _told(data, rigid, found, X, exact, seed, began)
+    # Places of rivals are in the frame that the body had.
+    rivals = [
+        Rival(body[one.points], moved_onto(one.places, where, X[body]), one.odds) for one in rivals
+    ]
+    return _told(data, rigid, found, X, exact, tuple(rivals), seed, began)
 
 
-def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
+def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> tuple[Search, list[Rival]]:
     """Body first, then everything else with the body at rest, then all together."""
     body = rigid.determined
-    part = data.of(body)
+    part, rivals = data.of(body), []
     if part.d.size > 1 and body.sum() > data.dim:
         found = search(part, seed, rounds)
+        rivals = _weighed(part, found)
     else:
         found = Search(anchored(part, scaled(part, data.dim)), 0.0, settled=True)
     if body.all():
-        return found
+        return found, rivals
     X = _around(data, body, found.X)
     fit = fit_of(data)
     held = ~body
@@ -113,9 +120,22 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> Search:
     steps = found.steps
     if held.any():  # else what is left are anchors without a distance
         end = sparse_levenberg(replace(fit, free=held), X, steps=LAST)
-        X, more = hung(data, held, end.X, seed, min(rounds, HUNG))
+        X, more = hung(data, held, end.X, seed, rounds)
         steps += end.steps + more
-    return Search(X, fit.objective(X), steps, found.rounds, found.settled)
+    level = fit.objective(X)
+    return Search(X, level, steps, found.rounds, found.settled), rivals
+
+
+def _weighed(part: Distances, found: Search) -> list[Rival]:
+    """Move to the likeliest fit that the noise explains, and say which it does not exclude."""
+    zero = fit_of(part).objective(np.zeros((part.n, 1)))
+    known = with_deviations(part, found.X, unknowns(part))
+    if not found.settled or found.objective <= ROUND_OFF * zero or known is None:
+        return []
+    likeliest = Likeliest(known, found.X)
+    likeliest.sought(found.ends)
+    found.X, found.steps = likeliest.X, found.steps + likeliest.steps
+    return likeliest.rivals()
 
 
 def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, "b dim"]) -> Points:
@@ -181,6 +201,7 @@ def _told(
     found: Search,
     X: Points,
     exact: bool,
+    rivals: tuple[Rival, ...],
     seed: int,
     began: float,
 ) -> Location:
@@ -208,9 +229,10 @@ def _told(
         determined=rigid.determined,
         flexible=rigid.flexible,
         mirrors=mirrors,
+        rivals=rivals,
         sigma=sigma,
         kind=kind,
-        message=_message(data, rigid, kind),
+        message=_message(data, rigid, kind, rivals),
         noise=0.0 if exact else scale * unit,
         chi2=chi2,
         pvalue=pvalue,
@@ -239,7 +261,10 @@ def _errors(data: Distances, rigid: Rigidity, X: Points) -> tuple[Points, int]:
     gauge = _motions(X[still], part.anchors)[np.repeat(free, data.dim)]
     told = Information(fit.jacobian(X[still]), gauge)
     places = np.flatnonzero(still)[free]
-    sigma[places] = np.sqrt(told.variances()).reshape(-1, data.dim)
+    # In the frame of the body: centre and turn of points that hardly hold are not its.
+    body = rigid.determined[places]
+    frame = np.repeat(body, data.dim) if body.sum() > data.dim else None
+    sigma[places] = np.sqrt(told.variances(frame)).reshape(-1, data.dim)
     count = data.dim * int(free.sum()) - gauge.shape[1]
     # Points that can move have fewer distances than coordinates, as a whole.
     return sigma, count + min(moving, data.d.size - part.d.size)
@@ -264,7 +289,7 @@ def _motions(X: Points, anchors: np.ndarray) -> Float[np.ndarray, "N g"]:
     return every.reshape(n * dim, -1)
 
 
-def _message(data: Distances, rigid: Rigidity, kind: str) -> str:
+def _message(data: Distances, rigid: Rigidity, kind: str, rivals: tuple[Rival, ...]) -> str:
     lead = {
         "exact": "Every distance is fitted to round-off.",
         "fitted": "The distances are fitted within their noise."
@@ -282,6 +307,9 @@ def _message(data: Distances, rigid: Rigidity, kind: str) -> str:
             f"{sum(points.size for points, _ in rigid.mirrors)} have another place. "
             "More distances of these, or anchors, would tell."
         )
+    if rivals:
+        count = np.unique(np.concatenate([one.points for one in rivals])).size
+        words.append(f"{count} more have another place that the noise does not exclude.")
     if 0 < data.anchors.size <= data.dim:
         words.append("The anchors do not tell the whole from its mirror image.")
     return " ".join(words)

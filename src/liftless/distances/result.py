@@ -1,6 +1,7 @@
 """What a localisation hands back."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,25 @@ class Mirror:
     separator: Int[np.ndarray, " s"]
 
 
+@dataclass(frozen=True)
+class Rival:
+    """Another fit of the determined points that the noise does not exclude.
+
+    Attributes
+    ----------
+    points : integer array of shape (k,)
+        Rows of :attr:`Location.points` that are elsewhere in it.
+    places : array of shape (k, dim)
+        Where they are in it, the others being at rest.
+    odds : float
+        How likely it makes the distances, as a share of how likely the answer makes them.
+    """
+
+    points: Int[np.ndarray, " k"]
+    places: Float[np.ndarray, "k dim"]
+    odds: float
+
+
 @dataclass(frozen=True, repr=False)
 class Location:
     """Result of :func:`liftless.distances.locate`.
@@ -50,9 +70,14 @@ class Location:
         Whether a point can move without changing a distance.
     mirrors : tuple of Mirror
         The points that are neither.
+    rivals : tuple of Rival
+        Other fits of determined points that are at most a hundred times less likely, of those that
+        were looked at: reflections of parts that hardly hold, and other ways to put points
+        together.  None where the fit is exact.
     sigma : array of shape (n, dim)
         Standard deviations of the coordinates from the linearised fit; infinite where flexible.
-        Without anchors those of the shape: its centre and turn are nobody's error.
+        Without anchors those of the shape, in the frame of the determined points: their centre and
+        turn are nobody's error.
     kind : {"exact", "fitted", "stationary"}
         Fitted to round-off; within the noise; or not.
     message : str
@@ -76,6 +101,7 @@ class Location:
     determined: Bool[np.ndarray, " n"]
     flexible: Bool[np.ndarray, " n"]
     mirrors: tuple[Mirror, ...] = field(repr=False)
+    rivals: tuple[Rival, ...] = field(repr=False)
     sigma: Float[np.ndarray, "n dim"]
     kind: str
     message: str
@@ -100,16 +126,28 @@ class Location:
         """0 for a success, else 4."""
         return 0 if self.kind != "stationary" and bool(self.determined.all()) else 4
 
+    @property
+    def certain(self) -> Bool[np.ndarray, " n"]:
+        """Whether a point is determined and at the same place in every rival."""
+        out = self.determined.copy()
+        for one in self.rivals:
+            out[one.points] = False
+        return out
+
     def distance(self, truth: Any, which: Any = None) -> float:
         """Root mean square distance from other places, after the best rigid motion.
 
         Parameters
         ----------
-        truth : array of shape (n, dim)
-            In the order of ``names``.  With more than ``dim`` anchors nothing is moved.
+        truth : array of shape (n, dim), or dictionary of places by name
+            An array is in the order of ``names``.  With more than ``dim`` anchors nothing is moved.
         which : boolean array, optional
             The determined points by default.
         """
+        if isinstance(truth, Mapping):
+            if missing := [name for name in self.names.tolist() if name not in truth]:
+                raise InvalidInput("truth", f"without {missing[0]!r}", "a place of every point")
+            truth = [truth[name] for name in self.names.tolist()]
         there = np.asarray(truth, float)
         if there.shape != self.points.shape:
             raise InvalidInput("truth", describe(truth), f"of shape {self.points.shape}")
@@ -154,6 +192,9 @@ class Location:
                 {"points": self.named(one.points, n), "separator": self.named(one.separator, n)}
                 for one in self.mirrors
             ],
+            "rivals": [
+                {"points": self.named(one.points, n), "odds": one.odds} for one in self.rivals
+            ],
             "success": self.success,
             "status": self.status,
         }
@@ -178,13 +219,19 @@ class Location:
             points, hinge = (", ".join(self.named(part)) for part in (one.points, one.separator))
             what = "mirror image in" if one.separator.size == dim else "another place, hung on"
             rows.append(("ambiguous", f"{points}: {what} {hinge}"))
+        if len(self.mirrors) > NAMED:
+            rows.append(("ambiguous", f"and {len(self.mirrors) - NAMED} more groups"))
+        for one in self.rivals[:NAMED]:
+            points = ", ".join(self.named(one.points))
+            rows.append(("rival", f"{points} elsewhere: {one.odds:.2g} times as likely"))
         if math.isfinite(self.chi2):
             rows.append(("chi²", f"{self.chi2:.3f} a degree of freedom, p = {self.pvalue:.2g}"))
         elif self.kind != "exact":
             rows.append(("noise", f"{self.noise:.3g}, from the fit"))
         known = self.sigma[self.determined]
         if self.kind != "exact" and known.size:
-            rows.append(("σ", f"{float(np.sqrt(np.mean(known**2))):.3g} a coordinate (rms)"))
+            middle, most = float(np.median(known)), float(known.max())
+            rows.append(("σ", f"{middle:.3g} a coordinate in the middle, {most:.3g} at most"))
         return [
             *rows,
             ("steps", f"{self.steps} in {self.rounds} round(s)"),

@@ -44,7 +44,7 @@ class Rigidity:
 
     determined: Bool[np.ndarray, " n"]
     flexible: Bool[np.ndarray, " n"]
-    mirrors: tuple[tuple[Int[np.ndarray, " k"], Int[np.ndarray, " s"]], ...]
+    mirrors: tuple[tuple[np.ndarray, np.ndarray], ...]
 
 
 def rigidity(

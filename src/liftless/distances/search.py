@@ -1,41 +1,35 @@
-"""Places for one rigid body of points: scaling of path lengths, repulsion, a wider factor, LM."""
+"""Places for one body of points: scaling of path lengths, then bodies grown point by point, LM."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from liftless.descent.sparse_levenberg import SparseEnd, SparseFit, sparse_levenberg
+from liftless.descent.sparse_solve import solver_for
 from liftless.distances.data import Distances
-from liftless.distances.mirrored import better_mirror, likelier_mirror
+from liftless.distances.growth import Body, Growth
+from liftless.distances.joined import assembled
+from liftless.distances.mirrored import better_mirror
 from liftless.operators import SparseOperator
 from liftless.operators.sparse_rows import SparseRows
 from liftless.space import Symmetric
 
 Points = Float[np.ndarray, "n dim"]
 
-#: Rounds of a search, and every how many of them one begins anew from perturbed path lengths.
-ROUNDS, ANEW = 15, 3
-#: Relative deviation of the perturbed lengths, and of the random extra column.
-SHAKEN, KICK = 0.15, 0.3
-#: Ridges of the extra columns, in units of the mean curvature of a point, one after another.
-RIDGES = (1e-3, 1e-2, 1e-1)
-#: Steps of each, and the relative gain at which one ends early.
-WIDE, ROUGH = 20, 1e-4
-#: Rounds of repulsion, its steps, and its weight.
-REPULSED, REPULSION, WEIGHT = 6, 8, 0.5
+#: Rounds of a search.
+ROUNDS = 10
 #: Steps of the fit that ends a round, and of the last one.
 STEPS, LAST = 40, 100
+#: Ways of a body that are tried, and steps of each.
+WAYS, FEW, ROUGH = 4, 10, 1e-3
 #: Misfit relative to that of all points in one place that is round-off.
 ROUND_OFF = 1e-20
 #: Deviations of χ² that noise explains, and those within which no lower fit is looked for.
-SIGMAS, EARLY = 4.0, 1.0
+SIGMAS, EARLY = 4.0, 2.0
 #: Misfit of a reflection, relative to the one before, that is worth going on from.
 BETTER = 0.9
-#: The difference of two −2 log likelihoods that is none; by how much ½ χ² of squares may be above a
-#: likelier fit's; and how far apart, in median distances, two fits are one.
-LIKELIER, MARGIN, NEAR = 0.5, 8.0, 0.05
 #: Relative difference of two misfits that are one, and rounds that must end there, where the noise
 #: is not known.
 SAME, AGREE = 1e-3, 3
@@ -69,7 +63,9 @@ class Search:
     objective : float
     steps, rounds : int
     settled : bool
-        Whether the misfit is what it should be: round-off, the noise's, or twice the same.
+        Whether the misfit is what it should be: round-off, the noise's, or several times the same.
+    ends : list of SparseEnd
+        Of the ways that were tried.
     """
 
     X: Points
@@ -77,6 +73,7 @@ class Search:
     steps: int = 0
     rounds: int = 0
     settled: bool = False
+    ends: list[SparseEnd] = field(default_factory=list)
 
 
 def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
@@ -91,101 +88,85 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
     """
     fit = fit_of(data)
     zero = fit.objective(np.zeros((data.n, 1)))
-    rng = np.random.default_rng([seed, 41])
     found = Search(np.zeros((data.n, data.dim)), np.inf)
     levels: list[float] = []
-    for k in range(rounds):
+    for k, X in enumerate(_starts(data, fit, found, rounds, seed)):
         found.rounds = k + 1
-        if k % ANEW == 0:
-            X = scaled(data, data.dim, shaken=SHAKEN if k else 0.0, rng=rng)
-            X = _repelled(data, anchored(data, X), found)
-        else:
-            X = _flattened(data, fit, found.X, rng, found)
-            X = _repelled(data, X, found)
-        end = _descended(data, fit, X, zero, found)
-        if not _enough(data, end.objective, zero):
-            X = _flattened(data, fit, end.X, rng, found)
-            end = _descended(data, fit, X, zero, found)
-        levels.append(found.objective if k == 0 else end.objective)
+        end = _descended(data, fit, X, zero, found, mirrors=k > 0)
+        levels.append(end.objective)
         agreed = sum(level <= found.objective * (1 + SAME) for level in levels) >= AGREE
-        if _enough(data, found.objective, zero) or (agreed and k >= AGREE - 1):
-            found.settled = True
+        found.settled = _enough(data, found.objective, zero) or agreed
+        # Of fits that are as good as the noise the likeliest is wanted: growth tells of others.
+        if found.settled and (found.objective <= ROUND_OFF * zero or k > 0):
             break
     end = sparse_levenberg(fit, found.X, steps=LAST)
     found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
-    if data.std is not None and found.settled and found.objective > ROUND_OFF * zero:
-        # What fits the distances themselves: their squares may fit better elsewhere.
-        best = _Likeliest(data, fit, found)
-        best.mirrored()
-        found.X = best.X
     return found
 
 
-class _Likeliest:
-    """The likeliest fit so far among those that the noise explains.
+def _starts(
+    data: Distances, fit: SparseFit, found: Search, most: int, seed: int
+) -> Iterator[Points]:
+    """Scaling of path lengths, then bodies grown from the anchors and from different places."""
+    yield anchored(data, scaled(data, data.dim))
+    growth = Growth(data)
+    fixed = _fixed(growth)
+    if fixed is not None:
+        yield _best(fit, completed(data, fit, *assembled(growth, [fixed])), found)
+    rng = np.random.default_rng([seed, 41])
+    order, wanted = growth.order, np.ones(data.n, bool)
+    for _ in range(most - 1 - (fixed is not None)):
+        if (first := growth.simplex(wanted, order)) is None:
+            return
+        wanted[first.points] = False
+        wanted[[p for q in first.points.tolist() for p in growth.near[q]]] = False
+        order = rng.random(data.n)  # the first of the best connected points, others of any
+        bodies = [first] if fixed is None else [first, fixed]
+        yield _best(fit, completed(data, fit, *assembled(growth, bodies)), found)
 
-    With a part reflected that hangs on points nearly on a line χ² may be within its spread as well.
-    Ends are compared by their likelihood once the distances themselves are fitted: the fit of their
-    squares errs by more.
+
+def _fixed(growth: Growth) -> Body | None:
+    """The anchors as a body, where they are enough to begin with."""
+    data = growth.data
+    if data.anchors.size < data.dim:
+        return None
+    return Body(data.anchors, data.places[None], np.zeros(1), np.zeros(1))
+
+
+def completed(data: Distances, fit: SparseFit, main: Body, others: list[Body]) -> list[Points]:
+    """The likeliest ways to place a body, and what is left by the lengths of paths.
+
+    The likeliest are those that were, in growth, and those of the least misfit.
     """
-
-    def __init__(self, data: Distances, fit: SparseFit, found: Search) -> None:
-        self.data, self.fit, self.found = data, fit, found
-        self.squares = found.X
-        self.X, self.level = self._sharp(found.X)
-
-    def _sharp(self, X: Points) -> tuple[Points, float]:
-        data, Y, steps = sharpened(self.data, X)
-        self.found.steps += steps
-        return Y, deviance(data, Y)
-
-    def _here(self, X: Points) -> bool:
-        """Whether a fit of the squares is the best one's, but for less than the noise."""
-        far = np.linalg.norm(moved_onto(X, X, self.squares) - self.squares, axis=1).max()
-        return bool(far < NEAR * np.median(self.data.d))
-
-    def taken(self, X: Points) -> bool:
-        """Whether X leads to a likelier fit, which is the best one from now on."""
-        if self._here(X):
-            return False
-        Y, level = self._sharp(X)
-        lower = level < self.level - LIKELIER
-        if lower:
-            self.squares, self.X, self.level = X, Y, level
-        return lower
-
-    def mirrored(self) -> None:
-        """Descend from reflections of parts while one ends at a likelier fit."""
-        pairs, moved = (self.data.i, self.data.j), True
-        while moved:
-            moved = False
-            for mirror in (likelier_mirror, better_mirror):
-                below = self.fit.objective(self.squares) + MARGIN
-                lower, steps = mirror(self.fit, self.squares, below, pairs, self.taken)
-                self.found.steps += steps
-                moved = moved or lower is not None
+    whole = None if main.points.size == data.n else scaled(data, data.dim)
+    out = []
+    for way in main.X:
+        X = np.zeros((data.n, data.dim))
+        if whole is not None:
+            X = moved_onto(whole, whole[main.points], way)
+            for body in others:
+                X[body.points] = moved_onto(body.X[0], body.X[0], X[body.points])
+        X[main.points] = way
+        out.append(anchored(data, X))
+    least = np.argsort([fit.objective(X) for X in out], kind="stable")[:WAYS].tolist()
+    return [out[k] for k in dict.fromkeys([*range(min(WAYS, len(out))), *least])]
 
 
-def sharpened(data: Distances, X: Points) -> tuple[Distances, Points, int]:
-    """Deviations at the fit, the places that fit the distances themselves, and steps."""
-    measured, steps = data, 0
-    for _ in range(2 if data.relative else 1):
-        end = sparse_levenberg(fit_of(data, roots=True), X, steps=LAST, damping=1e-6)
-        X, steps = end.X, steps + end.steps
-        data = measured.reweighted(X)
-    return data, X, steps
+def _best(fit: SparseFit, tries: list[Points], found: Search) -> Points:
+    """The lowest after a few steps; others that end as low are kept."""
+    solver = solver_for(fit.rows, tries[0].shape[1], fit.free)
+    ends = [sparse_levenberg(fit, X, steps=FEW, tolerance=ROUGH, solver=solver) for X in tries]
+    found.steps += sum(end.steps for end in ends)
+    found.ends += ends
+    return min(ends, key=lambda end: end.objective).X
 
 
-def deviance(data: Distances, X: Points) -> float:
-    """−2 log likelihood, up to a constant, of deviations that are those of the fit."""
-    gap = data.lengths(X) - data.d
-    return float(np.sum((gap / data.shape) ** 2) + 2 * np.sum(np.log(data.shape / data.d)))
-
-
-def _descended(data: Distances, fit: SparseFit, X: Points, zero: float, found: Search) -> SparseEnd:
+def _descended(
+    data: Distances, fit: SparseFit, X: Points, zero: float, found: Search, *, mirrors: bool
+) -> SparseEnd:
     """End of a descent, and of those from reflections of its parts while they are lower."""
     end = _ended(found, sparse_levenberg(fit, X, steps=STEPS, tolerance=1e-7))
-    while end.objective <= found.objective and not _enough(data, end.objective, zero):
+    while mirrors and end.objective <= found.objective and not _enough(data, end.objective, zero):
         lower, steps = better_mirror(fit, end.X, BETTER * end.objective, (data.i, data.j))
         found.steps += steps
         if lower is None:
@@ -222,15 +203,13 @@ def unknowns(data: Distances) -> int:
     return free - left * (left - 1) // 2
 
 
-def scaled(data: Distances, k: int, *, shaken: float = 0.0, rng: Any = None) -> Points:
+def scaled(data: Distances, k: int) -> Points:
     """Classical scaling of the lengths of shortest paths (Isomap's embedding)."""
     from scipy.linalg import eigh
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
     n, d = data.n, data.d
-    if shaken:
-        d = d * np.exp(shaken * rng.standard_normal(d.size))
     i, j = data.i, data.j
     if data.anchors.size > 1:
         a, b = np.triu_indices(data.anchors.size, 1)
@@ -267,64 +246,6 @@ def moved_onto(
     centre, goal = there.mean(axis=0), places.mean(axis=0)
     U, _, Vt = np.linalg.svd((there - centre).T @ (places - goal))
     return (X - centre) @ (U @ Vt) + goal
-
-
-def _flattened(
-    data: Distances, fit: SparseFit, X: Points, rng: np.random.Generator, found: Search
-) -> Points:
-    """X given a random column more, and driven back into its dimension by a rising ridge."""
-    n, dim = X.shape
-    size = np.sqrt(np.mean((X - X.mean(axis=0)) ** 2))
-    extra = KICK * size * rng.standard_normal((n, 1))
-    extra[data.anchors] = 0.0
-    wide = np.hstack([X, extra])
-    unit = float(np.median(fit.w**2 * fit.b)) * fit.rows.m / n
-    for ridge in (0.0, *RIDGES):
-        held = None if ridge == 0 else np.r_[np.zeros(dim), ridge * unit]
-        end = sparse_levenberg(fit.with_ridge(held), wide, steps=WIDE, tolerance=ROUGH)
-        found.steps += end.steps
-        wide = (
-            end.X
-            if data.anchors.size
-            else Symmetric(n).truncate(end.X - end.X.mean(axis=0), dim + 1)
-        )
-    return wide[:, :dim]
-
-
-def _repelled(data: Distances, X: Points, found: Search) -> Points:
-    """X with points of no measured distance pushed out of each other's range.
-
-    The range of a point is its longest distance: what lies within the ranges of both of two points
-    would have been measured, where that is how pairs came about.  A start only: the fits that
-    follow know nothing of it.
-    """
-    from scipy.spatial import KDTree
-
-    reach = np.zeros(data.n)
-    np.maximum.at(reach, data.i, data.d)
-    np.maximum.at(reach, data.j, data.d)
-    measured = data.i.astype(np.int64) * data.n + data.j
-    for _ in range(REPULSED):
-        if not np.isfinite(X).all():
-            break
-        pairs = KDTree(X).query_pairs(float(reach.max()), output_type="ndarray")
-        pairs = pairs[~np.isin(pairs[:, 0].astype(np.int64) * data.n + pairs[:, 1], measured)]
-        range_ = np.minimum(reach[pairs[:, 0]], reach[pairs[:, 1]])
-        near = np.linalg.norm(X[pairs[:, 0]] - X[pairs[:, 1]], axis=1) < range_
-        if not near.any():
-            break
-        a, b, r = pairs[near, 0], pairs[near, 1], range_[near]
-        more = replace(
-            data,
-            i=np.r_[data.i, a],
-            j=np.r_[data.j, b],
-            d=np.r_[data.d, r],
-            std=None,
-            shape=np.r_[data.shape, np.median(data.shape / data.d) * r / WEIGHT],
-        )
-        end = sparse_levenberg(fit_of(more), X, steps=REPULSION, tolerance=1e-3)
-        X, found.steps = end.X, found.steps + end.steps
-    return X
 
 
 def connected(data: Distances) -> Bool[np.ndarray, "c n"]:

@@ -40,7 +40,7 @@ def location_figure(found: "Location") -> Figure:
     X = np.pad(found.points, ((0, 0), (0, max(0, 2 - dim))))
     for axes, (a, b) in zip(drawn, views, strict=True):
         tidy(axes, "", "" if dim < 3 else f"axis {a + 1}", "" if dim < 3 else f"axis {b + 1}")
-        _seen(axes, found, X[:, [a, b]])
+        _seen(axes, found, X, [a, b])
     title = f"{found.kind}: {int(found.determined.sum())} of {n} places determined"
     drawn[0].set_title(title, fontsize=9, loc="left")
     drawn[0].legend(fontsize=7, frameon=False, loc="best")
@@ -50,8 +50,11 @@ def location_figure(found: "Location") -> Figure:
     return figure
 
 
-def _seen(axes: "Axes", found: "Location", X: Float[np.ndarray, "n 2"]) -> None:
+def _seen(
+    axes: "Axes", found: "Location", X: Float[np.ndarray, "n dim"], columns: list[int]
+) -> None:
     """Draw two coordinates of the places; of many the lines and marks are the finer."""
+    X = X[:, columns]
     n, lines = len(X), _lines(X, found.pairs)
     width = 0.6 if len(lines) <= MANY else 0.25
     axes.set_aspect("equal", adjustable="datalim")
@@ -67,6 +70,14 @@ def _seen(axes: "Axes", found: "Location", X: Float[np.ndarray, "n 2"]) -> None:
     ):
         if which.any():
             axes.scatter(*X[which].T, s=size, color=colour, marker=marker, label=label, zorder=3)
+    label = "and a rival fit's place"
+    for one in found.rivals:
+        there = np.pad(one.places, ((0, 0), (0, max(0, 2 - one.places.shape[1]))))[:, columns]
+        ways = np.stack([X[one.points], there], axis=1)
+        axes.add_collection(LineCollection(list(ways), colors=BLUE, linewidths=0.6, linestyles=":"))
+        ring = {"facecolors": "none", "edgecolors": BLUE, "linewidths": 0.8, "label": label}
+        axes.scatter(*there.T, s=size, zorder=3, **ring)
+        label = "_again"
     if n <= NAMED:
         for name, place in zip(found.names, X, strict=True):
             axes.annotate(str(name), place, xytext=(3, 3), textcoords="offset points", fontsize=6)
