@@ -140,7 +140,7 @@ class SparseEnd(NamedTuple):
     objective : float
     steps : int
     status : {"exact", "settled", "limit"}
-        Fitted to round-off; no more to gain; or the limit of the steps.
+        Fitted to round-off; no more to gain; or the limit of the steps or of the solver.
     """
 
     X: Float[np.ndarray, "n r"]
@@ -198,6 +198,8 @@ def sparse_levenberg(
         still = still + 1 if before - walk.objective <= tolerance * before else 0
         if still >= STILL or not np.isfinite(walk.objective):
             return SparseEnd(walk.X, walk.objective, k, "settled")
+        if walk.solver.over:
+            return SparseEnd(walk.X, walk.objective, k, "limit")
         mu *= 0.1 if length > 0.5 else 1.0 if length > 0.1 else 8.0
         mu = min(max(mu, LEAST), MOST)
     return SparseEnd(walk.X, walk.objective, steps, "limit")

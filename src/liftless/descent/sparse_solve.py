@@ -34,6 +34,11 @@ class Solver(abc.ABC):
 
     name: str
 
+    @property
+    def over(self) -> bool:
+        """Whether it has spent what it may, so that no other step is made."""
+        return False
+
     @abc.abstractmethod
     def step(
         self,
@@ -105,12 +110,26 @@ class Iterative(Solver):
     ----------
     width : int
         Columns of X.
+
+    Attributes
+    ----------
+    iterations : int
+        Of all steps so far.
     """
 
     name = "LSMR"
 
     def __init__(self, width: int) -> None:
-        self.width = width
+        self.width, self.iterations = width, 0
+
+    def accuracies(self, system: Any, residual: Float[np.ndarray, " m"]) -> tuple[float, float]:
+        """``atol`` and ``btol`` of LSMR for the whitened system."""
+        return ACCURACY, ACCURACY
+
+    @property
+    def most(self) -> int:
+        """Most iterations of the next step."""
+        return MOST
 
     def step(
         self,
@@ -143,8 +162,11 @@ class Iterative(Solver):
             rmatvec=lambda y: whitened(J.T @ y),  # pyright: ignore[reportCallIssue]
             dtype=np.float64,  # pyright: ignore[reportCallIssue]
         )
-        z = lsmr(system, -residual, damp=np.sqrt(mu), atol=ACCURACY, btol=ACCURACY, maxiter=MOST)[0]
-        return unknowns(np.asarray(z))
+        atol, btol = self.accuracies(system, residual)
+        damp = np.sqrt(mu)
+        found = lsmr(system, -residual, damp=damp, atol=atol, btol=btol, maxiter=self.most)
+        self.iterations += int(found[2])
+        return unknowns(np.asarray(found[0]))
 
     def _half(self, J: Any) -> Float[np.ndarray, "n r r"]:
         """Inverse Cholesky factors of the blocks."""

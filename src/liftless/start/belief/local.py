@@ -14,19 +14,32 @@ from liftless.operators import EntriesOperator, RectangularEntries
 from liftless.problem import Problem
 from liftless.space import Space
 from liftless.start.belief.layout import rounded
+from liftless.start.belief.local_sparse import FITTED, STEPS, SparseCore
 from liftless.start.belief.observed import Observed
 
 Factor = Float[np.ndarray, "n r"]
 
-#: Steps of one stage; the misfit at which there is nothing more to gain, and ‖∇h‖ ‖X‖ / h at which
-#: what is left of it is known to more digits than a noise level is.
-STEPS, FITTED, FLAT = 15, 1e-14, 1e-5
+#: ‖∇h‖ ‖X‖ / h at which what is left of h is known to more digits than a noise level is.
+FLAT = 1e-5
+#: Nonzeros of the Jacobian up to which nothing is compiled: SciPy's products of the some hundreds
+#: of iterations take less time than compiling them (``benchmarks/completion_solvers.py local``).
+HOST = 400_000
 
 
 def left_of(seen: Observed, space: Space, rank: int) -> float:
     """Share of the noise that a least-squares fit leaves, in standard deviations."""
     freedom = space.degrees_of_freedom(rank)
     return float(np.sqrt(max(1 - freedom / seen.y.size, 1e-3)))
+
+
+def local_descent(seen: Observed, space: Space, rank: int) -> "Core | SparseCore":
+    """Local descent of a core: on the host where that is less work than compiling it.
+
+    Both are Levenberg–Marquardt in unknowns whitened by the blocks of JᵀJ, with linear systems to
+    an accuracy that follows the misfit, and count the same applications.
+    """
+    nonzeros = 2 * seen.y.size * rank
+    return (SparseCore if nonzeros <= HOST else Core)(seen, space, rank)
 
 
 class Core:

@@ -107,8 +107,8 @@ class Graph:
     host: bool = False
 
 
-def graph(seen: Observed, space: Space, chunk: int = CHUNK) -> Graph:
-    """Lay the entries out, by the sides of the space."""
+def graph(seen: Observed, space: Space, chunk: int = CHUNK, *, host: bool = False) -> Graph:
+    """Lay the entries out, by the sides of the space; for sweeps by NumPy if ``host``."""
     if len(space.sides) == 1:
         off = seen.rows != seen.cols
         rows, cols, y, spread = seen.rows[off], seen.cols[off], seen.y[off], seen.spread[off]

@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from liftless.space import Space
 from liftless.start.belief import propagate
-from liftless.start.belief.local import Core, left_of
+from liftless.start.belief.local import Core, left_of, local_descent
+from liftless.start.belief.local_sparse import SparseCore
 from liftless.start.belief.observed import Observed
 from liftless.start.belief.propagate import Propagation, graph
 
@@ -89,7 +90,7 @@ class Work:
         #: Share of the noise that a least-squares fit leaves, in standard deviations.
         self.left = left_of(seen, space, rank)
         self._beliefs: Propagation | None = self._begun()
-        self._core: Core | None = None
+        self._core: Core | SparseCore | None = None
         self._swept = 0
 
     @property
@@ -120,7 +121,7 @@ class Work:
         """Local descent from the means; the factor and its relative misfit."""
         if self.heavy:
             self._put_away()
-        core = Core(self.seen, self.space, self.rank) if self._core is None else self._core
+        core = self._core or local_descent(self.seen, self.space, self.rank)
         self._core = None if self.heavy else core
         X, misfit, applications = core.polish(X, self.run.limit - self.run.spent)
         self.run.polished(misfit, applications, sweeps)
