@@ -2,9 +2,10 @@
 
 ``local`` poses completions on the lines that peeling leaves, begins at the true factor with a
 relative error of 10⁻³ on each of its entries (what sweeps leave), and descends to round-off, or
-with noise until there is no more to gain: by the compiled local descent of the library (``core``),
+with noise until there is no more to gain: by the library's compiled local descent (``core``),
 and by the sparse Levenberg–Marquardt on the host with LSMR to its fixed accuracy (``lsmr``), with
-LSMR to an accuracy that follows the misfit (``loose``), and with a factorisation (``direct``).
+LSMR to an accuracy that follows the misfit (``loose``: the library's own for small completions),
+and with a factorisation (``direct``).
 Each in a process of its own: processor seconds of the first call, compilation included, and the
 median of three further ones; the relative misfit, steps, iterations and seconds of the whole are
 told.  ``complete`` times whole calls of ``complete_entries`` so, and the share of local descent.
@@ -14,6 +15,8 @@ beside the one that counted operations choose.
 
 Usage: python benchmarks/completion_solvers.py local [--seeds 2] [--seed 910000] [--large]
        python benchmarks/completion_solvers.py complete [--seeds 2] [--seed 920000]
+       python benchmarks/completion_solvers.py child --given '[[n1, n2, r, m/dof, kappa, noise],
+           seed, "complete", NONZEROS]'
        python benchmarks/completion_solvers.py choice [--seeds 2] [--seed 930000]
 """
 
@@ -32,9 +35,12 @@ from liftless._precision import double
 from liftless.descent.sparse_levenberg import SparseFit, sparse_levenberg
 from liftless.descent.sparse_solve import Direct, Iterative, solver_for
 from liftless.operators.sparse_rows import SparseRows
+from liftless.start.belief import local as descents
 from liftless.start.belief.local import Core
+from liftless.start.belief.local_sparse import Following
 from liftless.start.belief.observed import observed, restricted
 from liftless.start.belief.peel import peel
+from liftless.start.belief.work import Work
 
 #: n1, n2 (0: symmetric), rank, m/dof, κ, noise.
 SMALL = [
@@ -52,35 +58,6 @@ LARGE = [
 METHODS = ("core", "lsmr", "loose", "direct")
 #: Error of the start; calls after the first; unknowns above which nothing is factorised.
 OFF, AGAIN, FACTORED = 1e-3, 3, 4000
-#: Accuracy of the first systems where it follows the misfit, and its share of that.
-FIRST, SHARE = 1e-3, 0.1
-
-
-class Counted(Iterative):
-    """LSMR whose iterations are counted, and whose accuracy may follow the misfit."""
-
-    def __init__(self, width, full=None):
-        super().__init__(width)
-        self.full, self.iterations = full, 0
-
-    def step(self, J, residual, ridge, bent, mu):
-        import scipy.sparse.linalg as linalg
-
-        plain = linalg.lsmr
-
-        def counted(*given, **options):
-            if self.full is not None:
-                share = SHARE * np.linalg.norm(residual) / self.full
-                options["atol"] = options["btol"] = min(FIRST, share)
-            found = plain(*given, **options)
-            self.iterations += found[2]
-            return found
-
-        linalg.lsmr = counted
-        try:
-            return super().step(J, residual, ridge, bent, mu)
-        finally:
-            linalg.lsmr = plain
 
 
 def problem_of(n1, n2, rank, ratio, kappa, noise, seed):
@@ -117,10 +94,9 @@ def sparse(seen, space, start, method):
     w = 1 / np.sqrt(seen.spread)
     fit = SparseFit(SparseRows(operator), seen.y, w)
     full = float(np.linalg.norm(w * seen.y))
-    if method == "direct":
-        solver = Direct()
-    else:
-        solver = Counted(start.shape[1], full if method == "loose" else None)
+    width = start.shape[1]
+    solver = {"direct": Direct, "lsmr": lambda: Iterative(width),
+              "loose": lambda: Following(width, full, np.inf)}[method]()  # fmt: skip
     end = sparse_levenberg(fit, start, damping=1e-6, tolerance=1e-8, solver=solver)
     return missed(seen, end.X), end.steps, getattr(solver, "iterations", 0)
 
@@ -152,7 +128,7 @@ def told(call, *given):
 def whole(case, seed):
     """A completion, and the seconds of it that are local descent."""
     problem, _ = problem_of(*case, seed)
-    plain, local = Core.polish, [0.0]
+    plain, local = Work.polish, [0.0]
 
     def polish(self, *given):
         began = time.process_time()
@@ -160,7 +136,7 @@ def whole(case, seed):
         local[0] += time.process_time() - began
         return out
 
-    Core.polish = polish
+    Work.polish = polish
     runs = []
 
     def call():
@@ -170,11 +146,14 @@ def whole(case, seed):
         return done.misfit, done.end, done.sweeps
 
     out = told(call)
-    Core.polish = plain
+    Work.polish = plain
     return {**out, "local cold": runs[0], "local warm": float(np.median(runs[1:]))}
 
 
-def child(case, seed, method):
+def child(case, seed, method, most=None):
+    """One measurement; ``most`` replaces the nonzeros up to which a completion is not compiled."""
+    if most is not None:
+        descents.HOST = most
     if method == "complete":
         out = whole(case, seed)
     else:
@@ -198,7 +177,9 @@ def name_of(case):
 
 
 def local(cases, seeds):
-    print("| size | r | m/dof | kappa | noise | method | cold s | warm s | misfit | steps | inner |")
+    print(
+        "| size | r | m/dof | kappa | noise | method | cold s | warm s | misfit | steps | inner |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for case in cases:
         for method in METHODS:
@@ -216,7 +197,9 @@ def local(cases, seeds):
 
 
 def complete(cases, seeds):
-    print("| size | r | m/dof | kappa | noise | cold s | of it local | warm s | of it local | end |")
+    print(
+        "| size | r | m/dof | kappa | noise | cold s | of it local | warm s | of it local | end |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     for case in cases:
         runs = [fresh(case, seed, "complete") for seed in seeds]
@@ -269,12 +252,12 @@ def grids(seed, rng):
 
     for case in ("case57", "case300", "case1354pegase", "case2869pegase"):
         _, grid = loaded(case)
-        readings = ll.grid.measure(grid, grid.voltage, ll.grid.redundant(grid, 2.5, seed=seed), seed=seed)
+        plan = ll.grid.redundant(grid, 2.5, seed=seed)
+        readings = ll.grid.measure(grid, grid.voltage, plan, seed=seed)
         model = Model(grid, readings)
         for fit, columns in ((model.fit, 1), (model.wide, 2)):
-            v = np.tile(grid.v[:, None], (1, columns))
-            start = fit.basis is not None
-            X = model.packed(v) if start else v
+            kick = rng.standard_normal((grid.n, columns)) * (np.arange(columns) > 0)
+            X = model.packed(grid.voltage[:, None] * (np.arange(columns) == 0) + 0.1 * kick)
             yield near(fit, X, rng, f"{case}, {columns} column(s)")
 
 
@@ -286,7 +269,7 @@ def choice(seeds):
             began = time.process_time()
             chosen = solver_for(fit.rows, X.shape[1], fit.free, fit.basis)
             looked = time.process_time() - began
-            spent, counted = {}, Counted(X.shape[1])
+            spent, counted = {}, Iterative(X.shape[1])
             for solver in (Direct(), counted):
                 began = time.process_time()
                 end = sparse_levenberg(fit, X, steps=10, solver=solver)

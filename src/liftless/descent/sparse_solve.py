@@ -122,7 +122,7 @@ class Iterative(Solver):
     def __init__(self, width: int) -> None:
         self.width, self.iterations = width, 0
 
-    def accuracies(self, system: Any, residual: Float[np.ndarray, " m"]) -> tuple[float, float]:
+    def accuracies(self, _system: Any, _residual: Float[np.ndarray, " m"]) -> tuple[float, float]:
         """``atol`` and ``btol`` of LSMR for the whitened system."""
         return ACCURACY, ACCURACY
 

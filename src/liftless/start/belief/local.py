@@ -21,9 +21,10 @@ Factor = Float[np.ndarray, "n r"]
 
 #: ‖∇h‖ ‖X‖ / h at which what is left of h is known to more digits than a noise level is.
 FLAT = 1e-5
-#: Nonzeros of the Jacobian up to which nothing is compiled: SciPy's products of the some hundreds
-#: of iterations take less time than compiling them (``benchmarks/completion_solvers.py local``).
-HOST = 400_000
+#: Nonzeros of the Jacobian up to which nothing is compiled, neither sweeps nor descent: the first
+#: call then takes 9 s less, and later ones .02 to .4 s longer
+#: (``benchmarks/completion_solvers.py complete``).
+HOST = 100_000
 
 
 def left_of(seen: Observed, space: Space, rank: int) -> float:
@@ -38,8 +39,12 @@ def local_descent(seen: Observed, space: Space, rank: int) -> "Core | SparseCore
     Both are Levenberg–Marquardt in unknowns whitened by the blocks of JᵀJ, with linear systems to
     an accuracy that follows the misfit, and count the same applications.
     """
-    nonzeros = 2 * seen.y.size * rank
-    return (SparseCore if nonzeros <= HOST else Core)(seen, space, rank)
+    return (SparseCore if few(seen, rank) else Core)(seen, space, rank)
+
+
+def few(seen: Observed, rank: int) -> bool:
+    """Whether compiling takes longer than all that is to be done with so many entries."""
+    return 2 * seen.y.size * rank <= HOST
 
 
 class Core:

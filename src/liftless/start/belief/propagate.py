@@ -112,20 +112,21 @@ def graph(seen: Observed, space: Space, chunk: int = CHUNK, *, host: bool = Fals
     if len(space.sides) == 1:
         off = seen.rows != seen.cols
         rows, cols, y, spread = seen.rows[off], seen.cols[off], seen.y[off], seen.spread[off]
-        sides, plans = one_side(rows, cols, space.n, y, spread, chunk)
+        sides, plans = one_side(rows, cols, space.n, y, spread, chunk, fine=host)
     else:
         cols = seen.cols - space.sides[-1].start
         rows, y, spread = seen.rows, seen.y, seen.spread
-        sides, plans = two_sides(rows, cols, *space.shape, y, spread, chunk)
+        sides, plans = two_sides(rows, cols, *space.shape, y, spread, chunk, fine=host)
     m = y.size
-    padding = (0, rounded(m) - m)
+    padding = (0, 0 if host else rounded(m) - m)
     ends = tuple(
         aligned(np.pad(plan.place[line], padding))
         for plan, line in zip((plans[0], plans[-1]), (rows, cols), strict=True)
     )
     values = aligned(np.pad(y, padding))
-    sides, ends, values = on_device((sides, ends, values))
-    return Graph(sides, plans, ends, values, m)
+    if not host:
+        sides, ends, values = on_device((sides, ends, values))
+    return Graph(sides, plans, ends, values, m, host=host)
 
 
 class Propagation:

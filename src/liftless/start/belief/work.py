@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from liftless.space import Space
 from liftless.start.belief import propagate
-from liftless.start.belief.local import Core, left_of, local_descent
+from liftless.start.belief.local import Core, few, left_of, local_descent
 from liftless.start.belief.local_sparse import SparseCore
 from liftless.start.belief.observed import Observed
 from liftless.start.belief.propagate import Propagation, graph
@@ -128,7 +128,8 @@ class Work:
         return X, misfit
 
     def _begun(self) -> Propagation:
-        return Propagation(graph(self.seen, self.space), self.rank, self.seed)
+        host = few(self.seen, self.rank)
+        return Propagation(graph(self.seen, self.space, host=host), self.rank, self.seed)
 
     def _put_away(self) -> None:
         if self._beliefs is not None:
