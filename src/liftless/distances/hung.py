@@ -60,7 +60,7 @@ def hung(
             likeliest = Likeliest(part, X[both])
             likeliest.sought()
             steps += likeliest.steps
-            there[both] = likeliest.squares
+            there[both] = likeliest.best.squares
             X = there
     return X, steps
 

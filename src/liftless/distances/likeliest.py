@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,14 @@ ONE, ELSEWHERE = 0.05, 0.1
 RIVAL = 2 * np.log(100.0)
 
 
+class _Seen(NamedTuple):
+    """A fit of the squares, that of the distances from it, and its −2 log likelihood."""
+
+    squares: Points
+    X: Points
+    level: float
+
+
 class Likeliest:
     """The likeliest fit so far, and the others that have been looked at.
 
@@ -41,31 +50,30 @@ class Likeliest:
 
     def __init__(self, data: Distances, X: Points) -> None:
         self.data, self.fit, self.steps = data, fit_of(data), 0
-        self.squares = X
-        self.X, self.level = self._sharp(X)
-        self.seen = [(X, self.X, self.level)]
+        self.best = self._sharp(X)
+        self.seen: list[_Seen] = [self.best]
 
-    def _sharp(self, X: Points) -> tuple[Points, float]:
+    def _sharp(self, X: Points) -> _Seen:
         data, Y, steps = sharpened(self.data, X)
         self.steps += steps
-        return Y, deviance(data, Y)
+        return _Seen(X, Y, deviance(data, Y))
 
     def taken(self, X: Points) -> bool:
         """Whether X leads to a likelier fit, which is the best one from now on."""
         most = ONE * float(np.median(self.data.d))
-        for squares, _, _ in self.seen:
-            if np.linalg.norm(moved_onto(X, X, squares) - squares, axis=1).max() < most:
+        for one in self.seen:
+            if np.linalg.norm(moved_onto(X, X, one.squares) - one.squares, axis=1).max() < most:
                 return False
-        Y, level = self._sharp(X)
-        self.seen.append((X, Y, level))
-        lower = level < self.level - LIKELIER
+        end = self._sharp(X)
+        self.seen.append(end)
+        lower = end.level < self.best.level - LIKELIER
         if lower:
-            self.squares, self.X, self.level = X, Y, level
+            self.best = end
         return lower
 
     def sought(self, ends: Iterable[SparseEnd] = ()) -> None:
         """Look at other ends, and descend from reflections of parts while one ends likelier."""
-        below = self.fit.objective(self.squares) + MARGIN
+        below = self.fit.objective(self.best.squares) + MARGIN
         for rough in ends:
             if rough.objective < below + MARGIN:
                 end = sparse_levenberg(self.fit, rough.X, steps=LAST)
@@ -76,23 +84,24 @@ class Likeliest:
         while moved:
             moved = False
             for mirror in (likelier_mirror, better_mirror):
-                below = self.fit.objective(self.squares) + MARGIN
-                lower, steps = mirror(self.fit, self.squares, below, pairs, self.taken)
+                below = self.fit.objective(self.best.squares) + MARGIN
+                lower, steps = mirror(self.fit, self.best.squares, below, pairs, self.taken)
                 self.steps += steps
                 moved = moved or lower is not None
-        self.squares, self.X, self.level = min(self.seen, key=lambda one: one[2])
+        self.best = min(self.seen, key=lambda one: one.level)
 
     def rivals(self) -> list[Rival]:
         """Fits that are hardly less likely, the likeliest first."""
         out: dict[bytes, Rival] = {}
         most = ELSEWHERE * float(np.median(self.data.d))
-        for _, Y, level in sorted(self.seen, key=lambda one: one[2]):
-            if level > self.level + RIVAL:
+        best = self.best
+        for one in sorted(self.seen, key=lambda one: one.level):
+            if one.level > best.level + RIVAL:
                 break
-            there = rested(Y, self.X)
-            points = np.flatnonzero(np.linalg.norm(there - self.X, axis=1) > most)
+            there = rested(one.X, best.X)
+            points = np.flatnonzero(np.linalg.norm(there - best.X, axis=1) > most)
             if points.size:
-                odds = float(np.exp((self.level - level) / 2))
+                odds = float(np.exp((best.level - one.level) / 2))
                 out.setdefault(points.tobytes(), Rival(points, there[points], odds))
         return list(out.values())
 

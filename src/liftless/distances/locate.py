@@ -134,7 +134,7 @@ def _weighed(part: Distances, found: Search) -> list[Rival]:
         return []
     likeliest = Likeliest(known, found.X)
     likeliest.sought(found.ends)
-    found.X, found.steps = likeliest.X, found.steps + likeliest.steps
+    found.X, found.steps = likeliest.best.X, found.steps + likeliest.steps
     return likeliest.rivals()
 
 
