@@ -77,6 +77,8 @@ class Growth:
         np.maximum.at(self.reach, ends, np.tile(data.d, 2))
         self.near = [set(self.other[a:b].tolist()) for a, b in pairwise(self.first.tolist())]
         self.beside = self._beside()
+        # Places in general position, at which freedoms are counted.
+        self.anywhere = np.random.default_rng(0).standard_normal((self.n, self.dim))
 
     def _beside(self) -> Any:
         """Pairs without a distance, a few hops apart: the lesser of their reaches, sparse."""

@@ -66,11 +66,28 @@ def _firmest(growth: Growth, bodies: list[Body]) -> tuple[int, int] | None:
 
 
 def _held(growth: Growth, a: Body, b: Body) -> int:
-    """Freedoms that shared points and distances take at most from the motion of one body."""
+    """Freedoms that shared points and distances take from the motion of one body.
+
+    At random places: bars that all end at one point hold less than their number says.
+    """
     shared, _, bars = _links(growth, a, b)
-    dim, s = growth.dim, min(shared.size, growth.dim)
-    free = (dim - s) * (dim - s + 1) // 2
-    return dim * (dim + 1) // 2 - free + bars.size
+    if not shared.size + bars.size:
+        return 0
+    dim, at = growth.dim, growth.anywhere
+    i, j = growth.data.i[bars], growth.data.j[bars]
+    # Velocities of points under shifts and turns in the coordinate planes.
+    motions = [np.tile(np.eye(dim)[c], (growth.n, 1)) for c in range(dim)]
+    for c in range(dim):
+        for e in range(c):
+            turn = np.zeros((growth.n, dim))
+            turn[:, c], turn[:, e] = at[:, e], -at[:, c]
+            motions.append(turn)
+    velocity = np.stack(motions, axis=-1)
+    in_b = np.isin(i, b.points)
+    moved = np.where(in_b, i, j)
+    along = np.einsum("ka,kac->kc", at[i] - at[j], velocity[moved])
+    rows = np.concatenate([velocity[shared].reshape(-1, velocity.shape[2]), along])
+    return int(np.linalg.matrix_rank(rows))
 
 
 def _links(growth: Growth, a: Body, b: Body) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
