@@ -14,9 +14,10 @@ import numpy as np
 
 import liftless as ll
 from liftless.distances.data import read
+from liftless.distances.fit import fit_of
 from liftless.distances.likeliest import deviance, sharpened
 from liftless.distances.locate import _motions
-from liftless.distances.search import fit_of, moved_onto, scaled
+from liftless.distances.search import moved_onto, scaled
 from liftless.identify.sparse_null import Information
 
 NOISE = 0.05

@@ -14,6 +14,7 @@ from distances import drawn
 
 from liftless.distances import growth, joined, search
 from liftless.distances.data import read
+from liftless.distances.fit import fit_of
 from liftless.distances.likeliest import deviance, sharpened
 from liftless.distances.rigidity import rigidity
 
@@ -43,7 +44,7 @@ def body_of(n, degree, noise, seed):
 
 def put_together(data, truth, noise):
     """Whether one growth and the descent from its ways find the body."""
-    fit = search.fit_of(data)
+    fit = fit_of(data)
     grown = growth.Growth(data)
     first = grown.simplex(np.ones(data.n, bool), grown.order)
     found = search.Search(np.zeros((data.n, 2)), np.inf)

@@ -9,9 +9,10 @@ from jaxtyping import Float
 
 from liftless.descent.sparse_levenberg import SparseEnd, sparse_levenberg
 from liftless.distances.data import Distances
+from liftless.distances.fit import fit_of
 from liftless.distances.mirrored import better_mirror, likelier_mirror
 from liftless.distances.result import Rival
-from liftless.distances.search import LAST, fit_of, moved_onto
+from liftless.distances.search import LAST, moved_onto
 
 Points = Float[np.ndarray, "n dim"]
 

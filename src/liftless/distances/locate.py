@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from liftless._checks import positive_int
 from liftless.descent.sparse_levenberg import sparse_levenberg
 from liftless.distances.data import Distances, read
+from liftless.distances.fit import fit_of
 from liftless.distances.hung import hung, unlikely
 from liftless.distances.likeliest import Likeliest, sharpened, with_deviations
 from liftless.distances.result import Location, Mirror, Rival
@@ -23,7 +24,6 @@ from liftless.distances.search import (
     Search,
     anchored,
     connected,
-    fit_of,
     moved_onto,
     scaled,
     search,
