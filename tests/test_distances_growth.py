@@ -166,7 +166,7 @@ def test_a_mirror_image_that_noise_does_not_exclude_is_a_rival_with_its_odds():
     whole[9] = rival.places[0]
     other = there[1] if here[0] < there[0] else here[1]
     assert apart(whole, other) < 0.05
-    assert "does not exclude" in found.message
+    assert "noise does not exclude: 1" in found.message
 
 
 def test_a_mirror_image_that_noise_excludes_is_none():

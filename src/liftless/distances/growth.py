@@ -19,7 +19,8 @@ from jaxtyping import Bool, Float, Int
 
 from liftless.distances.data import Distances
 
-#: Ways that are kept by their misfit and what is believed beside, and by their misfit alone.
+#: Ways that are kept by their misfit and what is believed beside, and by their misfit alone.  These
+#: numbers are on a plateau (benchmarks/distances_growth.py) but for ``CLOSE``: 0 loses bodies.
 WIDTH, PLAIN = 200, 50
 #: How much worse than the best a way may be, in −2 log likelihood.
 BEHIND = 60.0

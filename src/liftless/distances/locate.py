@@ -309,7 +309,7 @@ def _message(data: Distances, rigid: Rigidity, kind: str, rivals: tuple[Rival, .
         )
     if rivals:
         count = np.unique(np.concatenate([one.points for one in rivals])).size
-        words.append(f"{count} more have another place that the noise does not exclude.")
+        words.append(f"Determined, but with another place that noise does not exclude: {count}.")
     if 0 < data.anchors.size <= data.dim:
         words.append("The anchors do not tell the whole from its mirror image.")
     return " ".join(words)
