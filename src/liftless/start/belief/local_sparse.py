@@ -91,13 +91,13 @@ class Following(Iterative):
         room = (self.left - self.spent - step_cost(self.width)) / 2 + 1
         return MOST if math.isinf(room) else int(np.clip(room, 1, MOST))
 
-    def accuracies(self, _system: Any, _residual: Float[np.ndarray, " m"]) -> tuple[float, float]:
+    def accuracies(self, system: Any, residual: Float[np.ndarray, " m"]) -> tuple[float, float]:
         """See :meth:`Iterative.accuracies`: of a misfit that stays, the gradient falls tenfold."""
-        size = float(np.linalg.norm(_residual))
+        size = float(np.linalg.norm(residual))
         near = max(min(FIRST, SHARE * size / self.full), ACCURACY)
         # Columns of the whitened J are of size one.
-        slope = float(np.linalg.norm(_system.rmatvec(_residual)))
-        flat = slope / (math.sqrt(_system.shape[1]) * max(size, np.finfo(float).tiny))
+        slope = float(np.linalg.norm(system.rmatvec(residual)))
+        flat = slope / (math.sqrt(system.shape[1]) * max(size, np.finfo(float).tiny))
         return min(near, FALL * flat), near
 
     def step(self, *given: Any, **named: Any) -> Float[np.ndarray, " f"]:
