@@ -1,6 +1,7 @@
 """Bodies joined: the motion of one that shares points with another, or has distances to it."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -212,6 +213,19 @@ def orientations(dim: int) -> Float[np.ndarray, "g dim dim"]:
     return np.concatenate([turns, turns @ mirror])
 
 
+class _Solutions(NamedTuple):
+    """Motions that bring ends of the second body to the first's, of each pair of shapes."""
+
+    group_a: np.ndarray
+    group_b: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    P: np.ndarray
+    Q: np.ndarray
+    moved: np.ndarray
+    misfit: np.ndarray
+
+
 def joined(growth: Growth, a: Body, b: Body) -> Body | None:
     """One body of two, in the likeliest ways; None where nothing holds them.
 
@@ -220,8 +234,37 @@ def joined(growth: Growth, a: Body, b: Body) -> Body | None:
     points keep their places in the first body.
     """
     joint = _Joint(growth, a, b)
-    if not joint.ends_a.size:
+    if not joint.ends_a.size or (found := _solved(growth, joint, a, b)) is None:
         return None
+    # Every way of either body whose ends are those of a solution.
+    s, way_a, way_b = _combined(
+        [
+            (np.flatnonzero(found.group_a == p), np.flatnonzero(found.group_b == q)[:MEMBERS])
+            for p, q in zip(found.p, found.q, strict=True)
+        ]
+    )
+    misfit = found.misfit[s] + a.misfit[way_a] + b.misfit[way_b]
+    belief = a.belief[way_a] + b.belief[way_b]
+    kept = likeliest(misfit, belief)
+    s, way_a, way_b = s[kept], way_a[kept], way_b[kept]
+    new = ~np.isin(b.points, a.points)
+    there = congruent(b.X[way_b][:, new], joint.of_b(b)[way_b], found.Q[s])
+    there = congruent(there, found.Q[s], found.moved[s])
+    there = congruent(there, found.P[s], joint.of_a(a)[way_a])
+    if np.unique(joint.ends_b).size <= growth.dim:
+        # The ends lie in a flat, whose reflection is another motion with these at the same places.
+        ends = congruent(found.moved[s], found.P[s], joint.of_a(a)[way_a])
+        there = np.concatenate([there, mirrored(there, ends)])
+        way_a, kept = np.tile(way_a, 2), np.tile(kept, 2)
+    X = np.concatenate([a.X[way_a], there], axis=1)
+    points = np.r_[a.points, b.points[new]]
+    misfit, belief = misfit[kept], belief[kept] + _between(growth, points, X, a.points.size)
+    order = likeliest(misfit, belief)
+    return Body(points, X[order], misfit[order], belief[order])
+
+
+def _solved(growth: Growth, joint: _Joint, a: Body, b: Body) -> _Solutions | None:
+    """Solutions of a joint that are not far behind the best, each once; None if there is none."""
     unit = ONE * float(np.median(growth.data.d))
     (rep_a, group_a), (rep_b, group_b) = _shapes(joint.of_a(a), unit), _shapes(joint.of_b(b), unit)
     rep_a, rep_b = rep_a[:THESE], rep_b[:THOSE]
@@ -236,28 +279,8 @@ def joined(growth: Growth, a: Body, b: Body) -> Body | None:
     fine = fine[np.argsort(misfit[fine], kind="stable")]
     fine = fine[misfit[fine] <= misfit[fine[0]] + BEHIND]
     fine = fine[_distinct(p[fine], q[fine], moved[fine], unit)]
-    # Every way of either body whose ends are those of a solution.
-    s, way_a, way_b = _combined(
-        [(np.flatnonzero(group_a == p[k]), np.flatnonzero(group_b == q[k])[:MEMBERS]) for k in fine]
-    )
-    total = misfit[fine][s] + a.misfit[way_a] + b.misfit[way_b]
-    belief = a.belief[way_a] + b.belief[way_b]
-    kept = likeliest(total, belief)
-    s, way_a, way_b = fine[s[kept]], way_a[kept], way_b[kept]
-    new = ~np.isin(b.points, a.points)
-    there = congruent(b.X[way_b][:, new], joint.of_b(b)[way_b], Q[s])
-    there = congruent(there, Q[s], moved[s])
-    there = congruent(there, P[s], joint.of_a(a)[way_a])
-    if np.unique(joint.ends_b).size <= growth.dim:
-        # The ends lie in a flat, whose reflection is another motion with these at the same places.
-        ends = congruent(moved[s], P[s], joint.of_a(a)[way_a])
-        there = np.concatenate([there, mirrored(there, ends)])
-        way_a, kept = np.tile(way_a, 2), np.tile(kept, 2)
-    X = np.concatenate([a.X[way_a], there], axis=1)
-    points = np.r_[a.points, b.points[new]]
-    misfit, belief = total[kept], belief[kept] + _between(growth, points, X, a.points.size)
-    order = likeliest(misfit, belief)
-    return Body(points, X[order], misfit[order], belief[order])
+    ends = (x[fine] for x in (p, q, P, Q, moved, misfit))
+    return _Solutions(group_a, group_b, *ends)
 
 
 def _shapes(X: Float[np.ndarray, "S k dim"], unit: float) -> tuple[np.ndarray, np.ndarray]:
