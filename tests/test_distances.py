@@ -206,6 +206,7 @@ def test_command(tmp_path):
     assert (told["kind"], told["determined"], told["anchors"]) == ("exact", 12, 3)
     with out.open(newline="") as stream:
         rows = {row["point"]: row for row in csv.DictReader(stream)}
+    assert {row["certain"] for row in rows.values()} == {"1"}
     for k in range(12):
         place = [float(rows[f"s{k}"][axis]) for axis in "xy"]
         np.testing.assert_allclose(place, X[k], atol=1e-7)

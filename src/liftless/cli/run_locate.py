@@ -60,24 +60,25 @@ def _write(options: LocateOptions, found: Location) -> list[str]:
 
 def _heading(found: Location) -> list[str]:
     axes = AXES[: found.points.shape[1]]
-    return ["point", *axes, *(f"std_{a}" for a in axes), "determined", "flexible"]
+    return ["point", *axes, *(f"std_{a}" for a in axes), "determined", "flexible", "certain"]
 
 
 def _lines(found: Location) -> list[list[Any]]:
     return [
-        [name, *place, *spread, int(known), int(moves)]
-        for name, place, spread, known, moves in zip(
+        [name, *place, *spread, int(known), int(moves), int(sure)]
+        for name, place, spread, known, moves, sure in zip(
             found.names.tolist(),
             found.points.tolist(),
             found.sigma.tolist(),
             found.determined,
             found.flexible,
+            found.certain,
             strict=True,
         )
     ]
 
 
 def _arrays(found: Location) -> dict[str, np.ndarray]:
-    names = ("names", "points", "sigma", "determined", "flexible", "pairs", "residuals", "anchors")
-    more = ("kind", "message", "noise", "chi2", "pvalue", "steps", "rounds", "seed", "seconds")
-    return {name: np.asarray(getattr(found, name)) for name in names + more}
+    names = ("names", "points", "sigma", "determined", "flexible", "certain", "pairs", "residuals")
+    words = ("kind", "message", "noise", "chi2", "pvalue", "steps", "rounds", "seed", "seconds")
+    return {name: np.asarray(getattr(found, name)) for name in (*names, "anchors", *words)}
