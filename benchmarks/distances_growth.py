@@ -3,7 +3,7 @@
 The points are those of ``distances.py``.  A body counts where the descent from the best of its ways
 is exact, or with noise is as likely as the descent from the truth.
 
-Usage: python benchmarks/distances_growth.py [SEEDS] [FIRST SEED]
+Usage: python benchmarks/distances_growth.py [SEEDS] [FIRST SEED] [MODULE.NAME …]
 """
 
 import sys
@@ -73,13 +73,16 @@ def main():
         for n, degree, noise in CASES
     ]
     print(f"seeds {first} to {first + count - 1}; (points, mean degree, noise): {CASES}")
+    wanted = sys.argv[3:]
     for (module, name), values in STUDY.items():
+        where = module.__name__.rsplit(".", 1)[1]
+        if wanted and f"{where}.{name}" not in wanted:
+            continue
         kept = getattr(module, name)
         for value in values:
             setattr(module, name, value)
             told = [measured(bodies) for bodies in sets]
             ends = ", ".join(f"{good} of {count} in {spent:.2f} s" for good, spent in told)
-            where = module.__name__.rsplit(".", 1)[1]
             print(f"{where}.{name} {value:g}{' *' if value == kept else ''}: {ends}", flush=True)
         setattr(module, name, kept)
 
