@@ -118,13 +118,13 @@ class Location:
 
     @property
     def success(self) -> bool:
-        """Whether the distances are fitted and determine every point."""
+        """Whether the distances are fitted and every point is certain."""
         return self.status == 0
 
     @property
     def status(self) -> int:
         """0 for a success, else 4."""
-        return 0 if self.kind != "stationary" and bool(self.determined.all()) else 4
+        return 0 if self.kind != "stationary" and bool(self.certain.all()) else 4
 
     @property
     def certain(self) -> Bool[np.ndarray, " n"]:
