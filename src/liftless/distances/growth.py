@@ -30,6 +30,8 @@ LEAST = 1e-3
 CLOSE = 10.0
 #: Hops between two points of which that is asked.
 HOPS = 3
+#: Operations of a hop at most.
+MOST = 1e8
 #: Gauss–Newton steps of a point that is placed, and the longest, in mean distances.
 STEPS, LONGEST = 3, 0.3
 #: Distance between two places that are one, in mean distances.
@@ -89,6 +91,8 @@ class Growth:
         one = csr_array((np.ones(self.other.size), pairs), shape=(self.n, self.n))
         hops = one
         for _ in range(HOPS - 1):
+            if float(self.degree @ np.diff(hops.indptr)) > MOST:
+                break  # with so many distances there is little to believe
             hops = hops @ one + hops
             hops.data[:] = 1.0
         a, b = (hops - hops * one).nonzero()

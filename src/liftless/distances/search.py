@@ -18,6 +18,8 @@ Points = Float[np.ndarray, "n dim"]
 
 #: Rounds of a search.
 ROUNDS = 10
+#: Distances for each unknown from which on one fit within the noise is taken for the only one.
+REDUNDANT = 10
 #: Steps of the fit that ends a round, and of the last one.
 STEPS, LAST = 40, 100
 #: Ways of a body that are tried, and steps of each.
@@ -76,8 +78,10 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
         levels.append(end.objective)
         agreed = sum(level <= found.objective * (1 + SAME) for level in levels) >= AGREE
         found.settled = _enough(data, found.objective, zero) or agreed
-        # Of fits that are as good as the noise the likeliest is wanted: growth tells of others.
-        if found.settled and (found.objective <= ROUND_OFF * zero or k > 0):
+        # Of fits that are as good as the noise the likeliest is wanted: growth tells of others,
+        # where there are.
+        alone = found.objective <= ROUND_OFF * zero or data.d.size > REDUNDANT * unknowns(data)
+        if found.settled and (alone or k > 0):
             break
     end = sparse_levenberg(fit, found.X, steps=LAST)
     found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
