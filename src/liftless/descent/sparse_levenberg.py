@@ -5,7 +5,7 @@ blocks of the rows as preconditioner; which of the two is a matter of counted op
 is compiled: a first call takes as long as any other.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -125,10 +125,6 @@ class SparseFit:
             return 0.0
         moving = X if self.free is None else X[self.free]
         return 0.5 * float(self.ridge @ np.sum(moving * moving, axis=0))
-
-    def with_ridge(self, ridge: Float[np.ndarray, " r"] | None) -> "SparseFit":
-        """Return the same fit with another ridge."""
-        return replace(self, ridge=ridge)
 
 
 class SparseEnd(NamedTuple):

@@ -27,15 +27,7 @@ GAIN = 1e-9
 
 
 class SparseCore:
-    """A completion problem on the host, the same as :class:`~liftless.start.belief.local.Core`.
-
-    Parameters
-    ----------
-    seen : Observed
-    space : Space
-        Of the matrix.
-    rank : int
-    """
+    """A completion problem on the host; its arguments are those of the compiled ``Core``."""
 
     def __init__(self, seen: Observed, space: Space, rank: int) -> None:
         each, cols = np.arange(seen.y.size), seen.cols - space.sides[-1].start
