@@ -16,8 +16,8 @@ import liftless as ll
 from liftless.distances.data import read
 from liftless.distances.fit import fit_of
 from liftless.distances.likeliest import deviance, sharpened
-from liftless.distances.locate import _motions
-from liftless.distances.search import moved_onto, scaled
+from liftless.distances.rigid import motions, moved_onto
+from liftless.distances.search import scaled
 from liftless.identify.sparse_null import Information
 
 NOISE = 0.05
@@ -58,7 +58,7 @@ def bound(X, pairs, body, over):
     """Root mean square error of the Cramér–Rao bound of a body, over some of its points."""
     d = np.linalg.norm(X[pairs[:, 0]] - X[pairs[:, 1]], axis=1)
     data = read(pairs, d, 2, None, "relative", NOISE, len(X)).of(body)
-    gauge = _motions(X[body], np.zeros(0, int))
+    gauge = motions(X[body], np.zeros(0, int))
     told = Information(fit_of(data, roots=True).jacobian(X[body]), gauge)
     return float(np.sqrt(told.variances().reshape(-1, 2)[over[body]].sum() / over.sum()))
 
@@ -172,7 +172,7 @@ def _least_squares(data, seed):
         return csr_array((rows, place.ravel(), 4 * np.r_[k, m]), shape=(m, 2 * data.n))
 
     rng, best = np.random.default_rng(seed), None
-    size = float(np.ptp(scaled(data, 2)))
+    size = float(np.ptp(scaled(data)))
     for _ in range(8):
         end = least_squares(
             residual, size * rng.random(2 * data.n), jac=slope, tr_solver="lsmr", max_nfev=200

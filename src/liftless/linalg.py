@@ -48,6 +48,18 @@ def fix_signs(vectors: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     return vectors * np.where(signs == 0, 1.0, signs)
 
 
+def classical_scaling(D: Float[np.ndarray, "n n"], k: int) -> Float[np.ndarray, "n k"]:
+    """Places of k coordinates from all distances (Torgerson 1952), the longest axis first."""
+    from scipy.linalg import eigh
+
+    n, B = len(D), -0.5 * D**2
+    B = B - B.mean(axis=0) - B.mean(axis=1)[:, None] + B.mean()
+    most = min(k, n)
+    values, vectors = eigh(B, subset_by_index=[n - most, n - 1])
+    X = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.pad(X[:, ::-1], ((0, 0), (0, k - most)))
+
+
 def start_vector(n: int) -> Float[np.ndarray, " n"]:
     """Return the fixed start of every Lanczos run, so that results do not depend on chance."""
     return np.random.default_rng(0).standard_normal(n)

@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftless.distances.data import Distances
+from liftless.distances.rigid import motions
+from liftless.linalg import classical_scaling
 
 #: Ways that are kept by their misfit and what is believed beside, and by their misfit alone.  These
 #: numbers are on a plateau (benchmarks/distances_growth.py) but for ``CLOSE``: 0 loses bodies.
@@ -80,8 +82,10 @@ class Growth:
         np.maximum.at(self.reach, ends, np.tile(data.d, 2))
         self.near = [set(self.other[a:b].tolist()) for a, b in pairwise(self.first.tolist())]
         self.beside = self._beside()
-        # Places in general position, at which freedoms are counted.
+        # Places in general position, at which freedoms are counted, and the rigid motions there.
         self.anywhere = np.random.default_rng(0).standard_normal((self.n, self.dim))
+        fixed = np.zeros(0, int)
+        self.motions = motions(self.anywhere, fixed).reshape(self.n, self.dim, -1)
 
     def _beside(self) -> Any:
         """Pairs without a distance, a few hops apart: the lesser of their reaches, sparse."""
@@ -134,11 +138,8 @@ class Growth:
             at = self.of(int(k))
             for q, other in enumerate(clique):
                 D[p, q] = 0.0 if p == q else self.d[at][self.other[at] == other][0]
-        B = -0.5 * D**2
-        B = B - B.mean(axis=0) - B.mean(axis=1)[:, None] + B.mean()
-        values, vectors = np.linalg.eigh(B)
-        X = vectors * np.sqrt(np.maximum(values, 0.0))
-        return Body(clique, X[None, :, ::-1], np.zeros(1), np.zeros(1))
+        X = classical_scaling(D, self.dim)[None]
+        return Body(clique, X, np.zeros(1), np.zeros(1))
 
     def grown(self, body: Body) -> Body:
         """Body with every point that placed ones place, those of most distances first."""

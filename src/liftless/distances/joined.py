@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from liftless.distances.growth import BEHIND, Body, Growth, crowded, likeliest
+from liftless.distances.rigid import mirrored, moved_onto
 
 #: Shapes of the ends in each of two bodies that are joined at most, and ways of the second of one.
 THESE, THOSE, MEMBERS = 32, 8, 50
@@ -74,16 +75,8 @@ def _held(growth: Growth, a: Body, b: Body) -> int:
     shared, _, bars = _links(growth, a, b)
     if not shared.size + bars.size:
         return 0
-    dim, at = growth.dim, growth.anywhere
+    at, velocity = growth.anywhere, growth.motions
     i, j = growth.data.i[bars], growth.data.j[bars]
-    # Velocities of points under shifts and turns in the coordinate planes.
-    motions = [np.tile(np.eye(dim)[c], (growth.n, 1)) for c in range(dim)]
-    for c in range(dim):
-        for e in range(c):
-            turn = np.zeros((growth.n, dim))
-            turn[:, c], turn[:, e] = at[:, e], -at[:, c]
-            motions.append(turn)
-    velocity = np.stack(motions, axis=-1)
     in_b = np.isin(i, b.points)
     moved = np.where(in_b, i, j)
     along = np.einsum("ka,kac->kc", at[i] - at[j], velocity[moved])
@@ -248,12 +241,12 @@ def joined(growth: Growth, a: Body, b: Body) -> Body | None:
     kept = likeliest(misfit, belief)
     s, way_a, way_b = s[kept], way_a[kept], way_b[kept]
     new = ~np.isin(b.points, a.points)
-    there = congruent(b.X[way_b][:, new], joint.of_b(b)[way_b], found.Q[s])
-    there = congruent(there, found.Q[s], found.moved[s])
-    there = congruent(there, found.P[s], joint.of_a(a)[way_a])
+    there = moved_onto(b.X[way_b][:, new], joint.of_b(b)[way_b], found.Q[s])
+    there = moved_onto(there, found.Q[s], found.moved[s])
+    there = moved_onto(there, found.P[s], joint.of_a(a)[way_a])
     if np.unique(joint.ends_b).size <= growth.dim:
         # The ends lie in a flat, whose reflection is another motion with these at the same places.
-        ends = congruent(found.moved[s], found.P[s], joint.of_a(a)[way_a])
+        ends = moved_onto(found.moved[s], found.P[s], joint.of_a(a)[way_a])
         there = np.concatenate([there, mirrored(there, ends)])
         way_a, kept = np.tile(way_a, 2), np.tile(kept, 2)
     X = np.concatenate([a.X[way_a], there], axis=1)
@@ -305,21 +298,6 @@ def _combined(
     ]
     s, x, y = (np.concatenate(part) for part in zip(*parts, strict=True))
     return s, x, y
-
-
-def congruent(X: np.ndarray, there: np.ndarray, here: np.ndarray) -> np.ndarray:
-    """X of shape (S, k, dim), each under the isometry that brings ``there`` nearest to ``here``."""
-    a, b = there.mean(axis=1, keepdims=True), here.mean(axis=1, keepdims=True)
-    U, _, Vt = np.linalg.svd(np.einsum("ska,skb->sab", there - a, here - b))
-    return (X - a) @ (U @ Vt) + b
-
-
-def mirrored(X: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    """X of shape (S, k, dim), each reflected in a hyperplane through some points."""
-    centre = flat.mean(axis=1, keepdims=True)
-    normal = np.linalg.svd(flat - centre)[2][:, -1]
-    height = np.einsum("ska,sa->sk", X - centre, normal)
-    return X - 2 * height[..., None] * normal[:, None]
 
 
 def _distinct(p: np.ndarray, q: np.ndarray, moved: np.ndarray, unit: float) -> np.ndarray:

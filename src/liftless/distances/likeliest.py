@@ -12,7 +12,8 @@ from liftless.distances.data import Distances
 from liftless.distances.fit import fit_of
 from liftless.distances.mirrored import better_mirror, likelier_mirror
 from liftless.distances.result import Rival
-from liftless.distances.search import LAST, moved_onto
+from liftless.distances.rigid import moved_onto
+from liftless.distances.search import LAST
 
 Points = Float[np.ndarray, "n dim"]
 

@@ -15,6 +15,7 @@ from liftless.distances.fit import fit_of
 from liftless.distances.hung import hung, unlikely
 from liftless.distances.likeliest import Likeliest, sharpened, with_deviations
 from liftless.distances.result import Location, Mirror, Rival
+from liftless.distances.rigid import motions, moved_onto
 from liftless.distances.rigidity import Rigidity, rigidity
 from liftless.distances.search import (
     LAST,
@@ -24,7 +25,6 @@ from liftless.distances.search import (
     Search,
     anchored,
     connected,
-    moved_onto,
     scaled,
     search,
     unknowns,
@@ -110,7 +110,7 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> tuple[S
         found = search(part, seed, rounds)
         rivals = _weighed(part, found)
     else:
-        found = Search(anchored(part, scaled(part, data.dim)), 0.0, settled=True)
+        found = Search(anchored(part, scaled(part)), 0.0, settled=True)
     if body.all():
         return found, rivals
     X = _around(data, body, found.X)
@@ -128,9 +128,8 @@ def _placed(data: Distances, rigid: Rigidity, seed: int, rounds: int) -> tuple[S
 
 def _weighed(part: Distances, found: Search) -> list[Rival]:
     """Move to the likeliest fit that the noise explains, and say which it does not exclude."""
-    zero = fit_of(part).objective(np.zeros((part.n, 1)))
     known = with_deviations(part, found.X, unknowns(part))
-    if not found.settled or found.objective <= ROUND_OFF * zero or known is None:
+    if not found.settled or found.exact or known is None:
         return []
     likeliest = Likeliest(known, found.X)
     likeliest.sought(found.ends)
@@ -143,7 +142,7 @@ def _around(data: Distances, body: Bool[np.ndarray, " n"], X: Float[np.ndarray, 
     out = np.zeros((data.n, data.dim))
     centre = X.mean(axis=0) if len(X) else np.zeros(data.dim)
     for members in connected(data):
-        part = scaled(data.of(members), data.dim)
+        part = scaled(data.of(members))
         both = members & body
         if both.any():
             where = np.cumsum(body) - 1
@@ -258,7 +257,7 @@ def _errors(data: Distances, rigid: Rigidity, X: Points) -> tuple[Points, int]:
     if not free.any() or not part.d.size:
         return sigma, moving
     fit = fit_of(part, roots=True)
-    gauge = _motions(X[still], part.anchors)[np.repeat(free, data.dim)]
+    gauge = motions(X[still], part.anchors)[np.repeat(free, data.dim)]
     told = Information(fit.jacobian(X[still]), gauge)
     places = np.flatnonzero(still)[free]
     # In the frame of the body: centre and turn of points that hardly hold are not its.
@@ -268,25 +267,6 @@ def _errors(data: Distances, rigid: Rigidity, X: Points) -> tuple[Points, int]:
     count = data.dim * int(free.sum()) - gauge.shape[1]
     # Points that can move have fewer distances than coordinates, as a whole.
     return sigma, count + min(moving, data.d.size - part.d.size)
-
-
-def _motions(X: Points, anchors: np.ndarray) -> Float[np.ndarray, "N g"]:
-    """Velocities of the rigid motions that leave the anchors at rest, one a column."""
-    n, dim = X.shape
-    centred = X - (X.mean(axis=0) if len(X) else 0.0)
-    out = [np.tile(np.eye(dim)[a], (n, 1)) for a in range(dim)]
-    for a in range(dim):
-        for b in range(a):
-            turn = np.zeros((n, dim))
-            turn[:, a], turn[:, b] = centred[:, b], -centred[:, a]
-            out.append(turn)
-    every = np.stack(out, axis=-1)
-    if anchors.size:
-        at = every[anchors].reshape(-1, every.shape[-1])
-        _, s, Vt = np.linalg.svd(at)
-        rank = int(np.sum(s > 1e-9 * max(float(s[0]), 1e-300)))
-        every = every @ Vt[rank:].T
-    return every.reshape(n * dim, -1)
 
 
 def _message(data: Distances, rigid: Rigidity, kind: str, rivals: tuple[Rival, ...]) -> str:

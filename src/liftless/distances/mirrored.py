@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from liftless.descent.sparse_levenberg import SparseEnd, SparseFit, sparse_levenberg
 from liftless.descent.sparse_solve import solver_for
+from liftless.distances.rigid import mirrored
 
 Points = Float[np.ndarray, "n dim"]
 #: Whether an end is wanted.
@@ -115,10 +116,8 @@ def _first_below(
 
 def reflected(X: Points, part: np.ndarray, hinge: Float[np.ndarray, "k dim"]) -> Points:
     """X with a part of the points reflected in the hyperplane nearest to others."""
-    centre = hinge.mean(axis=0)
-    normal = np.linalg.svd(hinge - centre)[2][-1]
     there = X.copy()
-    there[part] -= 2 * ((X[part] - centre) @ normal)[:, None] * normal
+    there[part] = mirrored(X[part], hinge)
     return there
 
 

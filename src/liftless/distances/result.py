@@ -12,7 +12,7 @@ from liftless._checks import describe
 from liftless._errors import InvalidInput
 from liftless._show import drawn, table_html, table_text
 from liftless.distances.mirrored import reflected
-from liftless.distances.search import moved_onto
+from liftless.distances.rigid import moved_onto
 
 #: Names in a list of points at most.
 NAMED = 6

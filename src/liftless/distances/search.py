@@ -13,6 +13,8 @@ from liftless.distances.fit import fit_of
 from liftless.distances.growth import Body, Growth
 from liftless.distances.joined import assembled
 from liftless.distances.mirrored import better_mirror
+from liftless.distances.rigid import moved_onto
+from liftless.linalg import classical_scaling
 
 Points = Float[np.ndarray, "n dim"]
 
@@ -46,6 +48,8 @@ class Search:
     steps, rounds : int
     settled : bool
         Whether the misfit is what it should be: round-off, the noise's, or several times the same.
+    exact : bool
+        Whether it is round-off.
     ends : list of SparseEnd
         Of the ways that were tried.
     """
@@ -55,6 +59,7 @@ class Search:
     steps: int = 0
     rounds: int = 0
     settled: bool = False
+    exact: bool = False
     ends: list[SparseEnd] = field(default_factory=list)
 
 
@@ -85,6 +90,7 @@ def search(data: Distances, seed: int, rounds: int = ROUNDS) -> Search:
             break
     end = sparse_levenberg(fit, found.X, steps=LAST)
     found.X, found.objective, found.steps = end.X, end.objective, found.steps + end.steps
+    found.exact = end.objective <= ROUND_OFF * zero
     return found
 
 
@@ -92,11 +98,12 @@ def _starts(
     data: Distances, fit: SparseFit, found: Search, most: int, seed: int
 ) -> Iterator[Points]:
     """Scaling of path lengths, then bodies grown from the anchors and from different places."""
-    yield anchored(data, scaled(data, data.dim))
+    whole = scaled(data)
+    yield anchored(data, whole)
     growth = Growth(data)
     fixed = _fixed(growth)
     if fixed is not None:
-        yield _best(fit, completed(data, fit, *assembled(growth, [fixed])), found)
+        yield _best(fit, completed(data, fit, whole, *assembled(growth, [fixed])), found)
     rng = np.random.default_rng([seed, 41])
     order, wanted = growth.order, np.ones(data.n, bool)
     for _ in range(most - 1 - (fixed is not None)):
@@ -106,7 +113,7 @@ def _starts(
         wanted[[p for q in first.points.tolist() for p in growth.near[q]]] = False
         order = rng.random(data.n)  # the first of the best connected points, others of any
         bodies = [first] if fixed is None else [first, fixed]
-        yield _best(fit, completed(data, fit, *assembled(growth, bodies)), found)
+        yield _best(fit, completed(data, fit, whole, *assembled(growth, bodies)), found)
 
 
 def _fixed(growth: Growth) -> Body | None:
@@ -117,19 +124,18 @@ def _fixed(growth: Growth) -> Body | None:
     return Body(data.anchors, data.places[None], np.zeros(1), np.zeros(1))
 
 
-def completed(data: Distances, fit: SparseFit, main: Body, others: list[Body]) -> list[Points]:
-    """The likeliest ways to place a body, and what is left by the lengths of paths.
+def completed(
+    data: Distances, fit: SparseFit, whole: Points, main: Body, others: list[Body]
+) -> list[Points]:
+    """The likeliest ways to place a body, and what is left as in a start of the whole.
 
     The likeliest are those that were, in growth, and those of the least misfit.
     """
-    whole = None if main.points.size == data.n else scaled(data, data.dim)
     out = []
     for way in main.X:
-        X = np.zeros((data.n, data.dim))
-        if whole is not None:
-            X = moved_onto(whole, whole[main.points], way)
-            for body in others:
-                X[body.points] = moved_onto(body.X[0], body.X[0], X[body.points])
+        X = moved_onto(whole, whole[main.points], way)
+        for body in others:
+            X[body.points] = moved_onto(body.X[0], body.X[0], X[body.points])
         X[main.points] = way
         out.append(anchored(data, X))
     least = np.argsort([fit.objective(X) for X in out], kind="stable")[:WAYS].tolist()
@@ -187,9 +193,8 @@ def unknowns(data: Distances) -> int:
     return free - left * (left - 1) // 2
 
 
-def scaled(data: Distances, k: int) -> Points:
+def scaled(data: Distances) -> Points:
     """Classical scaling of the lengths of shortest paths (Isomap's embedding)."""
-    from scipy.linalg import eigh
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
 
@@ -206,12 +211,7 @@ def scaled(data: Distances, k: int) -> Points:
     paths = np.asarray(dijkstra(csr_array((d, (i, j)), shape=(n, n)), directed=False))
     if not np.isfinite(paths).all():
         paths = np.where(np.isfinite(paths), paths, 2 * paths[np.isfinite(paths)].max())
-    B = -0.5 * paths**2
-    B = B - B.mean(axis=0) - B.mean(axis=1)[:, None] + B.mean()
-    most = min(k, n)
-    values, vectors = eigh(B, subset_by_index=[n - most, n - 1])
-    X = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.pad(X[:, ::-1], ((0, 0), (0, k - most)))
+    return classical_scaling(paths, data.dim)
 
 
 def anchored(data: Distances, X: Points) -> Points:
@@ -221,15 +221,6 @@ def anchored(data: Distances, X: Points) -> Points:
     X = moved_onto(X, X[data.anchors], data.places)
     X[data.anchors] = data.places
     return X
-
-
-def moved_onto(
-    X: Points, there: Float[np.ndarray, "a dim"], places: Float[np.ndarray, "a dim"]
-) -> Points:
-    """X under the rigid motion (or reflection) that brings ``there`` nearest to ``places``."""
-    centre, goal = there.mean(axis=0), places.mean(axis=0)
-    U, _, Vt = np.linalg.svd((there - centre).T @ (places - goal))
-    return (X - centre) @ (U @ Vt) + goal
 
 
 def connected(data: Distances) -> Bool[np.ndarray, "c n"]:

@@ -10,6 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from liftless.figures.style import BLUE, GREY, ORANGE, RED, new_figure, tidy
+from liftless.linalg import classical_scaling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -193,10 +194,7 @@ def _layout(found: "Estimate") -> Float[np.ndarray, "n 2"]:
     graph = csr_array((one, (grid.ends[:, 0], grid.ends[:, 1])), shape=(grid.n, grid.n))
     paths = np.asarray(dijkstra(graph, directed=False, unweighted=True))
     paths[~np.isfinite(paths)] = 2 * paths[np.isfinite(paths)].max(initial=0.5)
-    B = -0.5 * paths**2
-    B = B - B.mean(axis=0) - B.mean(axis=1)[:, None] + B.mean()
-    values, vectors = np.linalg.eigh(B)
-    X = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 0.0))
+    X = classical_scaling(paths, 2)
     W = np.where(paths > 0, 1 / np.where(paths > 0, paths, 1.0) ** 2, 0.0)
     # Its null vector, all ones, is fixed: places are about their mean.
     inverse = np.linalg.inv(np.diag(W.sum(axis=1)) - W + 1.0 / grid.n)
